@@ -1,0 +1,1 @@
+//! Facts to meaning: identifiers, parties, exposures, verdicts.

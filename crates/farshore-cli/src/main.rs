@@ -1,0 +1,3 @@
+//! The `farshore` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Foreign formats to inputs: pcap, pcapng.

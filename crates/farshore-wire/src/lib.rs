@@ -1,0 +1,1 @@
+//! Bytes to facts: frames, flows, streams, protocols.

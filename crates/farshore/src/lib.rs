@@ -1,0 +1,1 @@
+//! The library: push inputs, finish, judge.
