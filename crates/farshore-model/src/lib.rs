@@ -1,1 +1,46 @@
-//! The nouns of farshore: what was seen, what it means. No I/O, no serialisation.
+//! The nouns of farshore, and nothing else: what was seen (a [`Ledger`]) and what it means (an [`Audit`]).
+//!
+//! This crate depends on nothing. It refuses I/O, clocks and serialisation: every serialised form is a
+//! versioned promise with its own types at the rim, so these stay free to change.
+//!
+//! Read in this order: [`frame`] (what was captured), [`flow`] (who talked to whom), [`observation`] and
+//! [`sighting`] (what was said), [`ledger`] (all of it), then [`party`], [`exposure`], [`verdict`] and
+//! [`audit`] (what it means).
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+pub mod audit;
+pub mod country;
+pub mod coverage;
+pub mod exposure;
+pub mod flow;
+pub mod frame;
+pub mod ledger;
+pub mod locus;
+pub mod observation;
+pub mod party;
+pub mod sighting;
+pub mod text;
+pub mod time;
+pub mod verdict;
+
+pub use audit::Audit;
+pub use country::Country;
+pub use coverage::Coverage;
+pub use exposure::{Answer, Exposure, Reader, ReaderRole};
+pub use flow::{Direction, Endpoint, Flow, FlowId, Protection, Transport};
+pub use frame::{Frame, InputId, LinkType};
+pub use ledger::Ledger;
+pub use locus::{Locus, Span};
+pub use observation::Observation;
+pub use sighting::{DatumKind, Sighting};
+pub use text::WireText;
+pub use time::{Date, Timestamp};
+pub use verdict::{Outcome, Verdict};

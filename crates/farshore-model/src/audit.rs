@@ -1,0 +1,119 @@
+//! What a ledger means: parties, exposures, verdicts. A pure function of the ledger, the data and the packs.
+
+use crate::ledger::{Anomaly, InputRecord};
+use crate::observation::Observed;
+use crate::party::Destination;
+use crate::{Coverage, Exposure, Flow, Verdict, WireText};
+
+/// What it means.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// The program and the data it judged with.
+    pub tool: Tool,
+    /// The inputs.
+    pub inputs: Vec<InputRecord>,
+    /// What could be seen and what could not.
+    pub coverage: Coverage,
+    /// Flows by how their content stood.
+    pub flow_coverage: FlowCoverage,
+    /// Who received something, by first frame.
+    pub destinations: Vec<Destination>,
+    /// What reached whom, how protected.
+    pub exposures: Vec<Exposure>,
+    /// Oddities.
+    pub anomalies: Vec<Anomaly>,
+    /// Outcomes.
+    pub verdicts: Vec<Verdict>,
+    /// The flows, as in the ledger.
+    pub flows: Vec<Flow>,
+    /// Names of each flow, best first, by the index of the flow.
+    pub flow_names: Vec<Vec<FlowName>>,
+    /// The facts, as in the ledger.
+    pub observations: Vec<Observed>,
+    /// Whether values are shown as they are.
+    pub show_pii: bool,
+}
+
+/// The program, and what it judged with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tool {
+    /// Its version.
+    pub version: String,
+    /// The data sets.
+    pub data: Vec<DataEdition>,
+    /// The packs.
+    pub packs: Vec<PackEdition>,
+}
+
+/// A data set in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataEdition {
+    /// Its name.
+    pub name: String,
+    /// Its edition.
+    pub edition: String,
+    /// Its licence.
+    pub licence: String,
+    /// The attribution its licence asks for.
+    pub attribution: String,
+    /// SHA-256 of the embedded bytes, in hex.
+    pub sha256: String,
+}
+
+/// A pack in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackEdition {
+    /// Its id.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Flows by how their content stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowCoverage {
+    /// All.
+    pub total: u64,
+    /// Read as they are.
+    pub plaintext: u64,
+    /// Encrypted by a known protocol and not opened.
+    pub encrypted: u64,
+    /// Opened with keys.
+    pub decrypted: u64,
+    /// In no known format.
+    pub opaque: u64,
+    /// Without payload.
+    pub empty: u64,
+}
+
+/// A name of a flow's server, and what told it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlowName {
+    /// The name.
+    pub name: WireText,
+    /// What told it.
+    pub via: NameVia,
+    /// The frame.
+    pub frame: u64,
+}
+
+/// What told a name. The order is that of trust for naming a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NameVia {
+    /// TLS server name indication.
+    Sni,
+    /// The same in QUIC.
+    QuicSni,
+    /// The same in Google's QUIC.
+    GquicSni,
+    /// The same in DTLS.
+    DtlsSni,
+    /// HTTP Host or authority.
+    HttpHost,
+    /// Agora's SD-RTN.
+    SdRtn,
+    /// The only live DNS answer this client had for the address.
+    Dns,
+    /// The server's certificate.
+    Certificate,
+}

@@ -1,0 +1,72 @@
+//! A datum and who can read it: the pivot of the product.
+
+use crate::sighting::SightedValue;
+use crate::{DatumKind, FlowId, Locus, Protection};
+
+/// Three answers, everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// Shown.
+    Yes,
+    /// Shown not to be.
+    No,
+    /// Neither.
+    CannotTell,
+}
+
+/// Whoever may be able to read a datum. A state is never a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReaderRole {
+    /// Whoever carries the frames: access network, transit.
+    OnPath,
+    /// The DNS resolver that was asked.
+    DnsResolver,
+    /// Whoever runs the machine or the network it stands in.
+    Hosting,
+    /// A server that passes the datum on to other users.
+    Relay,
+    /// The party the datum was sent to.
+    Endpoint,
+    /// Whoever owns that party.
+    Owner,
+}
+
+/// One reader, one answer, one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The role.
+    pub role: ReaderRole,
+    /// Who, as far as known; empty for nobody in particular.
+    pub party: String,
+    /// Whether it can read the datum.
+    pub answer: Answer,
+    /// The shortest sound reason.
+    pub because: String,
+}
+
+/// One (kind, value, field, destination, protection).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exposure {
+    /// What sort of datum.
+    pub kind: DatumKind,
+    /// Its value.
+    pub value: SightedValue,
+    /// Numbers the values of a kind within one audit: `user-id#3`.
+    pub label: String,
+    /// The user's name for a known value.
+    pub known_as: Option<String>,
+    /// Dotted path of the field.
+    pub field: String,
+    /// How it was protected.
+    pub protection: Protection,
+    /// Index of the destination in the audit.
+    pub destination: usize,
+    /// The flows, sorted.
+    pub flows: Vec<FlowId>,
+    /// Who can read it.
+    pub readers: Vec<Reader>,
+    /// The first of the places where it stands.
+    pub evidence: Vec<Locus>,
+    /// How often it stands there in all.
+    pub count: u64,
+}

@@ -1,0 +1,178 @@
+//! Conversations: who talked to whom, when, how much.
+
+use std::net::IpAddr;
+
+use crate::{InputId, Timestamp};
+
+/// Index of a flow in its ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub u32);
+
+/// Which way bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// From the client (the initiator) to the server.
+    Up,
+    /// From the server to the client.
+    Down,
+}
+
+impl Direction {
+    /// The other way.
+    pub const fn reverse(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
+/// One end of a conversation. For ICMP the ports are type and code, or their counterpart, as Community ID maps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// The address.
+    pub ip: IpAddr,
+    /// The port, 0 for transports that have none.
+    pub port: u16,
+}
+
+/// What carries the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// TCP (RFC 9293).
+    Tcp,
+    /// UDP (RFC 768).
+    Udp,
+    /// ICMP (RFC 792).
+    Icmp,
+    /// ICMPv6 (RFC 4443).
+    Icmp6,
+    /// Any other IP protocol, by number.
+    Other(u8),
+}
+
+impl Transport {
+    /// The IP protocol number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Icmp => 1,
+            Self::Icmp6 => 58,
+            Self::Other(number) => number,
+        }
+    }
+}
+
+/// How the client was told from the server, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InitiatorBasis {
+    /// A SYN without ACK, or a SYN-ACK, was seen.
+    Handshake,
+    /// The protocol's own words: a ClientHello, a request, a query.
+    Protocol,
+    /// One port is well-known (below 1024) or plainly the lower, registered one.
+    Port,
+    /// Whoever sent the first captured packet.
+    FirstPacket,
+}
+
+/// How the content of a conversation is protected, as far as it could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protection {
+    /// Read as it is, without keys.
+    Plaintext,
+    /// TLS over TCP.
+    Tls,
+    /// QUIC.
+    Quic,
+    /// DTLS.
+    Dtls,
+    /// SRTP.
+    Srtp,
+    /// Payload in no format that is known: it may be encrypted, compressed, or merely undocumented.
+    Opaque,
+    /// No payload was seen.
+    Empty,
+}
+
+/// Frames and bytes of one direction. Bytes are frame lengths on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counter {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes on the wire, link headers included.
+    pub bytes: u64,
+    /// Bytes of transport payload.
+    pub payload: u64,
+}
+
+/// Two readings of the time a request takes, kept apart because they place different machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RoundTrips {
+    /// SYN to SYN-ACK, in nanoseconds. Capture apps and carriers may answer the SYN themselves.
+    pub transport: Option<u64>,
+    /// ClientHello to ServerHello, in nanoseconds.
+    pub end_to_end: Option<u64>,
+}
+
+/// How evenly the payload bytes of one direction are spread. A reading, never a verdict.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Randomness {
+    /// Bytes counted.
+    pub sampled: u64,
+    /// Shannon entropy of single bytes, 0 to 8 bits.
+    pub entropy: f64,
+    /// Pearson's chi-square against even spread, 255 degrees of freedom (mean 255 for random bytes).
+    pub chi_square: f64,
+}
+
+/// The application that sent the flow, where the capture says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// As the capture names it.
+    pub name: String,
+    /// What told: `pktap`, `pcapdroid`, …
+    pub via: &'static str,
+}
+
+/// One conversation.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// The input it was seen in.
+    pub input: InputId,
+    /// Community ID v1, seed 0.
+    pub community_id: String,
+    /// TCP, UDP, …
+    pub transport: Transport,
+    /// The initiator.
+    pub client: Endpoint,
+    /// The other end.
+    pub server: Endpoint,
+    /// How the two were told apart.
+    pub initiator: InitiatorBasis,
+    /// Earliest time of any of its frames.
+    pub first: Option<Timestamp>,
+    /// Latest time of any of its frames.
+    pub last: Option<Timestamp>,
+    /// Its first frame in the order of the file.
+    pub first_frame: u64,
+    /// Client to server.
+    pub up: Counter,
+    /// Server to client.
+    pub down: Counter,
+    /// Protocols recognised, outermost first: `quic`, `tls`.
+    pub protocols: Vec<&'static str>,
+    /// How its content is protected.
+    pub protection: Protection,
+    /// Times a request took.
+    pub rtt: RoundTrips,
+    /// Byte spread of what could not be read, client to server and back.
+    pub randomness: [Option<Randomness>; 2],
+    /// Stream bytes that were never captured.
+    pub gaps: u64,
+    /// The sending application; `None`: this device.
+    pub app: Option<App>,
+    /// The tunnel it ran in.
+    pub inside: Option<FlowId>,
+}

@@ -1,0 +1,114 @@
+//! What was seen: all flows, facts and sightings of an audit, before anything is concluded from them.
+//!
+//! A ledger can be merged, kept and judged again under another law without the packets.
+
+use std::collections::BTreeMap;
+
+use crate::observation::Observed;
+use crate::{Coverage, Flow, FlowId, InputId, Locus, Sighting, Timestamp, WireText};
+
+/// One input, as read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InputRecord {
+    /// The base name of its path.
+    pub name: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// `pcap`, `pcapng`, …
+    pub format: &'static str,
+    /// Frames read.
+    pub frames: u64,
+    /// Bytes of the input.
+    pub bytes: u64,
+    /// Earliest frame time.
+    pub first: Option<Timestamp>,
+    /// Latest frame time.
+    pub last: Option<Timestamp>,
+    /// It ends inside a frame.
+    pub cut_short: bool,
+    /// What the user says of it, by key.
+    pub labels: BTreeMap<String, String>,
+    /// What the file says of itself (device, system, filter, application) and what was odd about it.
+    pub notes: Vec<WireText>,
+    /// The simulated world that wrote it, if it says so; its parties are fictional.
+    pub world: Option<WireText>,
+}
+
+/// Something odd on the wire. Odd traffic is data, not an error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anomaly {
+    /// What, as `area-thing`. Kinds that begin with `interference` speak of tampering on the path.
+    pub kind: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Why it is said.
+    pub because: String,
+    /// The flow, if one.
+    pub flow: Option<FlowId>,
+    /// Where.
+    pub evidence: Vec<Locus>,
+}
+
+/// How much an anomaly matters to what the audit says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Something may have been missed or is doubtful.
+    Warning,
+    /// Something was lost for certain.
+    Loss,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// The inputs, in the order given.
+    pub inputs: Vec<InputRecord>,
+    /// What could be seen and what could not.
+    pub coverage: Coverage,
+    /// The flows, by input and first frame; [`FlowId`] is the index.
+    pub flows: Vec<Flow>,
+    /// The facts, in the order of their frames.
+    pub observations: Vec<Observed>,
+    /// The identifiers.
+    pub sightings: Vec<Sighting>,
+    /// The oddities.
+    pub anomalies: Vec<Anomaly>,
+}
+
+impl Ledger {
+    /// Adds the ledger of further inputs behind this one.
+    pub fn merge(&mut self, mut other: Self) {
+        let flows = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        let inputs = u32::try_from(self.inputs.len()).unwrap_or(u32::MAX);
+        let flow = |id: &mut FlowId| id.0 = id.0.saturating_add(flows);
+        let input = |id: &mut InputId| id.0 = id.0.saturating_add(inputs);
+        for it in &mut other.flows {
+            input(&mut it.input);
+            it.inside.iter_mut().for_each(flow);
+        }
+        for it in &mut other.observations {
+            flow(&mut it.flow);
+            input(&mut it.locus.input);
+        }
+        for it in &mut other.sightings {
+            flow(&mut it.flow);
+            input(&mut it.locus.input);
+        }
+        for it in &mut other.anomalies {
+            it.flow.iter_mut().for_each(flow);
+            it.evidence.iter_mut().for_each(|locus| input(&mut locus.input));
+        }
+        if self.inputs.is_empty() {
+            self.coverage = other.coverage;
+        } else {
+            self.coverage.merge(other.coverage);
+        }
+        self.inputs.append(&mut other.inputs);
+        self.flows.append(&mut other.flows);
+        self.observations.append(&mut other.observations);
+        self.sightings.append(&mut other.sightings);
+        self.anomalies.append(&mut other.anomalies);
+    }
+}

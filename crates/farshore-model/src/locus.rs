@@ -1,0 +1,44 @@
+//! Where a fact stands: the pointer from every claim back to captured bytes.
+
+use crate::InputId;
+
+/// A byte range in one input's frames, as a dissector knows it.
+///
+/// When the datum lies in one frame, `offset` counts from that frame's first captured byte. When it was
+/// put together from several, `offset` counts in the layer named last in the [`Locus`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The frame that holds the first byte.
+    pub first_frame: u64,
+    /// The frame with which the datum was complete.
+    pub frame: u64,
+    /// Bytes before the datum.
+    pub offset: u64,
+    /// Bytes of the datum.
+    pub length: u64,
+}
+
+impl Span {
+    /// A range inside one frame.
+    pub const fn in_frame(frame: u64, offset: u64, length: u64) -> Self {
+        Self {
+            first_frame: frame,
+            frame,
+            offset,
+            length,
+        }
+    }
+}
+
+/// A [`Span`] with its input, the layers crossed to get there, and the decodings applied to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Locus {
+    /// The input.
+    pub input: InputId,
+    /// The range.
+    pub span: Span,
+    /// Layers from the outside in, such as `udp`, `sd-rtn`.
+    pub layers: Vec<&'static str>,
+    /// Decodings applied to the range, in order, such as `base64`, `zlib`.
+    pub decoded_by: Vec<&'static str>,
+}
