@@ -1,1 +1,23 @@
-//! Bytes to facts: frames, flows, streams, protocols.
+//! Bytes to facts: frames are decoded, flows told apart, streams put in order, protocols read.
+//!
+//! From the outside in: [`link`] → [`net`] → [`transport`] → [`flow`] → [`stream`] → [`protocols`], driven by
+//! [`Engine`]. Pure computation: no files, no clock, no sockets; hostile bytes are the normal input, and what
+//! cannot be read ends in a [`Stop`] or an anomaly, never in a panic. It knows no law and no party.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo
+)]
+
+pub mod cursor;
+pub mod limits;
+pub mod protocols;
+pub mod stream;
+
+pub use cursor::{Cursor, LimitSource, Stop};
+pub use limits::Limits;

@@ -1,0 +1,114 @@
+//! Every ceiling of reading, in one place, each with its reason. Hitting one is visible in the coverage.
+
+/// Ceilings. Sizes are in bytes unless named otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Nested tunnels and tags per frame; deeper nesting is an attack on the reader.
+    pub encapsulations: usize,
+    /// Out-of-order bytes kept per stream direction; a window scaled to the full is seldom in flight on client links.
+    pub reorder_bytes: usize,
+    /// Out-of-order segments kept per stream direction, so that one-byte segments cost no more than their share.
+    pub reorder_segments: usize,
+    /// Bytes of a message a dissector may gather before it gives up: a TLS handshake message may be 16 MiB by its
+    /// length field, real ones (long chains) stay under 128 KiB.
+    pub message_bytes: usize,
+    /// Bytes of one HTTP header block.
+    pub header_bytes: usize,
+    /// Bytes of one HTTP body handed to detectors; the rest is counted only.
+    pub body_bytes: usize,
+    /// First bytes of a stream kept while no protocol has recognised it.
+    pub opening_bytes: usize,
+    /// Latest datagrams kept while no protocol has recognised the flow.
+    pub opening_datagrams: usize,
+    /// Datagrams after which an unrecognised flow is left alone.
+    pub undecided_datagrams: u64,
+    /// QUIC CRYPTO bytes gathered per connection and direction.
+    pub crypto_bytes: usize,
+    /// Bytes one inflated value may grow to.
+    pub inflated_bytes: usize,
+    /// Observations kept in one ledger.
+    pub observations: usize,
+    /// Flows that are followed at once; further ones are counted as frames only.
+    pub flows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            encapsulations: 16,
+            reorder_bytes: 1 << 20,
+            reorder_segments: 1 << 10,
+            message_bytes: 1 << 18,
+            header_bytes: 1 << 16,
+            body_bytes: 1 << 18,
+            opening_bytes: 1 << 11,
+            opening_datagrams: 16,
+            undecided_datagrams: 256,
+            crypto_bytes: 1 << 16,
+            inflated_bytes: 1 << 20,
+            observations: 1 << 22,
+            flows: 1 << 22,
+        }
+    }
+}
+
+impl Limits {
+    /// Sets one ceiling by name; says what names there are when there is none of that name.
+    pub fn set(&mut self, name: &str, value: u64) -> Result<(), UnknownLimit> {
+        let size = usize::try_from(value).unwrap_or(usize::MAX);
+        match name {
+            "encapsulations" => self.encapsulations = size,
+            "reorder-bytes" => self.reorder_bytes = size,
+            "reorder-segments" => self.reorder_segments = size,
+            "message-bytes" => self.message_bytes = size,
+            "header-bytes" => self.header_bytes = size,
+            "body-bytes" => self.body_bytes = size,
+            "opening-bytes" => self.opening_bytes = size,
+            "opening-datagrams" => self.opening_datagrams = size,
+            "undecided-datagrams" => self.undecided_datagrams = value,
+            "crypto-bytes" => self.crypto_bytes = size,
+            "inflated-bytes" => self.inflated_bytes = size,
+            "observations" => self.observations = size,
+            "flows" => self.flows = size,
+            _ => return Err(UnknownLimit(name.to_owned())),
+        }
+        Ok(())
+    }
+
+    /// The names [`Limits::set`] takes.
+    pub const NAMES: &'static [&'static str] = &[
+        "body-bytes",
+        "crypto-bytes",
+        "encapsulations",
+        "flows",
+        "header-bytes",
+        "inflated-bytes",
+        "message-bytes",
+        "observations",
+        "opening-bytes",
+        "opening-datagrams",
+        "reorder-bytes",
+        "reorder-segments",
+        "undecided-datagrams",
+    ];
+}
+
+/// No ceiling has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no limit is named `{0}`; there are: {names}", names = Limits::NAMES.join(", "))]
+pub struct UnknownLimit(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_sets_a_ceiling() {
+        for name in Limits::NAMES {
+            let mut limits = Limits::default();
+            limits.set(name, 7).unwrap();
+            assert_ne!(limits, Limits::default(), "{name}");
+        }
+        assert!(Limits::default().set("speed", 1).unwrap_err().to_string().contains("body-bytes"));
+    }
+}

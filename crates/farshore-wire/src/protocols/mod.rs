@@ -1,0 +1,132 @@
+//! The protocols that can be read, and the two interfaces they hang on.
+//!
+//! To add one: a folder here (`mod.rs` opens with what it is, what is extracted and why it matters, what is
+//! not, and the RFCs), one line in [`PROTOCOLS`], samples beside it. A dissector translates into the neutral
+//! [`Observation`]s, hands every readable value to [`Sink::field`], and never imports another dissector:
+//! inner bytes go back through [`Sink::inner`].
+
+use farshore_model::ledger::Severity;
+use farshore_model::{Direction, Observation, Protection, Span, Transport};
+
+use crate::limits::Limits;
+pub use crate::stream::{Gathered, Origin, Piece, Segment};
+
+/// All protocols, sorted by id.
+pub static PROTOCOLS: &[&dyn Protocol] = &[];
+
+/// A protocol: one static per protocol.
+pub trait Protocol: Sync {
+    /// Its name, as it stands in `flows[].protocols` and in the layers of a locus.
+    fn id(&self) -> &'static str;
+    /// Whether these first bytes are its.
+    fn matches(&self, opening: &Opening<'_>) -> Match;
+    /// How content is protected in a flow of this protocol, unless the dissector learns better.
+    fn protection(&self) -> Protection;
+    /// Starts reading one flow.
+    fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector>;
+}
+
+/// Whether a protocol recognises a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// Not this one.
+    No,
+    /// More bytes are needed to tell.
+    Maybe,
+    /// This one. Say so only on evidence in the bytes: a port alone is never enough.
+    Yes,
+}
+
+/// What is known of a flow when protocols are asked whether it is theirs.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// TCP, UDP, ….
+    pub transport: Transport,
+    /// The client's port.
+    pub client_port: u16,
+    /// The server's port.
+    pub server_port: u16,
+    /// Layers crossed so far, outermost first: `["tcp"]`, `["udp", "quic"]`.
+    pub layers: &'a [&'static str],
+    /// The first bytes.
+    pub start: Start<'a>,
+}
+
+/// The first bytes of a flow.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Of a stream, each way.
+    Stream {
+        /// Client to server.
+        up: &'a [u8],
+        /// Server to client.
+        down: &'a [u8],
+    },
+    /// The latest datagrams, oldest first.
+    Datagrams(&'a [(Direction, &'a [u8])]),
+    /// Another protocol said what these bytes are.
+    Hinted,
+}
+
+/// Reads one flow of one protocol.
+pub trait Dissector: Send {
+    /// Takes the next segment of one direction.
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress;
+    /// The flow has ended.
+    fn finish(&mut self, out: &mut dyn Sink) {
+        let _ = out;
+    }
+}
+
+/// Whether a dissector wants more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It does.
+    More,
+    /// It has what it came for: the rest of the flow is counted only.
+    Done,
+    /// The bytes make no sense any more.
+    Lost,
+}
+
+/// A value readable in the flow. The only thing detectors see; it lives for one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    /// Dotted path, such as `http.query.imei`. Parts that come from the wire are lower-cased and cut at 64 bytes.
+    pub path: &'a str,
+    /// The value's bytes.
+    pub value: &'a [u8],
+    /// Where it stands.
+    pub at: Span,
+}
+
+/// A point in a request's life, for the end-to-end round trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// The last byte of a ClientHello was seen.
+    HelloSent,
+    /// The ClientHello, or part of it, was sent again: the reading is void.
+    HelloRepeated,
+    /// The ServerHello was seen.
+    HelloAnswered,
+}
+
+/// Where a dissector puts what it finds.
+pub trait Sink {
+    /// A fact.
+    fn observe(&mut self, it: Observation, at: Span);
+    /// A readable value.
+    fn field(&mut self, it: Field<'_>);
+    /// Something odd, as `area-thing`, with the reason.
+    fn anomaly(&mut self, kind: &'static str, severity: Severity, because: String, at: Span);
+    /// Bytes of the protocol named by `hint` (an id in [`PROTOCOLS`]), found inside.
+    fn inner(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>);
+    /// How this flow's content turned out to be protected.
+    fn protection(&mut self, it: Protection);
+    /// The end-to-end round trip.
+    fn milestone(&mut self, it: Milestone);
+    /// By the protocol's own words, bytes in this direction come from the client.
+    fn client_speaks(&mut self, direction: Direction);
+    /// A ceiling was hit, by its name in [`Limits::NAMES`].
+    fn limit(&mut self, name: &'static str);
+}

@@ -1,0 +1,152 @@
+//! Bytes gathered until a message is whole, with the frame each of them came from.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use farshore_model::Span;
+
+use super::{Origin, Piece};
+
+/// In-order bytes of one direction, from which whole messages are taken off the front.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    bytes: Vec<u8>,
+    /// Bytes of `bytes` already consumed; compacted now and then.
+    head: usize,
+    /// Stream position of `bytes[head]`.
+    position: u64,
+    /// Start position of each piece, and its origin.
+    pieces: VecDeque<(u64, Origin)>,
+}
+
+impl Gathered {
+    /// Adds a piece at the end.
+    pub fn push(&mut self, piece: &Piece<'_>) {
+        if piece.bytes.is_empty() {
+            return;
+        }
+        self.pieces.push_back((self.end(), piece.origin));
+        self.bytes.extend_from_slice(piece.bytes);
+    }
+
+    /// What is gathered and not yet consumed.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.head..).unwrap_or_default()
+    }
+
+    /// How much that is.
+    pub fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.head)
+    }
+
+    /// Whether that is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes `n` bytes off the front.
+    pub fn consume(&mut self, n: usize) {
+        let n = n.min(self.len());
+        self.head = self.head.saturating_add(n);
+        self.position = self.position.saturating_add(n as u64);
+        while self.pieces.get(1).is_some_and(|(start, _)| *start <= self.position) {
+            self.pieces.pop_front();
+        }
+        // Shift only when at least half is spent, so that each byte moves a bounded number of times.
+        if self.head >= self.bytes.len().saturating_sub(self.head) {
+            self.bytes.drain(..self.head);
+            self.head = 0;
+        }
+    }
+
+    /// Forgets everything gathered, as after a gap.
+    pub fn clear(&mut self) {
+        self.position = self.end();
+        self.bytes.clear();
+        self.head = 0;
+        self.pieces.clear();
+    }
+
+    /// Where a range of [`Gathered::bytes`] stands in the input.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        let start = self.position.saturating_add(range.start as u64);
+        let end = self.position.saturating_add(range.end.max(range.start) as u64);
+        let length = end.saturating_sub(start);
+        let after = self.pieces.partition_point(|(at, _)| *at <= start);
+        let before_end = self.pieces.partition_point(|(at, _)| *at < end).max(after);
+        let touched = || self.pieces.range(after.saturating_sub(1)..before_end);
+        let Some((at, origin)) = touched().next() else {
+            return Span {
+                first_frame: 0,
+                frame: 0,
+                offset: start,
+                length,
+            };
+        };
+        if touched().count() == 1 && origin.in_frame && origin.carrier == origin.frame {
+            return Span::in_frame(origin.frame, origin.offset.saturating_add(start.saturating_sub(*at)), length);
+        }
+        Span {
+            first_frame: touched().map(|(_, o)| o.carrier).min().unwrap_or(origin.carrier),
+            frame: touched().map(|(_, o)| o.frame).max().unwrap_or(origin.frame),
+            offset: start,
+            length,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.position.saturating_add(self.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(bytes: &[u8], carrier: u64, frame: u64, offset: u64) -> Piece<'_> {
+        Piece {
+            bytes,
+            missing: 0,
+            origin: Origin {
+                carrier,
+                frame,
+                offset,
+                in_frame: true,
+            },
+        }
+    }
+
+    #[test]
+    fn a_range_in_one_frame_counts_from_that_frame() {
+        let mut it = Gathered::default();
+        it.push(&piece(b"abcd", 3, 3, 54));
+        it.push(&piece(b"efgh", 5, 5, 54));
+        assert_eq!(it.span(1..3), Span::in_frame(3, 55, 2));
+        assert_eq!(it.span(4..8), Span::in_frame(5, 54, 4));
+        assert_eq!(
+            it.span(2..6),
+            Span {
+                first_frame: 3,
+                frame: 5,
+                offset: 2,
+                length: 4
+            }
+        );
+        it.consume(5);
+        assert_eq!(it.bytes(), b"fgh");
+        assert_eq!(it.span(0..1), Span::in_frame(5, 55, 1));
+        it.push(&piece(b"ij", 4, 6, 54));
+        assert_eq!(
+            it.span(3..5),
+            Span {
+                first_frame: 4,
+                frame: 6,
+                offset: 8,
+                length: 2
+            }
+        );
+        it.clear();
+        it.push(&piece(b"k", 9, 9, 60));
+        assert_eq!(it.span(0..1), Span::in_frame(9, 60, 1));
+    }
+}
