@@ -1,1 +1,154 @@
-//! Foreign formats to inputs: pcap, pcapng.
+//! Foreign formats to inputs. Each format reads an `impl Read` through one bounded [`Window`]; memory does not
+//! grow with the input, and the digest of the input is taken on the way.
+//!
+//! This crate opens no file and interprets no payload: it tells frames apart and keeps what the file says of
+//! itself. What is damaged ends the reading there and is said in the record; what was readable stands.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo
+)]
+
+mod bytes;
+mod pcap;
+mod pcapng;
+mod window;
+
+use std::io::Read;
+
+use farshore_model::ledger::InputRecord;
+use farshore_model::{Frame, InputId};
+
+pub use window::Window;
+
+/// All formats, sorted by id. Each sample file is claimed by exactly one.
+pub static FORMATS: &[&dyn Format] = &[&pcap::Pcap, &pcapng::Pcapng];
+
+/// A capture format.
+pub trait Format: Sync {
+    /// Its name, as it stands in `inputs[].format`.
+    fn id(&self) -> &'static str;
+    /// Whether a file that begins with these bytes is of this format.
+    fn claims(&self, head: &[u8]) -> bool;
+    /// Starts reading, right at the first byte.
+    fn open<'r>(&self, input: InputId, window: Window<'r>) -> Result<Box<dyn Capture + 'r>, OpenError>;
+}
+
+/// A capture being read.
+pub trait Capture {
+    /// The next frame; `None` at the end, be it the file's or the last readable frame's.
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError>;
+    /// How far reading has come, in bytes.
+    fn position(&self) -> u64;
+    /// What the file says of itself, once all frames are read.
+    fn finish(self: Box<Self>) -> Result<Summary, ReadError>;
+}
+
+/// What is known of an input when it has been read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Everything but the name and the labels, which only the edge knows.
+    pub record: InputRecord,
+    /// Frames the capturing machine lost; `None`: the file does not tell.
+    pub dropped: Option<u64>,
+    /// Why reading ended before the file did.
+    pub damage: Option<String>,
+}
+
+/// Ceilings of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one captured frame. Wireshark refuses larger ones too (256 KiB).
+    pub frame_bytes: usize,
+    /// Bytes of one pcapng block that must be held at once; larger ones are stepped over.
+    pub block_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: 1 << 18,
+            block_bytes: 1 << 22,
+        }
+    }
+}
+
+/// The input cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// It is empty.
+    #[error("offset 0: the input is empty; expected a pcap or pcapng header")]
+    Empty,
+    /// It ends inside its own header.
+    #[error("offset {have}: the input ends inside its {format} header; expected at least {expected} bytes")]
+    HeaderCut {
+        /// The format its first bytes speak of.
+        format: &'static str,
+        /// Bytes there are.
+        have: u64,
+        /// Bytes a header takes.
+        expected: u64,
+    },
+    /// Its first bytes are no format that is known.
+    #[error(
+        "offset 0: {found}; expected a pcap magic number (a1b2c3d4 or a1b23c4d, either byte order) or a pcapng section header (0a0d0d0a)"
+    )]
+    Unrecognised {
+        /// What stands there instead.
+        found: String,
+    },
+    /// A header field has a value that the format forbids.
+    #[error("offset {offset}: {expected}")]
+    Header {
+        /// Where.
+        offset: u64,
+        /// What was expected and found.
+        expected: String,
+    },
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// The machine could not read the input.
+#[derive(Debug, thiserror::Error)]
+#[error("offset {offset}: {source}")]
+pub struct ReadError {
+    /// How far reading had come.
+    pub offset: u64,
+    /// What went wrong.
+    pub source: std::io::Error,
+}
+
+/// Recognises the format and starts reading.
+pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Result<Box<dyn Capture + 'r>, OpenError> {
+    let mut window = Window::new(Box::new(reader), limits);
+    window.fill(4)?;
+    let head = window.bytes();
+    if head.is_empty() {
+        return Err(OpenError::Empty);
+    }
+    match FORMATS.iter().find(|format| format.claims(head)) {
+        Some(format) => format.open(input, window),
+        None => Err(OpenError::Unrecognised { found: describe(head) }),
+    }
+}
+
+fn describe(head: &[u8]) -> String {
+    match head {
+        [0x1f, 0x8b, ..] => "this is gzip; decompress it first".to_owned(),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "this is zstd; decompress it first".to_owned(),
+        [b'{' | b'[', ..] => "this looks like JSON".to_owned(),
+        _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => "this looks like text".to_owned(),
+        _ => {
+            let hex: Vec<String> = head.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            format!("found {}", hex.join(""))
+        }
+    }
+}
