@@ -5,6 +5,10 @@
 //! [`Observation`]s, hands every readable value to [`Sink::field`], and never imports another dissector:
 //! inner bytes go back through [`Sink::inner`].
 
+#[cfg(test)]
+mod notebook;
+mod sd_rtn;
+
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
@@ -12,7 +16,9 @@ use crate::limits::Limits;
 pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
 /// All protocols, sorted by id.
-pub static PROTOCOLS: &[&dyn Protocol] = &[];
+pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &sd_rtn::SD_RTN, //
+];
 
 /// A protocol: one static per protocol.
 pub trait Protocol: Sync {

@@ -2,6 +2,10 @@
 
 mod gathered;
 
+use std::ops::Range;
+
+use farshore_model::Span;
+
 pub use gathered::Gathered;
 
 /// Where bytes handed to a dissector came from.
@@ -15,6 +19,20 @@ pub struct Origin {
     pub offset: u64,
     /// Whether the bytes are a range of one captured frame, untouched.
     pub in_frame: bool,
+}
+
+impl Origin {
+    /// Where a range of the bytes stands in the input.
+    pub const fn span(&self, range: Range<usize>) -> Span {
+        let offset = self.offset.saturating_add(range.start as u64);
+        let length = range.end.saturating_sub(range.start) as u64;
+        Span {
+            first_frame: self.carrier,
+            frame: self.frame,
+            offset,
+            length,
+        }
+    }
 }
 
 /// A run of bytes.

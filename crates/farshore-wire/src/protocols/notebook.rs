@@ -1,0 +1,158 @@
+//! The sink that protocol tests write to: it keeps what was said, and drives a dissector by hand. Tests only.
+
+use farshore_model::ledger::Severity;
+use farshore_model::{Direction, Observation, Protection, Span, Transport};
+
+use super::{Dissector, Field, Match, Milestone, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use crate::limits::Limits;
+use crate::stream::Origin;
+
+/// Everything a dissector said.
+#[derive(Debug, Default, PartialEq)]
+pub struct Notebook {
+    pub observed: Vec<(Observation, Span)>,
+    /// Path, value, place.
+    pub fields: Vec<(String, Vec<u8>, Span)>,
+    pub anomalies: Vec<(&'static str, String)>,
+    pub inner: Vec<(Direction, &'static str, Vec<u8>)>,
+    pub protection: Option<Protection>,
+    pub client: Option<Direction>,
+    pub limits: Vec<&'static str>,
+}
+
+impl Sink for Notebook {
+    fn observe(&mut self, it: Observation, at: Span) {
+        self.observed.push((it, at));
+    }
+
+    fn field(&mut self, it: Field<'_>) {
+        self.fields.push((it.path.to_owned(), it.value.to_vec(), it.at));
+    }
+
+    fn anomaly(&mut self, kind: &'static str, _: Severity, because: String, _: Span) {
+        self.anomalies.push((kind, because));
+    }
+
+    fn inner(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>) {
+        if let Segment::Bytes(piece) = it {
+            self.inner.push((direction, hint, piece.bytes.to_vec()));
+        }
+    }
+
+    fn protection(&mut self, it: Protection) {
+        self.protection = Some(it);
+    }
+
+    fn milestone(&mut self, _: Milestone) {}
+
+    fn client_speaks(&mut self, direction: Direction) {
+        self.client = Some(direction);
+    }
+
+    fn limit(&mut self, name: &'static str) {
+        self.limits.push(name);
+    }
+}
+
+impl Notebook {
+    /// The values told under one path, as text.
+    pub fn values(&self, path: &str) -> Vec<String> {
+        let told = self.fields.iter().filter(|(p, _, _)| p == path);
+        told.map(|(_, value, _)| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// The kinds of observations alone, for comparisons that leave places out.
+    pub fn facts(&self) -> Vec<&Observation> {
+        self.observed.iter().map(|(it, _)| it).collect()
+    }
+}
+
+/// One datagram or stream chunk in a frame of its own; payload begins at byte 42, frames count from 1.
+pub fn piece(frame: u64, bytes: &[u8]) -> Piece<'_> {
+    Piece {
+        bytes,
+        missing: 0,
+        origin: Origin {
+            carrier: frame,
+            frame,
+            offset: 42,
+            in_frame: true,
+        },
+    }
+}
+
+/// An opening made of datagrams.
+pub fn datagrams<'a>(client_port: u16, server_port: u16, list: &'a [(Direction, &'a [u8])]) -> Opening<'a> {
+    Opening {
+        transport: Transport::Udp,
+        client_port,
+        server_port,
+        layers: &["udp"],
+        start: Start::Datagrams(list),
+    }
+}
+
+/// An opening of a stream.
+pub fn stream<'a>(client_port: u16, server_port: u16, up: &'a [u8], down: &'a [u8]) -> Opening<'a> {
+    Opening {
+        transport: Transport::Tcp,
+        client_port,
+        server_port,
+        layers: &["tcp"],
+        start: Start::Stream { up, down },
+    }
+}
+
+/// Hands `chunks` to a dissector, one frame each, and ends the flow.
+pub fn feed(dissector: &mut dyn Dissector, chunks: &[(Direction, &[u8])]) -> Notebook {
+    let mut out = Notebook::default();
+    for (frame, (direction, bytes)) in (1..).zip(chunks) {
+        if dissector.segment(*direction, Segment::Bytes(piece(frame, bytes)), &mut out) != Progress::More {
+            break;
+        }
+    }
+    dissector.finish(&mut out);
+    out
+}
+
+/// Reads datagrams from first to last under the default limits, once `protocol` said yes to them.
+pub fn read_datagrams(protocol: &dyn Protocol, ports: (u16, u16), list: &[(Direction, &[u8])]) -> Notebook {
+    let opening = datagrams(ports.0, ports.1, list);
+    assert_eq!(protocol.matches(&opening), Match::Yes, "not recognised");
+    feed(protocol.start(&opening, &Limits::default()).as_mut(), list)
+}
+
+/// Reads stream chunks likewise; the opening is all of them.
+pub fn read_stream(protocol: &dyn Protocol, ports: (u16, u16), list: &[(Direction, &[u8])]) -> Notebook {
+    let side = |wanted: Direction| -> Vec<u8> { list.iter().filter(|(d, _)| *d == wanted).flat_map(|(_, b)| b.to_vec()).collect() };
+    let (up, down) = (side(Direction::Up), side(Direction::Down));
+    let opening = stream(ports.0, ports.1, &up, &down);
+    assert_eq!(protocol.matches(&opening), Match::Yes, "not recognised");
+    feed(protocol.start(&opening, &Limits::default()).as_mut(), list)
+}
+
+/// Hands every truncation of one message, and every one-byte change of it, to `matches` and to a fresh dissector.
+/// What comes out does not matter here, only that reading ends without a panic.
+pub fn damage(protocol: &dyn Protocol, ports: (u16, u16), transport: Transport, direction: Direction, message: &[u8]) {
+    let mut attempt = |bytes: &[u8]| {
+        let list = [(direction, bytes)];
+        let opening = match transport {
+            Transport::Udp => datagrams(ports.0, ports.1, &list),
+            _ => stream(ports.0, ports.1, bytes, &[]),
+        };
+        let _ = protocol.matches(&opening);
+        let _ = feed(protocol.start(&opening, &Limits::default()).as_mut(), &list);
+    };
+    for cut in 0..message.len() {
+        attempt(&message[..cut]);
+        attempt(&message[cut..]);
+    }
+    let mut changed = message.to_vec();
+    for at in 0..message.len() {
+        for mask in [0x01, 0x04, 0x20, 0x80, 0xff] {
+            changed[at] ^= mask;
+            attempt(&changed);
+            changed[at] ^= mask;
+        }
+    }
+}
