@@ -1,0 +1,78 @@
+//! The `farshore-lab` command: lists worlds and writes what they leave behind. Owns all file writing of the lab.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use farshore_lab::{Edition, WORLDS, World};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "farshore-lab",
+    version,
+    about = "Writes packet captures of simulated worlds, and what is true of them"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List the worlds
+    List,
+    /// Write captures, key log and truth of a world, over files of the same names
+    Write {
+        /// The world, by its name in `list`
+        world: String,
+        /// One edition only (default: both)
+        #[arg(long)]
+        edition: Option<EditionName>,
+        /// Folder to write into, made if it is missing
+        #[arg(short, default_value = ".")]
+        o: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EditionName {
+    Leaky,
+    Fixed,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().verb {
+        Verb::List => {
+            for world in WORLDS {
+                println!("{}\t{}", world.id, world.summary);
+            }
+            Ok(())
+        }
+        Verb::Write { world, edition, o } => {
+            let found = WORLDS.iter().find(|it| it.id == world);
+            let found = found.with_context(|| format!("no world {world:?}; `farshore-lab list` names them"))?;
+            let editions = match edition {
+                None => Edition::ALL.to_vec(),
+                Some(EditionName::Leaky) => vec![Edition::Leaky],
+                Some(EditionName::Fixed) => vec![Edition::Fixed],
+            };
+            editions.into_iter().try_for_each(|edition| write(found, edition, &o))
+        }
+    }
+}
+
+fn write(world: &World, edition: Edition, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let recording = (world.record)(edition);
+    let truth = serde_json::to_string_pretty(&recording.truth)? + "\n";
+    let named = recording.captures.into_iter().map(|capture| (capture.file, capture.bytes));
+    let others = [
+        (format!("{}.keylog", edition.name()), recording.keylog.into_bytes()),
+        (format!("truth.{}.json", edition.name()), truth.into_bytes()),
+    ];
+    for (name, bytes) in named.chain(others) {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Owns both ends of recorded TLS sessions: real handshakes, real keys, and the key log that opens them.
+//!
+//! Refuses resumption, client certificates and renegotiation; speaks X25519 with ECDSA P-256 only.
+
+pub mod certificate;
+mod handshake;
+mod record;
+mod schedule;
+
+use crate::client::Direction;
+use crate::random::Random;
+use certificate::Authority;
+use record::Protector;
+
+/// Protocol version and cipher suite of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suite {
+    /// TLS 1.3 (RFC 8446), TLS_AES_128_GCM_SHA256.
+    Tls13Aes128Gcm,
+    /// TLS 1.3 (RFC 8446), TLS_CHACHA20_POLY1305_SHA256.
+    Tls13ChaCha20Poly1305,
+    /// TLS 1.2 (RFC 5246, 5289), TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256.
+    Tls12Aes128Gcm,
+}
+
+impl Suite {
+    /// The registered number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        match self {
+            Self::Tls13Aes128Gcm => 0x1301,
+            Self::Tls13ChaCha20Poly1305 => 0x1303,
+            Self::Tls12Aes128Gcm => 0xc02b,
+        }
+    }
+
+    /// The registered name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tls13Aes128Gcm => "TLS_AES_128_GCM_SHA256",
+            Self::Tls13ChaCha20Poly1305 => "TLS_CHACHA20_POLY1305_SHA256",
+            Self::Tls12Aes128Gcm => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        }
+    }
+
+    /// The version, as people write it.
+    #[must_use]
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::Tls13Aes128Gcm | Self::Tls13ChaCha20Poly1305 => "1.3",
+            Self::Tls12Aes128Gcm => "1.2",
+        }
+    }
+}
+
+/// An open session: seals what either end says.
+#[derive(Debug)]
+pub struct Session {
+    /// The client's random, which names the session in a key log.
+    pub client_random: [u8; 32],
+    /// Its lines for an NSS key log.
+    pub keylog: Vec<String>,
+    /// Its suite.
+    pub suite: Suite,
+    client: Protector,
+    server: Protector,
+    sent: [usize; 2],
+}
+
+/// The bytes of a handshake, in turns.
+pub type Flights = Vec<(Direction, Vec<u8>)>;
+
+impl Session {
+    /// Runs a whole handshake with the server `name`.
+    #[must_use]
+    pub fn open(name: &str, suite: Suite, authority: &Authority, random: &mut Random) -> (Flights, Self) {
+        match suite {
+            Suite::Tls13Aes128Gcm | Suite::Tls13ChaCha20Poly1305 => handshake::tls13(name, suite, authority, random),
+            Suite::Tls12Aes128Gcm => handshake::tls12(name, suite, authority, random),
+        }
+    }
+
+    /// Seals application data into records.
+    #[must_use]
+    pub fn seal(&mut self, direction: Direction, data: &[u8]) -> Vec<u8> {
+        self.sent[direction as usize] += data.len();
+        let protector = self.protector(direction);
+        data.chunks(1 << 14)
+            .flat_map(|chunk| protector.seal(record::APPLICATION_DATA, chunk))
+            .collect()
+    }
+
+    /// Seals the alert that ends one direction (RFC 8446 section 6.1).
+    #[must_use]
+    pub fn close_notify(&mut self, direction: Direction) -> Vec<u8> {
+        self.protector(direction).seal(record::ALERT, &[1, 0])
+    }
+
+    /// How many bytes of application data one direction has carried.
+    #[must_use]
+    pub fn sent(&self, direction: Direction) -> usize {
+        self.sent[direction as usize]
+    }
+
+    fn protector(&mut self, direction: Direction) -> &mut Protector {
+        match direction {
+            Direction::Up => &mut self.client,
+            Direction::Down => &mut self.server,
+        }
+    }
+}
