@@ -1,1 +1,3 @@
 //! Facts to meaning: identifiers, parties, exposures, verdicts.
+
+pub mod parties;

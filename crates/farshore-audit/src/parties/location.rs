@@ -1,0 +1,110 @@
+//! Owns the rule that sums opinions on a place up. Refuses to choose among them.
+//!
+//! - `countries` is the union of what location sources say (geolocation, the cloud's own region list, a geofeed).
+//!   A registration is a fact of law and a name is a hint: both are listed, neither enters `countries` or `state`.
+//! - One opinion is no agreement: fewer than two sources give `undetermined`, with the country that was named.
+//! - Two or more sources that name one country `agree`; the claims still tell who they are, since two location
+//!   databases that share a feed prove less than two kinds of source. More than one country is `disputed`.
+//! - An address its operator announces from many places is `anycast`, whatever the sources say: the country differs by
+//!   vantage. One set aside for local use is `local`; one set aside for nobody (documentation) is `undetermined`.
+
+use std::collections::BTreeSet;
+
+use farshore_model::{
+    Country,
+    party::{ClaimKind, CountryClaim, Location, LocationState},
+};
+
+use super::special::Special;
+
+/// Sums up what is known of one address.
+pub fn summary(mut claims: Vec<CountryClaim>, anycast: bool, special: Option<Special>) -> Location {
+    claims.sort();
+    claims.dedup();
+    let opinions = || claims.iter().filter(|claim| is_place(claim.kind));
+    let countries: BTreeSet<Country> = opinions().map(|claim| claim.country).collect();
+    let sources: BTreeSet<&str> = opinions().map(|claim| claim.source.as_str()).collect();
+    let state = match special {
+        Some(special) if special.local => LocationState::Local,
+        _ if anycast => LocationState::Anycast,
+        _ if countries.len() > 1 => LocationState::Disputed,
+        _ if sources.len() > 1 => LocationState::Agreed,
+        _ => LocationState::Undetermined,
+    };
+    Location {
+        countries: countries.into_iter().collect(),
+        state,
+        claims,
+        excluded: Vec::new(),
+    }
+}
+
+/// Whether an opinion of this kind is one on where the machine is.
+pub fn is_place(kind: ClaimKind) -> bool {
+    match kind {
+        ClaimKind::Geolocation | ClaimKind::CloudRegion | ClaimKind::Geofeed => true,
+        ClaimKind::Registration | ClaimKind::Name => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(source: &str, country: &str, kind: ClaimKind) -> CountryClaim {
+        CountryClaim {
+            country: Country::parse(country).unwrap(),
+            kind,
+            source: source.to_owned(),
+            edition: "1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_rule_holds_case_by_case() {
+        use ClaimKind::{Geolocation, Registration};
+        type Case = (&'static [(&'static str, &'static str, ClaimKind)], &'static str, LocationState);
+        let cases: [Case; 5] = [
+            (&[], "", LocationState::Undetermined),
+            (&[("a", "DE", Geolocation)], "DE", LocationState::Undetermined),
+            (
+                &[("a", "DE", Geolocation), ("r", "DE", Registration)],
+                "DE",
+                LocationState::Undetermined,
+            ),
+            (
+                &[("a", "DE", Geolocation), ("b", "DE", Geolocation), ("r", "US", Registration)],
+                "DE",
+                LocationState::Agreed,
+            ),
+            (
+                &[("b", "US", Geolocation), ("a", "HK", Geolocation)],
+                "HK US",
+                LocationState::Disputed,
+            ),
+        ];
+        for (claims, countries, state) in cases {
+            let given = claims.iter().map(|(source, country, kind)| claim(source, country, *kind)).collect();
+            let location = summary(given, false, None);
+            let named: Vec<_> = location.countries.iter().map(Country::code).collect();
+            assert_eq!((named.join(" ").as_str(), location.state), (countries, state), "{claims:?}");
+            assert_eq!(location.claims.len(), claims.len());
+        }
+    }
+
+    #[test]
+    fn anycast_and_local_outweigh_agreement() {
+        let claims = || vec![claim("a", "DE", ClaimKind::Geolocation), claim("b", "DE", ClaimKind::Geolocation)];
+        assert_eq!(summary(claims(), true, None).state, LocationState::Anycast);
+        let private = Special {
+            note: "private use (RFC 1918)",
+            local: true,
+        };
+        assert_eq!(summary(vec![], false, Some(private)).state, LocationState::Local);
+        let documentation = Special {
+            note: "documentation (RFC 5737)",
+            local: false,
+        };
+        assert_eq!(summary(vec![], false, Some(documentation)).state, LocationState::Undetermined);
+    }
+}

@@ -1,0 +1,195 @@
+//! Who and where: what dated, licensed data sets say of a host name or an address.
+//!
+//! Owns look-up and nothing more. Refuses to answer with one country: opinions are listed, with their source and
+//! edition, and [`location::summary`] tells how they stand. Refuses to merge the three facts a name can hide: who
+//! operates the service, who hosts it, and where the machine is.
+//!
+//! A new data set is one file here and one line in [`Datasets::describe`]; a new edition touches `packs/parties` only.
+
+pub mod anycast;
+mod asn;
+mod asn_country;
+pub mod borders;
+mod columns;
+pub mod countries;
+mod country_set;
+mod dataset;
+mod dbip_country;
+mod domains;
+mod fictional;
+mod ipfire_country;
+pub mod location;
+pub mod organisations;
+mod points;
+mod prefix;
+mod registration;
+mod special;
+mod third_party_web;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use farshore_model::party::{CountryClaim, Location, Network, Organisation, Owner, Place};
+
+pub use self::{
+    countries::country_name,
+    dataset::{DatasetInfo, DatasetInput},
+    domains::registrable_domain,
+    fictional::{Fictional, FictionalError},
+    prefix::{Prefix, PrefixError},
+    special::{Special, canonical, is_documentation, special},
+};
+use self::{country_set::CountrySet, organisations::Claimed};
+
+/// The sets that say something of the country of an address. One line a set.
+static COUNTRY_SETS: &[&CountrySet] = &[&dbip_country::SET, &ipfire_country::SET, &registration::SET];
+
+/// The data an audit is judged with.
+#[derive(Debug, Clone, Default)]
+pub struct Datasets {
+    fictional: Option<Fictional>,
+}
+
+/// An organisation, and the part of a host name that led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganisationMatch {
+    /// The organisation; `basis` is `domain`.
+    pub organisation: Organisation,
+    /// The suffix both tables' longest entry shares with the name.
+    pub matched: String,
+}
+
+impl Datasets {
+    /// The embedded editions.
+    pub fn embedded() -> &'static Datasets {
+        static EMBEDDED: Datasets = Datasets { fictional: None };
+        &EMBEDDED
+    }
+
+    /// The same, with documentation addresses and reserved names answered from a simulated world. Only those: what
+    /// exists keeps its answer.
+    pub fn with_overlay(fictional: Fictional) -> Datasets {
+        Datasets {
+            fictional: Some(fictional),
+        }
+    }
+
+    /// Every data set in use, by name.
+    pub fn describe(&self) -> Vec<DatasetInfo> {
+        let sets = COUNTRY_SETS.iter().filter_map(|set| set.info());
+        let others = [
+            anycast::info(),
+            asn::info(),
+            asn_country::info(),
+            borders::info(),
+            organisations::info(),
+            third_party_web::info(),
+        ];
+        let mut described: Vec<DatasetInfo> = sets.chain(others.into_iter().flatten()).cloned().collect();
+        described.extend(self.fictional.as_ref().map(Fictional::info));
+        described.sort_by(|one, other| one.name.cmp(&other.name));
+        described
+    }
+
+    /// Every opinion on the country of an address, sorted. None of an address that was set aside.
+    pub fn places(&self, address: IpAddr) -> Vec<CountryClaim> {
+        let address = canonical(address);
+        if special(address).is_some() {
+            let fictional = self.fictional.as_ref();
+            return fictional.map(|world| world.places(address)).unwrap_or_default();
+        }
+        let mut claims: Vec<_> = COUNTRY_SETS.iter().filter_map(|set| set.claim(address)).collect();
+        claims.sort();
+        claims
+    }
+
+    /// The opinions on an address, summed up by the rule in [`location`].
+    pub fn location(&self, address: IpAddr) -> Location {
+        let address = canonical(address);
+        let anycast = anycast::anycast(address).is_some();
+        location::summary(self.places(address), anycast, special(address))
+    }
+
+    /// Who announces an address.
+    pub fn network(&self, address: IpAddr) -> Option<Network> {
+        let address = canonical(address);
+        match special(address) {
+            Some(_) => self.fictional.as_ref()?.network(address),
+            None => asn::network(address),
+        }
+    }
+
+    /// Network, location and purpose of an address together.
+    pub fn place(&self, address: IpAddr) -> Place {
+        Place {
+            address,
+            network: self.network(address),
+            location: self.location(address),
+            special: special(canonical(address)).map(|special| special.note),
+        }
+    }
+
+    /// Who operates a host name, by its domain. A customer's name at a cloud is not the cloud's: it has no answer here
+    /// but in [`Datasets::host_of`]. Where our own table is silent, third-party-web's entity has a name and no country.
+    pub fn organisation_of_host(&self, host: &str) -> Option<OrganisationMatch> {
+        let host = domains::plain(host)?;
+        if let Some(world) = self.fictional.as_ref().filter(|_| fictional::is_reserved(&host)) {
+            let (organisation, matched) = world.organisation_of_host(&host)?;
+            return Some(OrganisationMatch { organisation, matched });
+        }
+        let hosted = match organisations::claimed(&host) {
+            Some((Claimed::Operated(row), matched)) => {
+                return Some(OrganisationMatch {
+                    organisation: row.organisation("domain"),
+                    matched: matched.to_owned(),
+                });
+            }
+            Some((Claimed::Hosted(_), matched)) => matched.len(),
+            None => 0,
+        };
+        let (entity, matched) = third_party_web::entity(&host)?;
+        // An entity that covers all of a cloud's names says no more than "hosted at".
+        (matched.len() > hosted).then(|| OrganisationMatch {
+            organisation: entity.organisation(),
+            matched: matched.to_owned(),
+        })
+    }
+
+    /// At whom a host name is hosted, when it is a customer's name at a cloud or delivery network.
+    pub fn host_of(&self, host: &str) -> Option<OrganisationMatch> {
+        let host = domains::plain(host)?;
+        match organisations::claimed(&host)? {
+            (Claimed::Hosted(row), matched) => Some(OrganisationMatch {
+                organisation: row.organisation("domain"),
+                matched: matched.to_owned(),
+            }),
+            (Claimed::Operated(_), _) => None,
+        }
+    }
+
+    /// Who holds an AS number: the hoster, never the recipient.
+    pub fn organisation_of_network(&self, asn: u32) -> Option<Organisation> {
+        let world = self.fictional.as_ref();
+        world
+            .and_then(|world| world.organisation_of_network(asn))
+            .or_else(|| Some(organisations::of_network(asn)?.organisation("network")))
+    }
+
+    /// An organisation by its id.
+    pub fn organisation(&self, id: &str) -> Option<Organisation> {
+        let world = self.fictional.as_ref();
+        world
+            .and_then(|world| world.organisation(id, "id"))
+            .or_else(|| Some(organisations::row(id)?.organisation("id")))
+    }
+
+    /// Who owns an organisation, next above first.
+    pub fn owners(&self, id: &str) -> Vec<Owner> {
+        match self.fictional.as_ref().filter(|world| world.organisation(id, "id").is_some()) {
+            Some(world) => world.owners(id),
+            None => organisations::owners(id),
+        }
+    }
+}

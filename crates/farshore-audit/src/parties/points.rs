@@ -1,0 +1,79 @@
+//! Owns look-up in sorted breakpoints: from this address on, this value. Refuses to know what a value means.
+
+use std::net::IpAddr;
+
+use super::columns::leb128;
+
+/// Breakpoints of one family. Value 0 means that nothing is said.
+#[derive(Debug, Default)]
+pub struct Points<K, V> {
+    starts: Vec<K>,
+    values: Vec<V>,
+}
+
+impl<K: Copy + Ord, V: Copy> Points<K, V> {
+    /// The value of the last breakpoint at or before `key`.
+    pub fn at(&self, key: K) -> Option<V> {
+        let after = self.starts.partition_point(|start| *start <= key);
+        self.values.get(after.checked_sub(1)?).copied()
+    }
+
+    /// How many breakpoints there are.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.starts.len().min(self.values.len())
+    }
+
+    /// Sorted, without repeats, one value each: what every file must be.
+    #[cfg(test)]
+    pub fn is_sound(&self) -> bool {
+        self.starts.len() == self.values.len() && self.starts.is_sorted_by(|one, other| one < other)
+    }
+}
+
+/// Breakpoints of both families.
+#[derive(Debug, Default)]
+pub struct Both<V> {
+    /// IPv4, whole addresses.
+    pub v4: Points<u32, V>,
+    /// IPv6, the upper 64 bits.
+    pub v6: Points<u64, V>,
+}
+
+impl<V: Copy> Both<V> {
+    /// The value at an address.
+    pub fn at(&self, address: IpAddr) -> Option<V> {
+        match address {
+            IpAddr::V4(ip) => self.v4.at(ip.to_bits()),
+            IpAddr::V6(ip) => self.v6.at(u64::try_from(ip.to_bits() >> 64).ok()?),
+        }
+    }
+}
+
+/// IPv4 breakpoints: deltas of whole /24s have a cleared low bit.
+pub fn v4<V>(starts: &[u8], values: Vec<V>) -> Points<u32, V> {
+    let starts = sums(starts, 8).map_while(|start| u32::try_from(start).ok());
+    Points {
+        starts: starts.collect(),
+        values,
+    }
+}
+
+/// IPv6 breakpoints: deltas of whole /48s have a cleared low bit.
+pub fn v6<V>(starts: &[u8], values: Vec<V>) -> Points<u64, V> {
+    Points {
+        starts: sums(starts, 16).collect(),
+        values,
+    }
+}
+
+fn sums(column: &[u8], shift: u32) -> impl Iterator<Item = u64> + '_ {
+    leb128(column).scan(0_u64, move |at, coded| {
+        let delta = match coded & 1 {
+            0 => (coded >> 1).checked_shl(shift)?,
+            _ => coded >> 1,
+        };
+        *at = at.checked_add(delta)?;
+        Some(*at)
+    })
+}
