@@ -13,6 +13,8 @@
     clippy::panic,
     clippy::todo
 )]
+// Tests count freely; the code under test is checked in the build without them.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod bytes;
 mod pcap;

@@ -1,6 +1,7 @@
 //! Bytes in order, and where they came from.
 
 mod gathered;
+pub(crate) mod tcp;
 
 use std::ops::Range;
 

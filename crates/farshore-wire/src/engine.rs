@@ -1,0 +1,222 @@
+//! Frames in, facts out: routes each frame to its flow, each flow's bytes to its dissector.
+
+use std::collections::HashMap;
+
+use farshore_model::ledger::Anomaly;
+use farshore_model::observation::Observed;
+use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Span, Timestamp, Transport};
+
+use crate::flow::live::{Key, Live, pick_mut};
+use crate::flow::reading::Scene;
+use crate::limits::Limits;
+use crate::packet::Packet;
+use crate::stream::tcp::Receipt;
+use crate::stream::{Origin, Piece, Segment};
+
+/// A readable value with where it stands. It lives for one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Readable<'a> {
+    /// The flow.
+    pub flow: FlowId,
+    /// The input.
+    pub input: InputId,
+    /// Layers crossed, outermost first.
+    pub layers: &'a [&'static str],
+    /// Dotted path.
+    pub path: &'a str,
+    /// The bytes.
+    pub value: &'a [u8],
+    /// Where they stand.
+    pub at: Span,
+    /// Raw payload that no protocol reads, rather than a field of one.
+    pub payload: bool,
+}
+
+/// Whoever keeps what is found.
+pub trait Recorder {
+    /// A flow has ended. Flows come in the order of their ids, after everything else.
+    fn flow(&mut self, id: FlowId, it: Flow);
+    /// A fact.
+    fn observe(&mut self, it: Observed);
+    /// A readable value.
+    fn field(&mut self, it: Readable<'_>);
+    /// An oddity.
+    fn anomaly(&mut self, it: Anomaly);
+    /// A ceiling was hit.
+    fn limit(&mut self, name: &'static str);
+    /// Whether raw payload of unrecognised flows is of use.
+    fn wants_payload(&self) -> bool;
+}
+
+/// Reads the frames of one input.
+pub struct Engine {
+    limits: Limits,
+    /// Looked up, never walked: the order of a hash table must not reach an output.
+    table: HashMap<Key, u32>,
+    flows: Vec<Live>,
+    coverage: Coverage,
+    input: InputId,
+}
+
+impl Engine {
+    /// Ready for the first frame.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            table: HashMap::new(),
+            flows: Vec::new(),
+            coverage: Coverage::default(),
+            input: InputId(0),
+        }
+    }
+
+    /// Takes the next frame.
+    pub fn frame(&mut self, frame: &Frame<'_>, out: &mut dyn Recorder) {
+        self.input = frame.input;
+        let frames = &mut self.coverage.frames;
+        frames.total = frames.total.saturating_add(1);
+        if (frame.bytes.len() as u64) < u64::from(frame.wire_length) {
+            frames.truncated = frames.truncated.saturating_add(1);
+        }
+        let packet = Packet::decode(frame, &self.limits);
+        match &packet.stop {
+            None => frames.decoded = frames.decoded.saturating_add(1),
+            Some(reason) => {
+                frames.stopped = frames.stopped.saturating_add(1);
+                let times = self.coverage.stops.entry(reason.to_string()).or_default();
+                *times = times.saturating_add(1);
+            }
+        }
+        let Some(slot) = self.slot(frame, &packet) else { return };
+        self.deliver(slot, frame, &packet, out);
+    }
+
+    /// The capture has ended: closes all flows, in their order.
+    pub fn finish(mut self, out: &mut dyn Recorder) -> Coverage {
+        for (index, mut live) in std::mem::take(&mut self.flows).into_iter().enumerate() {
+            let id = FlowId(u32::try_from(index).unwrap_or(u32::MAX));
+            let mut coverage = std::mem::take(&mut self.coverage);
+            let mut scene = scene(id, &live, self.input, None, &self.limits, out);
+            if let Some(mut halves) = live.halves.take() {
+                for direction in [Direction::Up, Direction::Down] {
+                    pick_mut(&mut halves, direction).flush(&mut |segment| {
+                        gap(&segment, &mut live.gaps, &mut coverage);
+                        live.reading.segment(direction, segment, &mut scene);
+                    });
+                }
+            }
+            live.reading.finish(&mut scene);
+            self.coverage = coverage;
+            out.flow(id, live.close());
+        }
+        self.coverage
+    }
+
+    /// The flow a packet belongs to; a new one if need be.
+    fn slot(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<u32> {
+        let (ip, header) = (packet.ip.as_ref()?, packet.transport.as_ref()?);
+        let key = Key::new(ip, header);
+        if let Some(slot) = self.table.get(&key) {
+            let live = self.flows.get(*slot as usize)?;
+            if !header.tcp.is_some_and(|tcp| live.is_reused_by(live.direction(ip, header), &tcp)) {
+                return Some(*slot);
+            }
+        }
+        if self.flows.len() >= self.limits.flows {
+            let times = self.coverage.limits.entry("flows").or_default();
+            *times = times.saturating_add(1);
+            return None;
+        }
+        let slot = u32::try_from(self.flows.len()).ok()?;
+        self.flows.push(Live::new(frame, ip, header));
+        self.table.insert(key, slot);
+        Some(slot)
+    }
+
+    fn deliver(&mut self, slot: u32, frame: &Frame<'_>, packet: &Packet<'_>, out: &mut dyn Recorder) {
+        let (Some(ip), Some(header), Some(live)) = (&packet.ip, &packet.transport, self.flows.get_mut(slot as usize)) else {
+            return;
+        };
+        let direction = live.direction(ip, header);
+        live.count(frame, direction, packet.payload.len().saturating_add(packet.payload_missing));
+        if let Some(tcp) = &header.tcp {
+            live.handshake(direction, tcp, frame.time);
+        }
+        if packet.payload.is_empty() && packet.payload_missing == 0 {
+            return;
+        }
+        let origin = Origin {
+            carrier: frame.number,
+            frame: frame.number,
+            offset: packet.payload_offset as u64,
+            in_frame: true,
+        };
+        let piece = Piece {
+            bytes: packet.payload,
+            missing: packet.payload_missing,
+            origin,
+        };
+        let mut scene = scene(FlowId(slot), live, self.input, frame.time, &self.limits, out);
+        match (header.transport, &header.tcp, &mut live.halves) {
+            (Transport::Tcp, Some(tcp), Some(halves)) => {
+                // A SYN takes a number of its own; data may ride on it (RFC 7413).
+                let sequence = if tcp.flags.syn() {
+                    tcp.sequence.wrapping_add(1)
+                } else {
+                    tcp.sequence
+                };
+                let (reading, gaps, coverage) = (&mut live.reading, &mut live.gaps, &mut self.coverage);
+                let mut limits_hit = Vec::new();
+                let receipt = pick_mut(halves, direction).receive(
+                    sequence,
+                    &piece,
+                    &self.limits,
+                    &mut |name| limits_hit.push(name),
+                    &mut |segment| {
+                        gap(&segment, gaps, coverage);
+                        reading.segment(direction, segment, &mut scene);
+                    },
+                );
+                if receipt == Receipt::Repeated {
+                    reading.repeated(direction);
+                }
+                for name in limits_hit {
+                    out.limit(name);
+                }
+            }
+            (Transport::Udp, ..) => live.reading.segment(direction, Segment::Bytes(piece), &mut scene),
+            _ => {}
+        }
+    }
+}
+
+fn gap(segment: &Segment<'_>, gaps: &mut u64, coverage: &mut Coverage) {
+    if let Segment::Gap(bytes) = segment
+        && *bytes > 0
+    {
+        *gaps = gaps.saturating_add(*bytes);
+        coverage.gaps.count = coverage.gaps.count.saturating_add(1);
+        coverage.gaps.bytes = coverage.gaps.bytes.saturating_add(*bytes);
+    }
+}
+
+fn scene<'a>(
+    flow: FlowId,
+    live: &Live,
+    input: InputId,
+    time: Option<Timestamp>,
+    limits: &'a Limits,
+    recorder: &'a mut dyn Recorder,
+) -> Scene<'a> {
+    let (client_port, server_port) = (live.client.port, live.server.port);
+    Scene {
+        flow,
+        input,
+        time,
+        transport: live.transport,
+        client_port,
+        server_port,
+        limits,
+        recorder,
+    }
+}
