@@ -1,0 +1,210 @@
+//! The one place where text from the wire is made harmless: for a terminal, for markup, for JSON.
+//!
+//! What cannot be seen is spelled out: control codes, direction marks, zero-width characters, floods of combining
+//! marks. It refuses to drop anything silently: a cut shows as `…`.
+
+use std::io;
+
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
+use unicode_width::UnicodeWidthChar;
+
+/// Combining marks that may follow one another before the rest is spelled out.
+const MARKS: usize = 3;
+
+/// Whether a character steers, reorders or hides what stands around it instead of being seen itself.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Text as it may be shown on a terminal: what is invisible stands as `\u{202e}`.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    pieces(text, |piece, _| out.push_str(piece));
+    out
+}
+
+/// As [`visible`], but at most `columns` wide: a longer text loses its middle.
+pub fn visible_within(text: &str, columns: usize) -> String {
+    let mut all: Vec<(String, usize)> = Vec::new();
+    pieces(text, |piece, width| all.push((piece.to_owned(), width)));
+    let total: usize = all.iter().map(|(_, width)| width).sum();
+    if total <= columns {
+        return all.into_iter().map(|(piece, _)| piece).collect();
+    }
+    // The end of a host name is its registrable part: it gets the larger share.
+    let room = columns.saturating_sub(1);
+    let (head, tail) = (room / 2, room - room / 2);
+    let front: String = fitting(all.iter(), head).into_iter().collect();
+    let back: String = fitting(all.iter().rev(), tail).into_iter().rev().collect();
+    format!("{front}…{back}")
+}
+
+fn fitting<'a>(pieces: impl Iterator<Item = &'a (String, usize)>, columns: usize) -> Vec<&'a str> {
+    let mut left = columns;
+    pieces
+        .map_while(|(piece, width)| {
+            left = left.checked_sub(*width)?;
+            Some(piece.as_str())
+        })
+        .collect()
+}
+
+/// The columns a text takes that went through [`visible`].
+pub fn columns(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// Hands out the text piece by piece, each with its width: a character, or the spelling of an invisible one.
+fn pieces(text: &str, mut emit: impl FnMut(&str, usize)) {
+    let mut marks = 0;
+    let mut buffer = [0; 4];
+    for c in text.chars() {
+        let width = c.width().unwrap_or(0);
+        marks = if width == 0 { marks + 1 } else { 0 };
+        if is_invisible(c) || marks > MARKS {
+            let spelled = format!("\\u{{{:x}}}", u32::from(c));
+            emit(&spelled, spelled.len());
+        } else {
+            emit(c.encode_utf8(&mut buffer), width);
+        }
+    }
+}
+
+/// The last gate of a finished HTML page: markup is already escaped, and whatever is invisible is spelled out, wherever
+/// it stands. The page's own text holds none but line feeds.
+pub fn page(markup: &str) -> String {
+    let mut out = String::with_capacity(markup.len());
+    for (number, line) in markup.split('\n').enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        pieces(line, |piece, _| out.push_str(piece));
+    }
+    out
+}
+
+/// Writes JSON whose strings are harmless wherever they are printed: beside JSON's own escapes, everything invisible
+/// and the `<` of markup stand as `\uXXXX`. The value a reader of the JSON gets is unchanged.
+#[derive(Debug)]
+pub struct Inert<F>(F);
+
+impl Inert<CompactFormatter> {
+    /// All on one line.
+    pub const fn compact() -> Self {
+        Self(CompactFormatter)
+    }
+}
+
+impl Inert<PrettyFormatter<'static>> {
+    /// Indented by two spaces.
+    pub fn pretty() -> Self {
+        Self(PrettyFormatter::new())
+    }
+}
+
+impl<F: Formatter> Formatter for Inert<F> {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut clean = 0;
+        for (at, c) in fragment.char_indices() {
+            if c != '<' && !is_invisible(c) {
+                continue;
+            }
+            out.write_all(fragment.get(clean..at).unwrap_or_default().as_bytes())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            clean = at + c.len_utf8();
+        }
+        out.write_all(fragment.get(clean..).unwrap_or_default().as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + io::Write>(&mut self, out: &mut W, escape: CharEscape) -> io::Result<()> {
+        self.0.write_char_escape(out, escape)
+    }
+
+    fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_is_spelled_out() {
+        assert_eq!(visible("a\x1b[31mb\0c\u{9b}d"), "a\\u{1b}[31mb\\u{0}c\\u{9b}d");
+        assert_eq!(
+            visible("moc.\u{202e}example\u{200b}\u{feff}"),
+            "moc.\\u{202e}example\\u{200b}\\u{feff}"
+        );
+        assert_eq!(visible("plain – täxt 漢字"), "plain – täxt 漢字");
+    }
+
+    #[test]
+    fn a_flood_of_marks_is_spelled_out_and_a_few_are_not() {
+        assert_eq!(visible("e\u{301}"), "e\u{301}");
+        let flood = format!("e{}", "\u{301}".repeat(50));
+        assert_eq!(visible(&flood).matches('\u{301}').count(), MARKS);
+        assert!(visible(&flood).ends_with("\\u{301}"));
+    }
+
+    #[test]
+    fn a_long_name_loses_its_middle_and_never_half_an_escape() {
+        let long = format!("start{}end.example", "\u{202e}".repeat(20_000));
+        let cut = visible_within(&long, 40);
+        assert!(columns(&cut) <= 40, "{cut}");
+        assert!(cut.starts_with("start\\u{202e}") && cut.ends_with("end.example"), "{cut}");
+        assert_eq!(cut.matches("\\u{").count(), cut.matches("202e}").count());
+        assert_eq!(visible_within("漢字漢字漢字", 5), "漢…字");
+        assert_eq!(visible_within("short", 5), "short");
+        assert_eq!(visible_within("short", 0), "…");
+    }
+
+    #[test]
+    fn json_is_inert_and_unchanged() {
+        let hostile = "\x1b[2J\u{7f}\u{85}\u{202e}\u{200b}\u{2028}\u{feff}\u{e0041}<script>\"\\\n";
+        let mut bytes = Vec::new();
+        serde::Serialize::serialize(hostile, &mut serde_json::Serializer::with_formatter(&mut bytes, Inert::compact())).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.chars().all(|c| (' '..='~').contains(&c)) && !text.contains('<'), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+    }
+}

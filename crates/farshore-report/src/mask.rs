@@ -1,0 +1,147 @@
+//! Which part of an observed value may be shown when values are masked.
+//!
+//! Errs towards hiding. It refuses to touch host names: who was talked to is never masked.
+
+const HIDDEN: &str = "****";
+
+/// Path and query of a request: the shape stays, values and whatever looks like an id go.
+pub fn path(sent: &str) -> String {
+    let (before, fragment) = split(sent, '#');
+    let (path, query) = split(before, '?');
+    let mut out = String::with_capacity(sent.len());
+    // Absolute form (RFC 9112, 3.2.2): the authority names the host, but may hold a user before it.
+    let path = match path.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            out.push_str(&format!("{scheme}://"));
+            if host.len() != authority.len() {
+                out.push_str(&format!("{HIDDEN}@"));
+            }
+            out.push_str(host);
+            rest
+        }
+        None => path,
+    };
+    join(&mut out, path.split('/'), '/', segment);
+    if let Some(query) = query {
+        out.push('?');
+        join(&mut out, query.split('&'), '&', pair);
+    }
+    if fragment.is_some() {
+        out.push('#');
+        out.push_str(HIDDEN);
+    }
+    out
+}
+
+/// An id of unknown meaning: two characters stay, so that two ids can often be told apart.
+pub fn id(id: &str) -> String {
+    let shown: String = if id.chars().count() >= 8 {
+        id.chars().take(2).collect()
+    } else {
+        String::new()
+    };
+    format!("{shown}{HIDDEN}")
+}
+
+fn split(text: &str, at: char) -> (&str, Option<&str>) {
+    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
+}
+
+fn join<'a>(out: &mut String, parts: impl Iterator<Item = &'a str>, with: char, show: impl Fn(&str) -> String) {
+    for (number, part) in parts.enumerate() {
+        if number > 0 {
+            out.push(with);
+        }
+        out.push_str(&show(part));
+    }
+}
+
+/// One segment of a path, with its matrix parameters (`;jsessionid=…`).
+fn segment(segment: &str) -> String {
+    let (name, parameters) = split(segment, ';');
+    let mut out = match name.split_once('=') {
+        Some(_) => pair(name),
+        None if is_revealing(name) => HIDDEN.to_owned(),
+        None => name.to_owned(),
+    };
+    if let Some(parameters) = parameters {
+        out.push(';');
+        join(&mut out, parameters.split(';'), ';', pair);
+    }
+    out
+}
+
+fn pair(pair: &str) -> String {
+    match pair.split_once('=') {
+        Some((key, _)) if is_revealing(key) => format!("{HIDDEN}={HIDDEN}"),
+        Some((key, _)) => format!("{key}={HIDDEN}"),
+        None if pair.is_empty() => String::new(),
+        // A query without a key is a value.
+        None => HIDDEN.to_owned(),
+    }
+}
+
+/// Whether a piece of a path may name a person, a device or a session.
+fn is_revealing(piece: &str) -> bool {
+    let piece = percent_decoded(piece);
+    let digits = piece.chars().filter(|c| c.is_numeric()).count();
+    let longest_hex = piece.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max().unwrap_or(0);
+    let mixed = digits > 0 && piece.chars().any(char::is_uppercase) && piece.chars().any(char::is_lowercase);
+    piece.contains('@') || digits >= 4 || longest_hex >= 8 || (mixed && piece.chars().count() >= 12) || piece.chars().count() >= 32
+}
+
+fn percent_decoded(piece: &str) -> String {
+    let mut bytes = Vec::with_capacity(piece.len());
+    let mut rest = piece.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = match rest {
+            [b'%', a, b, ..] => Option::zip(char::from(*a).to_digit(16), char::from(*b).to_digit(16)),
+            _ => None,
+        };
+        match hex {
+            Some((high, low)) => {
+                bytes.push(u8::try_from(high * 16 + low).unwrap_or(u8::MAX));
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_of_a_path_stays_and_its_values_go() {
+        for (sent, shown) in [
+            ("/v1/join", "/v1/join"),
+            ("/v1/rooms/918273/join?uid=7&token=abc&", "/v1/rooms/****/join?uid=****&token=****&"),
+            ("/u/alice%40example.com", "/u/****"),
+            ("/u/%31%32%33%34", "/u/****"),
+            ("/d/deadbeef/x", "/d/****/x"),
+            ("/d/0f0e7cda-1b2c-4d5e-8f90-aabbccddeeff", "/d/****"),
+            ("/a;jsessionid=x/b", "/a;jsessionid=****/b"),
+            ("/?354803066", "/?****"),
+            ("/?13800138000=1", "/?****=****"),
+            ("http://bob:pw@shop.example/p?q=1#me", "http://****@shop.example/p?q=****#****"),
+            ("/t/Ab3dEfGhIjKlMn", "/t/****"),
+            ("*", "*"),
+            ("", ""),
+        ] {
+            assert_eq!(path(sent), shown, "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_id_keeps_two_characters_at_most() {
+        assert_eq!(id("8394c8f03e515708"), "83****");
+        assert_eq!(id("abc"), "****");
+    }
+}

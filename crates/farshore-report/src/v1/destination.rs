@@ -1,0 +1,259 @@
+//! Destinations in version 1: who and where, as claims.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use farshore_model::party;
+
+use super::{flow_index, id, ids, milliseconds};
+use crate::words::Word;
+
+/// One of `destinations`.
+#[derive(Serialize)]
+pub struct Destination<'a> {
+    id: String,
+    name: &'a str,
+    domain: Option<&'a str>,
+    addresses: Vec<IpAddr>,
+    network: Option<Network<'a>>,
+    organisation: Option<Organisation<'a>>,
+    owners: Vec<Owner<'a>>,
+    places: Vec<Place<'a>>,
+    location: Location<'a>,
+    reach: Vec<Reach<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic: Option<Traffic>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flows: Option<Vec<String>>,
+    candidates: &'a [String],
+}
+
+#[derive(Serialize, PartialEq, Eq)]
+struct Network<'a> {
+    asn: u32,
+    name: &'a str,
+    registered: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Organisation<'a> {
+    id: &'a str,
+    name: &'a str,
+    country: Option<&'a str>,
+    basis: &'a str,
+    source: &'a str,
+    kind: &'a str,
+    seat: Option<&'a str>,
+    incorporated_in: Option<&'a str>,
+    establishments: Vec<&'a str>,
+    as_of: &'a str,
+    read_at_source: bool,
+    confidence: &'a str,
+    fictional: bool,
+}
+
+#[derive(Serialize)]
+struct Owner<'a> {
+    id: &'a str,
+    name: &'a str,
+    country: Option<&'a str>,
+    relation: &'static str,
+    as_of: &'a str,
+    source: &'a str,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    address: IpAddr,
+    network: Option<Network<'a>>,
+    location: Location<'a>,
+    special: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Location<'a> {
+    countries: Vec<&'a str>,
+    state: &'static str,
+    claims: Vec<Claim<'a>>,
+    excluded: Vec<Exclusion<'a>>,
+}
+
+#[derive(Serialize)]
+struct Claim<'a> {
+    country: &'a str,
+    kind: &'static str,
+    source: &'a str,
+    edition: &'a str,
+}
+
+#[derive(Serialize)]
+struct Exclusion<'a> {
+    country: &'a str,
+    because: &'static str,
+    rtt_ms: f64,
+    max_km: u32,
+    nearest_km: u32,
+}
+
+#[derive(Serialize)]
+struct Reach<'a> {
+    state: &'a str,
+    via: &'static str,
+    basis: &'static str,
+    law: Option<&'a str>,
+    standing: &'static str,
+    answer: &'static str,
+    missing: &'a [String],
+    law_title: Option<&'a str>,
+    law_citation: Option<&'a str>,
+    law_source: Option<&'a str>,
+    law_verified: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Traffic {
+    flows: u64,
+    frames: u64,
+    bytes_up: u64,
+    bytes_down: u64,
+}
+
+impl<'a> Destination<'a> {
+    /// As it stands in an audit.
+    pub fn new(index: usize, it: &'a party::Destination) -> Self {
+        Self {
+            id: id('d', index),
+            name: &it.name,
+            domain: it.domain.as_deref(),
+            addresses: it.places.iter().map(|place| place.address).collect(),
+            network: common_network(&it.places).map(Network::new),
+            organisation: it.organisation.as_ref().map(Organisation::new),
+            owners: it.owners.iter().map(Owner::new).collect(),
+            places: it.places.iter().map(Place::new).collect(),
+            location: Location::new(&it.location),
+            reach: it.reach.iter().map(Reach::new).collect(),
+            traffic: Some(Traffic {
+                flows: it.traffic.flows,
+                frames: it.traffic.frames,
+                bytes_up: it.traffic.bytes_up,
+                bytes_down: it.traffic.bytes_down,
+            }),
+            flows: Some(ids('f', it.flows.iter().map(|flow| flow_index(*flow)))),
+            candidates: &it.candidates,
+        }
+    }
+
+    /// As it is known without any traffic.
+    pub fn without_traffic(index: usize, it: &'a party::Destination) -> Self {
+        Self {
+            traffic: None,
+            flows: None,
+            ..Self::new(index, it)
+        }
+    }
+}
+
+/// The network that announces all addresses, if one does.
+pub(crate) fn common_network(places: &[party::Place]) -> Option<&party::Network> {
+    let first = places.first()?.network.as_ref()?;
+    places.iter().all(|place| place.network.as_ref() == Some(first)).then_some(first)
+}
+
+impl<'a> Network<'a> {
+    fn new(it: &'a party::Network) -> Self {
+        Self {
+            asn: it.asn,
+            name: &it.name,
+            registered: it.registered.as_ref().map(|country| country.code()),
+        }
+    }
+}
+
+impl<'a> Organisation<'a> {
+    fn new(it: &'a party::Organisation) -> Self {
+        let seat = it.seat.as_ref().map(|country| country.code());
+        Self {
+            id: &it.id,
+            name: &it.name,
+            country: seat,
+            basis: it.basis,
+            source: &it.source,
+            kind: &it.kind,
+            seat,
+            incorporated_in: it.incorporated_in.as_ref().map(|country| country.code()),
+            establishments: it.establishments.iter().map(|country| country.code()).collect(),
+            as_of: &it.as_of,
+            read_at_source: it.read_at_source,
+            confidence: &it.confidence,
+            fictional: it.fictional,
+        }
+    }
+}
+
+impl<'a> Owner<'a> {
+    fn new(it: &'a party::Owner) -> Self {
+        Self {
+            id: &it.id,
+            name: &it.name,
+            country: it.country.as_ref().map(|country| country.code()),
+            relation: it.relation.word(),
+            as_of: &it.as_of,
+            source: &it.source,
+        }
+    }
+}
+
+impl<'a> Place<'a> {
+    fn new(it: &'a party::Place) -> Self {
+        Self {
+            address: it.address,
+            network: it.network.as_ref().map(Network::new),
+            location: Location::new(&it.location),
+            special: it.special,
+        }
+    }
+}
+
+impl<'a> Location<'a> {
+    fn new(it: &'a party::Location) -> Self {
+        let claims = it.claims.iter().map(|claim| Claim {
+            country: claim.country.code(),
+            kind: claim.kind.word(),
+            source: &claim.source,
+            edition: &claim.edition,
+        });
+        let excluded = it.excluded.iter().map(|out| Exclusion {
+            country: out.country.code(),
+            because: out.because,
+            rtt_ms: milliseconds(out.rtt),
+            max_km: out.max_km,
+            nearest_km: out.nearest_km,
+        });
+        Self {
+            countries: it.countries.iter().map(|country| country.code()).collect(),
+            state: it.state.word(),
+            claims: claims.collect(),
+            excluded: excluded.collect(),
+        }
+    }
+}
+
+impl<'a> Reach<'a> {
+    fn new(it: &'a party::Reach) -> Self {
+        let law = it.law.as_ref();
+        Self {
+            state: it.state.code(),
+            via: it.via.word(),
+            basis: it.basis.word(),
+            law: law.map(|law| law.id.as_str()),
+            standing: it.standing.word(),
+            answer: it.answer.word(),
+            missing: &it.missing,
+            law_title: law.map(|law| law.title.as_str()),
+            law_citation: law.map(|law| law.citation.as_str()),
+            law_source: law.map(|law| law.source.as_str()),
+            law_verified: law.map(|law| law.verified),
+        }
+    }
+}

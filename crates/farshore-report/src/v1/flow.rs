@@ -1,0 +1,149 @@
+//! Flows in version 1, written with `--with flows`.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use farshore_model::audit::FlowName;
+use farshore_model::flow;
+
+use super::{flow_index, id, milliseconds};
+use crate::words::{self, Word};
+
+/// One of `flows`.
+#[derive(Serialize)]
+pub struct Flow<'a> {
+    id: String,
+    community_id: &'a str,
+    input: u32,
+    transport: String,
+    client: Endpoint,
+    server: Endpoint,
+    first: Option<String>,
+    last: Option<String>,
+    first_frame: u64,
+    up: Counter,
+    down: Counter,
+    protocols: &'a [&'static str],
+    names: Vec<Name<'a>>,
+    protection: &'static str,
+    rtt: RoundTrips,
+    app: Option<App<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inside: Option<String>,
+    initiator: &'static str,
+    gaps: u64,
+    randomness: Spread,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    ip: IpAddr,
+    port: u16,
+}
+
+#[derive(Serialize)]
+struct Counter {
+    frames: u64,
+    bytes: u64,
+    payload: u64,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+    via: &'static str,
+    frame: u64,
+}
+
+#[derive(Serialize)]
+struct RoundTrips {
+    transport_ms: Option<f64>,
+    end_to_end_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct App<'a> {
+    name: &'a str,
+    via: &'static str,
+}
+
+#[derive(Serialize)]
+struct Spread {
+    up: Option<Randomness>,
+    down: Option<Randomness>,
+}
+
+#[derive(Serialize)]
+struct Randomness {
+    entropy: f64,
+    chi_square: f64,
+    bytes: u64,
+}
+
+impl<'a> Flow<'a> {
+    /// As it stands in an audit, with the names its server was known by.
+    pub fn new(index: usize, it: &'a flow::Flow, names: Option<&'a Vec<FlowName>>) -> Self {
+        let [up, down] = &it.randomness;
+        let names = names.into_iter().flatten().map(|name| Name {
+            name: name.name.as_str(),
+            via: name.via.word(),
+            frame: name.frame,
+        });
+        Self {
+            id: id('f', index),
+            community_id: &it.community_id,
+            input: it.input.0,
+            transport: words::transport(it.transport),
+            client: endpoint(it.client),
+            server: endpoint(it.server),
+            first: it.first.map(|time| time.to_string()),
+            last: it.last.map(|time| time.to_string()),
+            first_frame: it.first_frame,
+            up: counter(it.up),
+            down: counter(it.down),
+            protocols: &it.protocols,
+            names: names.collect(),
+            protection: it.protection.word(),
+            rtt: RoundTrips {
+                transport_ms: it.rtt.transport.map(milliseconds),
+                end_to_end_ms: it.rtt.end_to_end.map(milliseconds),
+            },
+            app: it.app.as_ref().map(|app| App {
+                name: &app.name,
+                via: app.via,
+            }),
+            inside: it.inside.map(|outer| id('f', flow_index(outer))),
+            initiator: it.initiator.word(),
+            gaps: it.gaps,
+            randomness: Spread {
+                up: up.as_ref().map(randomness),
+                down: down.as_ref().map(randomness),
+            },
+        }
+    }
+}
+
+fn endpoint(it: flow::Endpoint) -> Endpoint {
+    Endpoint { ip: it.ip, port: it.port }
+}
+
+fn counter(it: flow::Counter) -> Counter {
+    Counter {
+        frames: it.frames,
+        bytes: it.bytes,
+        payload: it.payload,
+    }
+}
+
+fn randomness(it: &flow::Randomness) -> Randomness {
+    Randomness {
+        entropy: thousandths(it.entropy),
+        chi_square: thousandths(it.chi_square),
+        bytes: it.sampled,
+    }
+}
+
+fn thousandths(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,197 @@
+//! Tool, inputs and coverage in version 1.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use farshore_model::ledger::InputRecord;
+
+use crate::Audit;
+
+/// `tool`.
+#[derive(Serialize)]
+pub struct Tool<'a> {
+    version: &'a str,
+    data: Vec<Data<'a>>,
+    packs: Vec<Pack<'a>>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    name: &'a str,
+    edition: &'a str,
+    licence: &'a str,
+    sha256: &'a str,
+    attribution: &'a str,
+}
+
+#[derive(Serialize)]
+struct Pack<'a> {
+    id: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Tool<'a> {
+    /// Of an audit.
+    pub fn new(audit: &'a Audit) -> Self {
+        let data = audit.tool.data.iter().map(|it| Data {
+            name: &it.name,
+            edition: &it.edition,
+            licence: &it.licence,
+            sha256: &it.sha256,
+            attribution: &it.attribution,
+        });
+        let packs = audit.tool.packs.iter().map(|it| Pack {
+            id: &it.id,
+            version: &it.version,
+        });
+        Self {
+            version: &audit.tool.version,
+            data: data.collect(),
+            packs: packs.collect(),
+        }
+    }
+}
+
+/// One of `inputs`.
+#[derive(Serialize)]
+pub struct Input<'a> {
+    path: &'a str,
+    sha256: &'a str,
+    format: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
+    bytes: u64,
+    first: Option<String>,
+    last: Option<String>,
+    cut_short: bool,
+    labels: &'a BTreeMap<String, String>,
+    notes: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    world: Option<&'a str>,
+}
+
+impl<'a> Input<'a> {
+    /// Of an input's record.
+    pub fn new(it: &'a InputRecord) -> Self {
+        let log = is_log(it.format);
+        Self {
+            path: &it.name,
+            sha256: &it.sha256,
+            format: it.format,
+            frames: (!log).then_some(it.frames),
+            rows: log.then_some(it.frames),
+            bytes: it.bytes,
+            first: it.first.map(|time| time.to_string()),
+            last: it.last.map(|time| time.to_string()),
+            cut_short: it.cut_short,
+            labels: &it.labels,
+            notes: it.notes.iter().map(|note| note.as_str()).collect(),
+            world: it.world.as_ref().map(|world| world.as_str()),
+        }
+    }
+}
+
+/// Whether a format has rows, not frames.
+pub(crate) fn is_log(format: &str) -> bool {
+    matches!(
+        format,
+        "aws-vpc" | "gcp-vpc" | "azure-vnet" | "azure-nsg" | "netflow" | "ipfix" | "sflow" | "zeek" | "parquet" | "csv"
+    )
+}
+
+/// `coverage`.
+#[derive(Serialize)]
+pub struct Coverage<'a> {
+    frames: Frames,
+    flows: Flows,
+    keys: Keys<'a>,
+    gaps: Gaps,
+    limits: &'a BTreeMap<&'static str, u64>,
+    stops: Vec<Stop<'a>>,
+    /// Searches this version does not make: what they would find is unknown, not absent.
+    not_searched: [&'static str; 2],
+}
+
+#[derive(Serialize)]
+struct Frames {
+    total: u64,
+    decoded: u64,
+    stopped: u64,
+    truncated: u64,
+    dropped: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Flows {
+    total: u64,
+    plaintext: u64,
+    encrypted: u64,
+    decrypted: u64,
+    opaque: u64,
+    empty: u64,
+}
+
+#[derive(Serialize)]
+struct Keys<'a> {
+    offered: u64,
+    matched: u64,
+    unmatched: Vec<Unmatched<'a>>,
+}
+
+#[derive(Serialize)]
+struct Unmatched<'a> {
+    reason: &'a str,
+    flows: u64,
+}
+
+#[derive(Serialize)]
+struct Gaps {
+    count: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Stop<'a> {
+    reason: &'a str,
+    frames: u64,
+}
+
+impl<'a> Coverage<'a> {
+    /// Of an audit.
+    pub fn new(audit: &'a Audit) -> Self {
+        let (it, flows) = (&audit.coverage, audit.flow_coverage);
+        let unmatched = it.keys.unmatched.iter().map(|(reason, flows)| Unmatched { reason, flows: *flows });
+        Self {
+            frames: Frames {
+                total: it.frames.total,
+                decoded: it.frames.decoded,
+                stopped: it.frames.stopped,
+                truncated: it.frames.truncated,
+                dropped: it.frames.dropped,
+            },
+            flows: Flows {
+                total: flows.total,
+                plaintext: flows.plaintext,
+                encrypted: flows.encrypted,
+                decrypted: flows.decrypted,
+                opaque: flows.opaque,
+                empty: flows.empty,
+            },
+            keys: Keys {
+                offered: it.keys.offered,
+                matched: it.keys.matched,
+                unmatched: unmatched.collect(),
+            },
+            gaps: Gaps {
+                count: it.gaps.count,
+                bytes: it.gaps.bytes,
+            },
+            limits: &it.limits,
+            stops: it.stops.iter().map(|(reason, frames)| Stop { reason, frames: *frames }).collect(),
+            not_searched: crate::findings::NOT_SEARCHED,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The words of the public contract for the values of the model. One spelling, used by every output.
+
+use farshore_model::audit::NameVia;
+use farshore_model::flow::InitiatorBasis;
+use farshore_model::ledger::Severity;
+use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech};
+use farshore_model::party::{ClaimKind, LocationState, OwnerRelation, ReachBasis, Standing, Via};
+use farshore_model::{Answer, Exposure, Outcome, Protection, ReaderRole, Transport};
+
+/// A value that the contract has a word for.
+pub trait Word {
+    /// The word.
+    fn word(&self) -> &'static str;
+}
+
+macro_rules! words {
+    ($($kind:ident { $($variant:ident => $word:literal),+ $(,)? })+) => {$(
+        impl Word for $kind {
+            fn word(&self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    )+};
+}
+
+words! {
+    Answer { Yes => "yes", No => "no", CannotTell => "cannot-tell" }
+    ReaderRole { OnPath => "on-path", DnsResolver => "dns-resolver", Hosting => "hosting", Relay => "relay", Endpoint => "endpoint", Owner => "owner" }
+    Outcome { Met => "met", Breached => "breached", Undetermined => "undetermined", NotApplicable => "not-applicable" }
+    Protection { Plaintext => "plaintext", Tls => "tls", Quic => "quic", Dtls => "dtls", Srtp => "srtp", Opaque => "opaque", Empty => "none" }
+    Severity { Note => "note", Warning => "warning", Loss => "loss" }
+    InitiatorBasis { Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet" }
+    NameVia { Sni => "sni", QuicSni => "quic-sni", GquicSni => "gquic-sni", DtlsSni => "dtls-sni", HttpHost => "http-host", SdRtn => "sd-rtn", Dns => "dns", Certificate => "certificate" }
+    ChannelSecrecy { Sealed => "sealed", Readable => "readable", Anonymous => "anonymous", Unknown => "unknown" }
+    Ech { None => "none", Present => "present", Offered => "offered" }
+    ClaimKind { Geolocation => "geolocation", Registration => "registration", CloudRegion => "cloud-region", Geofeed => "geofeed", Name => "name" }
+    LocationState { Agreed => "agreed", Disputed => "disputed", Anycast => "anycast", Local => "local", Undetermined => "undetermined" }
+    OwnerRelation { Parent => "parent", Ultimate => "ultimate" }
+    Via { Place => "place", Operator => "operator", Service => "service", Owner => "owner", Carriage => "carriage" }
+    ReachBasis { Located => "located", Operator => "operator", Owner => "owner", Carriage => "carriage", OffersService => "offers-service", PersonalJurisdiction => "personal-jurisdiction", AnyPerson => "any-person" }
+    Standing { Text => "text", Argued => "argued" }
+}
+
+/// `tcp`, `udp`, …; a protocol without a word of its own by its number.
+pub fn transport(transport: Transport) -> String {
+    match transport {
+        Transport::Tcp => "tcp".to_owned(),
+        Transport::Udp => "udp".to_owned(),
+        Transport::Icmp => "icmp".to_owned(),
+        Transport::Icmp6 => "icmp6".to_owned(),
+        Transport::Other(number) => format!("ip-{number}"),
+    }
+}
+
+/// What a name was bound to, as text.
+pub fn bound(value: &BoundValue) -> String {
+    match value {
+        BoundValue::Address(address) => address.to_string(),
+        BoundValue::Text(text) => text.as_str().to_owned(),
+    }
+}
+
+/// An exposure's value, masked unless the audit was made to show values.
+pub fn value(exposure: &Exposure, show_pii: bool) -> &str {
+    match &exposure.value.raw {
+        Some(raw) if show_pii => raw,
+        _ => &exposure.value.masked,
+    }
+}

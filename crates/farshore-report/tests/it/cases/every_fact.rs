@@ -1,0 +1,140 @@
+//! One of every kind of observation, flow, name and word.
+
+use farshore_model::audit::*;
+use farshore_model::flow::*;
+use farshore_model::observation::*;
+use farshore_model::*;
+
+use super::build::*;
+use super::call;
+
+/// One of every kind of observation, flow, name and word.
+pub fn every_fact() -> Audit {
+    let mut audit = call();
+    audit.flows = [Protection::Tls, Protection::Quic, Protection::Dtls, Protection::Srtp]
+        .into_iter()
+        .map(|it| flow("203.0.113.7", 443, it))
+        .collect();
+    audit.flows[1].transport = Transport::Icmp;
+    audit.flows[1].initiator = InitiatorBasis::Protocol;
+    audit.flows[2].transport = Transport::Icmp6;
+    audit.flows[2].initiator = InitiatorBasis::Port;
+    audit.flows[3].transport = Transport::Other(47);
+    audit.flows[3].initiator = InitiatorBasis::FirstPacket;
+    let vias = [
+        NameVia::Sni,
+        NameVia::QuicSni,
+        NameVia::GquicSni,
+        NameVia::DtlsSni,
+        NameVia::HttpHost,
+        NameVia::SdRtn,
+        NameVia::Dns,
+        NameVia::Certificate,
+    ];
+    audit.flow_names = vec![
+        vias.into_iter()
+            .map(|via| FlowName {
+                name: "a.example".into(),
+                via,
+                frame: 5,
+            })
+            .collect(),
+        vec![],
+        vec![],
+        vec![],
+    ];
+    let channel = |readable, ech| Observation::Channel {
+        protocol: "tls",
+        version: "1.3".into(),
+        cipher: Some("TLS_AES_128_GCM_SHA256".into()),
+        readable,
+        ja3: Some("e7d705a3286e19ea42f587b344ee6865".into()),
+        ja4: Some("t13d1516h2_8daaf6152771_e5627efa2ab1".into()),
+        ech,
+    };
+    let media = |recoverable| Observation::Media {
+        protocol: "rtp",
+        ssrc: 0xDEAD_BEEF,
+        payload_type: 0,
+        codec: "PCMU".into(),
+        frames: 500,
+        recoverable,
+    };
+    let bound = |value| Observation::NameBound {
+        protocol: "dns",
+        question: "www.a.example".into(),
+        name: "a.example".into(),
+        record: "A".into(),
+        value,
+        ttl: 300,
+    };
+    let facts = [
+        Observation::NameAsked {
+            protocol: "dns",
+            name: "a.example".into(),
+            record: "A".into(),
+        },
+        bound(BoundValue::Address(ip("203.0.113.7"))),
+        bound(BoundValue::Text("b.example".into())),
+        Observation::PeerNamed {
+            protocol: "quic",
+            name: "a.example".into(),
+        },
+        Observation::Certificate {
+            subject: "a.example".into(),
+            names: vec!["a.example".into(), "*.a.example".into()],
+            sha256: "00".repeat(32),
+            leaf: true,
+        },
+        channel(ChannelSecrecy::Sealed, Ech::None),
+        channel(ChannelSecrecy::Readable, Ech::Present),
+        channel(ChannelSecrecy::Anonymous, Ech::Offered),
+        channel(ChannelSecrecy::Unknown, Ech::None),
+        Observation::Request {
+            version: "1.1",
+            method: "GET".into(),
+            host: Some("api.voice.example:80".into()),
+            path: "/v1/users/1009431/join?imei=490154203237518".into(),
+            decrypted: true,
+        },
+        Observation::Request {
+            version: "1.0",
+            method: "GET".into(),
+            host: None,
+            path: "/".into(),
+            decrypted: false,
+        },
+        media(Recovery::Yes {
+            because: "2 s of speech-like sound".into(),
+            sound: "11".repeat(32),
+        }),
+        media(Recovery::No {
+            because: "SDES keys were negotiated".into(),
+        }),
+        media(Recovery::CannotTell {
+            because: "the payload type is dynamic".into(),
+        }),
+        Observation::SessionNamed {
+            protocol: "quic",
+            id: "8394c8f03e515708".into(),
+        },
+    ];
+    audit.observations = (0u32..)
+        .zip(facts)
+        .map(|(n, what)| Observed {
+            flow: FlowId(n % 4),
+            time: at(i64::from(n)),
+            locus: Locus {
+                span: Span {
+                    first_frame: u64::from(n / 2 * 2 + 1),
+                    frame: u64::from(n + 1),
+                    offset: 0,
+                    length: 9,
+                },
+                ..locus(1)
+            },
+            what,
+        })
+        .collect();
+    audit
+}

@@ -1,0 +1,31 @@
+//! Text from the wire does nothing but stand there.
+
+use farshore_report::{OUTPUTS, Options, Sections, escape};
+
+use crate::cases;
+
+#[test]
+fn no_output_lets_anything_through() {
+    let sections = Sections {
+        flows: true,
+        observations: true,
+    };
+    for (case, audit) in cases::all() {
+        for (output, width) in OUTPUTS.iter().flat_map(|output| [(output, 40), (output, 100)]) {
+            let options = Options {
+                sections,
+                width,
+                ..Options::default()
+            };
+            let mut bytes = Vec::new();
+            output.render(&audit, &options, &mut bytes).unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            let found: Vec<char> = text.chars().filter(|c| *c != '\n' && escape::is_invisible(*c)).collect();
+            assert!(found.is_empty(), "{case} as {} holds {found:?}", output.id());
+            let lower = text.to_lowercase();
+            for markup in ["<script", "<!--]", "</textarea", "<a href=\"javascript"] {
+                assert!(!lower.contains(markup), "{case} as {} holds {markup}", output.id());
+            }
+        }
+    }
+}
