@@ -5,6 +5,7 @@
 //! [`Observation`]s, hands every readable value to [`Sink::field`], and never imports another dissector:
 //! inner bytes go back through [`Sink::inner`].
 
+mod dns;
 #[cfg(test)]
 mod notebook;
 mod sd_rtn;
@@ -17,6 +18,9 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
 /// All protocols, sorted by id.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &dns::DNS,
+    &dns::LLMNR,
+    &dns::MDNS,
     &sd_rtn::SD_RTN, //
 ];
 

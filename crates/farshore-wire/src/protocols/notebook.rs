@@ -134,7 +134,7 @@ pub fn read_stream(protocol: &dyn Protocol, ports: (u16, u16), list: &[(Directio
 /// Hands every truncation of one message, and every one-byte change of it, to `matches` and to a fresh dissector.
 /// What comes out does not matter here, only that reading ends without a panic.
 pub fn damage(protocol: &dyn Protocol, ports: (u16, u16), transport: Transport, direction: Direction, message: &[u8]) {
-    let mut attempt = |bytes: &[u8]| {
+    let attempt = |bytes: &[u8]| {
         let list = [(direction, bytes)];
         let opening = match transport {
             Transport::Udp => datagrams(ports.0, ports.1, &list),

@@ -1,0 +1,308 @@
+//! Types of records by name (IANA "DNS Parameters"), and their data in presentation form (RFC 1035, section 5.1).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use base64::Engine as _;
+use farshore_model::WireText;
+use farshore_model::observation::BoundValue;
+
+use super::name::Name;
+use crate::cursor::{Cursor, Stop};
+
+const TYPES: &[(u16, &str)] = &[
+    (1, "A"),
+    (2, "NS"),
+    (5, "CNAME"),
+    (6, "SOA"),
+    (10, "NULL"),
+    (11, "WKS"),
+    (12, "PTR"),
+    (13, "HINFO"),
+    (15, "MX"),
+    (16, "TXT"),
+    (17, "RP"),
+    (18, "AFSDB"),
+    (24, "SIG"),
+    (25, "KEY"),
+    (28, "AAAA"),
+    (29, "LOC"),
+    (33, "SRV"),
+    (35, "NAPTR"),
+    (36, "KX"),
+    (37, "CERT"),
+    (38, "A6"),
+    (39, "DNAME"),
+    (41, "OPT"),
+    (42, "APL"),
+    (43, "DS"),
+    (44, "SSHFP"),
+    (45, "IPSECKEY"),
+    (46, "RRSIG"),
+    (47, "NSEC"),
+    (48, "DNSKEY"),
+    (49, "DHCID"),
+    (50, "NSEC3"),
+    (51, "NSEC3PARAM"),
+    (52, "TLSA"),
+    (53, "SMIMEA"),
+    (55, "HIP"),
+    (59, "CDS"),
+    (60, "CDNSKEY"),
+    (61, "OPENPGPKEY"),
+    (62, "CSYNC"),
+    (63, "ZONEMD"),
+    (64, "SVCB"),
+    (65, "HTTPS"),
+    (99, "SPF"),
+    (108, "EUI48"),
+    (109, "EUI64"),
+    (249, "TKEY"),
+    (250, "TSIG"),
+    (251, "IXFR"),
+    (252, "AXFR"),
+    (255, "ANY"),
+    (256, "URI"),
+    (257, "CAA"),
+];
+
+/// EDNS's pseudo-record (RFC 6891).
+pub const OPT: u16 = 41;
+
+/// The name of a type, `TYPE123` for others (RFC 3597, section 5).
+pub fn type_name(kind: u16) -> String {
+    match TYPES
+        .binary_search_by_key(&kind, |(number, _)| *number)
+        .ok()
+        .and_then(|at| TYPES.get(at))
+    {
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("TYPE{kind}"),
+    }
+}
+
+/// Whether the type has a name here.
+pub fn is_known(kind: u16) -> bool {
+    TYPES.binary_search_by_key(&kind, |(number, _)| *number).is_ok()
+}
+
+/// A record's value; `None` when its data does not fit its type.
+pub fn value(message: &[u8], kind: u16, data: &Range<usize>) -> Option<BoundValue> {
+    let bytes = message.get(data.clone())?;
+    let address = match (kind, bytes.len()) {
+        (1, 4) => <[u8; 4]>::try_from(bytes).ok().map(|it| Ipv4Addr::from(it).into()),
+        (28, 16) => <[u8; 16]>::try_from(bytes).ok().map(|it| Ipv6Addr::from(it).into()),
+        (1 | 28, _) => return None,
+        _ => None,
+    };
+    if let Some(address) = address {
+        return Some(BoundValue::Address(address));
+    }
+    let text = text(message, kind, data, bytes).ok()??;
+    Some(BoundValue::Text(text))
+}
+
+fn text(message: &[u8], kind: u16, data: &Range<usize>, bytes: &[u8]) -> Result<Option<WireText>, Stop> {
+    let mut it = Cursor::new("dns", bytes);
+    let name = |at: usize| {
+        let name = Name::read(message, data.start.saturating_add(at));
+        (name.flaw.is_none() && name.place.end <= data.end).then(|| (name.text(), name.place.end.saturating_sub(data.start)))
+    };
+    Ok(match kind {
+        // NS CNAME PTR DNAME
+        2 | 5 | 12 | 39 => name(0).map(|(target, _)| target),
+        // SOA: the numbers but the serial say nothing to an auditor.
+        6 => name(0).and_then(|(primary, end)| {
+            let (mailbox, end) = name(end)?;
+            let mut it = Cursor::new("dns", bytes.get(end..)?);
+            Some(format!("{primary} {mailbox} {}", it.u32().ok()?).into())
+        }),
+        // MX
+        15 => {
+            let preference = it.u16()?;
+            name(2).map(|(host, _)| format!("{preference} {host}").into())
+        }
+        // SRV (RFC 2782)
+        33 => {
+            let (priority, weight, port) = (it.u16()?, it.u16()?, it.u16()?);
+            name(6).map(|(host, _)| format!("{priority} {weight} {port} {host}").into())
+        }
+        // TXT, SPF
+        16 | 99 => Some(WireText::from_bytes(&quoted_strings(&mut it)?)),
+        // SVCB, HTTPS
+        64 | 65 => {
+            let priority = it.u16()?;
+            let Some((target, end)) = name(2) else { return Ok(None) };
+            let mut shown = format!("{priority} {target}").into_bytes();
+            let mut rest = Cursor::new("dns", bytes.get(end..).unwrap_or_default());
+            while !rest.is_empty() {
+                service_parameter(&mut rest, &mut shown)?;
+            }
+            Some(WireText::from_bytes(&shown))
+        }
+        // Any other type (RFC 3597, section 5).
+        _ => Some(format!("\\# {} {}", bytes.len(), hex(bytes)).into()),
+    })
+}
+
+/// Character strings, each in quotes.
+fn quoted_strings(it: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
+    let mut shown = Vec::new();
+    while !it.is_empty() {
+        if !shown.is_empty() {
+            shown.push(b' ');
+        }
+        shown.push(b'"');
+        for byte in string(it)? {
+            if matches!(byte, b'"' | b'\\') {
+                shown.push(b'\\');
+            }
+            shown.push(*byte);
+        }
+        shown.push(b'"');
+    }
+    Ok(shown)
+}
+
+/// A character string: one length byte, so many bytes (RFC 1035, section 3.3).
+pub fn string<'a>(it: &mut Cursor<'a>) -> Result<&'a [u8], Stop> {
+    let length = it.u8()?;
+    it.take(usize::from(length))
+}
+
+/// One SvcParam (RFC 9460, section 14.3; `ech`: RFC 9848).
+fn service_parameter(it: &mut Cursor<'_>, shown: &mut Vec<u8>) -> Result<(), Stop> {
+    let (key, length) = (it.u16()?, it.u16()?);
+    let mut value = it.sub(usize::from(length))?;
+    let (name, text): (_, Vec<u8>) = match key {
+        1 => {
+            let mut list: Vec<&[u8]> = Vec::new();
+            while !value.is_empty() {
+                list.push(string(&mut value)?);
+            }
+            ("alpn", list.join(&b','))
+        }
+        2 => ("no-default-alpn", Vec::new()),
+        3 => ("port", value.u16()?.to_string().into_bytes()),
+        4 => ("ipv4hint", addresses::<4>(&mut value, |it| Ipv4Addr::from(it).to_string())?),
+        5 => ("ech", base64::engine::general_purpose::STANDARD.encode(value.rest()).into_bytes()),
+        6 => ("ipv6hint", addresses::<16>(&mut value, |it| Ipv6Addr::from(it).to_string())?),
+        7 => ("dohpath", value.rest().to_vec()),
+        _ => ("", hex(value.rest()).into_bytes()),
+    };
+    shown.push(b' ');
+    if name.is_empty() {
+        shown.extend_from_slice(format!("key{key}").as_bytes());
+    } else {
+        shown.extend_from_slice(name.as_bytes());
+    }
+    if !text.is_empty() {
+        shown.push(b'=');
+        shown.extend_from_slice(&text);
+    }
+    Ok(())
+}
+
+fn addresses<const N: usize>(it: &mut Cursor<'_>, show: impl Fn([u8; N]) -> String) -> Result<Vec<u8>, Stop> {
+    let mut list = Vec::new();
+    while !it.is_empty() {
+        list.push(show(it.array::<N>()?));
+    }
+    Ok(list.join(",").into_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The client subnet a resolver or client tells (RFC 7871, section 6): option 8 of an OPT record, as `192.0.2.0/24`,
+/// and where its address bytes stand.
+pub fn client_subnet(message: &[u8], data: &Range<usize>) -> Option<(String, Range<usize>)> {
+    let mut it = Cursor::new("dns", message.get(data.clone())?);
+    loop {
+        let (code, length) = (it.u16().ok()?, it.u16().ok()?);
+        let mut option = it.sub(usize::from(length)).ok()?;
+        if code != 8 {
+            continue;
+        }
+        let (family, prefix, _scope) = (option.u16().ok()?, option.u8().ok()?, option.u8().ok()?);
+        let start = data.start.saturating_add(option.offset());
+        let place = start..start.saturating_add(option.left());
+        let address = match (family, option.left()) {
+            (1, 0..=4) if prefix <= 32 => Ipv4Addr::from(padded(option.rest())).to_string(),
+            (2, 0..=16) if prefix <= 128 => Ipv6Addr::from(padded(option.rest())).to_string(),
+            _ => return None,
+        };
+        return Some((format!("{address}/{prefix}"), place));
+    }
+}
+
+/// The address with the zeros that RFC 7871 leaves off.
+fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut whole = [0; N];
+    for (to, from) in whole.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(kind: u16, data: &[u8]) -> Option<String> {
+        value(data, kind, &(0..data.len())).map(|it| match it {
+            BoundValue::Address(address) => address.to_string(),
+            BoundValue::Text(text) => text.as_str().to_owned(),
+        })
+    }
+
+    #[test]
+    fn types_are_sorted_and_named() {
+        assert!(TYPES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!((type_name(65), type_name(65400)), ("HTTPS".to_owned(), "TYPE65400".to_owned()));
+    }
+
+    #[test]
+    fn data_is_shown_as_in_zone_files() {
+        assert_eq!(shown(1, &[192, 0, 2, 1]).unwrap(), "192.0.2.1");
+        assert_eq!(
+            shown(28, &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]).unwrap(),
+            "2001:db8::1"
+        );
+        assert_eq!(shown(15, b"\x00\x0a\x02mx\x04test\x00").unwrap(), "10 mx.test");
+        assert_eq!(shown(33, b"\x00\x01\x00\x02\x14\x95\x03sip\x00").unwrap(), "1 2 5269 sip");
+        assert_eq!(shown(16, b"\x03a\"b\x01c").unwrap(), "\"a\\\"b\" \"c\"");
+        assert_eq!(shown(6, b"\x01a\x00\x01b\x00\x00\x00\x00\x07\x00\x00").unwrap(), "a b 7");
+        assert_eq!(
+            shown(
+                65,
+                b"\x00\x01\x00\x00\x01\x00\x06\x02h2\x02h3\x00\x04\x00\x04\xc0\x00\x02\x01\x00\x05\x00\x03abc"
+            )
+            .unwrap(),
+            "1 . alpn=h2,h3 ipv4hint=192.0.2.1 ech=YWJj"
+        );
+        assert_eq!(shown(65400, &[0xab, 1]).unwrap(), "\\# 2 ab01");
+    }
+
+    #[test]
+    fn data_that_does_not_fit_its_type_has_no_value() {
+        for (kind, data) in [
+            (1, &[1, 2, 3][..]),
+            (28, &[0; 4]),
+            (5, &[3, b'a']),
+            (15, &[0]),
+            (16, &[9, b'a']),
+            (65, &[0, 1, 0, 0, 1, 0, 9]),
+        ] {
+            assert_eq!(shown(kind, data), None, "type {kind}");
+        }
+    }
+
+    #[test]
+    fn a_client_subnet_is_told_with_its_place() {
+        let data = [0, 10, 0, 1, 7, 0, 8, 0, 7, 0, 1, 24, 0, 198, 51, 100];
+        assert_eq!(client_subnet(&data, &(0..16)), Some(("198.51.100.0/24".to_owned(), 13..16)));
+        assert_eq!(client_subnet(&data[..8], &(0..8)), None);
+    }
+}
