@@ -9,6 +9,7 @@ mod dns;
 #[cfg(test)]
 mod notebook;
 mod sd_rtn;
+mod tls;
 
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
@@ -21,7 +22,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
     &dns::LLMNR,
     &dns::MDNS,
-    &sd_rtn::SD_RTN, //
+    &sd_rtn::SD_RTN,
+    &tls::TLS,
 ];
 
 /// A protocol: one static per protocol.

@@ -1,0 +1,469 @@
+//! Bytes of a stream into handshake messages. It owns the record layer, its gaps and its way back into step, and
+//! refuses to read what the messages say.
+
+use std::ops::Range;
+
+use farshore_model::{Direction, Span};
+
+use super::handshake::{Handshake, Message};
+use super::parse;
+use crate::limits::Limits;
+use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
+
+/// Bytes of a record header (RFC 8446 section 5.1).
+const HEADER: usize = 5;
+
+/// Longest record that is sent: 2^14 bytes, and what compression and ciphers of older versions may add
+/// (RFC 5246 section 6.2.3).
+const LONGEST_RECORD: usize = (1 << 14) + 2048;
+
+/// A record header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) kind: Kind,
+    pub(super) length: usize,
+}
+
+/// What a record carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    ChangeCipherSpec,
+    Handshake,
+    ApplicationData,
+    /// Alerts and heartbeats.
+    Other,
+}
+
+impl Record {
+    /// Reads a header; `None` for what cannot be one.
+    pub(super) fn read(header: [u8; HEADER]) -> Option<Self> {
+        let [kind, major, minor, high, low] = header;
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let kind = match kind {
+            20 if length == 1 => Kind::ChangeCipherSpec,
+            21 | 24 => Kind::Other,
+            22 => Kind::Handshake,
+            23 => Kind::ApplicationData,
+            _ => return None,
+        };
+        // Only application data may be empty (RFC 8446 section 5.1).
+        let fits = length <= LONGEST_RECORD && (length > 0 || kind == Kind::ApplicationData);
+        (major == 3 && minor <= 4 && fits).then_some(Self { kind, length })
+    }
+}
+
+/// Whether bytes begin with a ClientHello in the format of SSL version 2 (RFC 5246 appendix E.2).
+pub(super) fn is_version_2_hello(start: [u8; HEADER]) -> bool {
+    let [high, low, kind, major, minor] = start;
+    let length = u16::from_be_bytes([high & 0x7f, low]);
+    // Nine bytes of fixed fields, one suite, the shortest challenge.
+    high & 0x80 != 0 && kind == 1 && matches!((major, minor), (0, 2) | (3, 0..=3)) && (28..=0x0fff).contains(&length)
+}
+
+/// Reads TLS over a stream.
+#[derive(Debug)]
+pub(super) struct Records {
+    up: Side,
+    down: Side,
+    handshake: Handshake,
+    longest_message: usize,
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Side {
+    reading: Reading,
+    /// The last bytes taken for a header: while searching, a window that slides.
+    window: Window,
+    /// Handshake bytes not yet taken as messages.
+    messages: Gathered,
+    /// Handshake bytes may be ciphertext, or begin inside a message: only evident messages are believed.
+    doubtful: bool,
+    /// ChangeCipherSpec or application data went by.
+    past: bool,
+    /// Bytes passed while looking for a header.
+    searched: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// The next byte belongs to a header.
+    Header,
+    /// Looking for a header, byte by byte.
+    Search,
+    /// Inside a record: so many bytes are left, read as handshake or passed over.
+    Body { left: usize, handshake: bool },
+    /// Inside a hello of version 2: so many bytes are left.
+    Version2 { left: usize },
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    bytes: [u8; HEADER],
+    filled: usize,
+    /// Where the first byte came from, for the one message that begins in its header.
+    origin: Option<Origin>,
+}
+
+impl Window {
+    /// Adds a byte at the end; the first one falls out when all places are taken.
+    fn push(&mut self, byte: u8) {
+        if self.filled == HEADER {
+            self.bytes.rotate_left(1);
+        } else {
+            self.filled = self.filled.saturating_add(1);
+        }
+        if let Some(place) = self.bytes.get_mut(self.filled.saturating_sub(1)) {
+            *place = byte;
+        }
+    }
+
+    fn full(&self) -> Option<[u8; HEADER]> {
+        (self.filled == HEADER).then_some(self.bytes)
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Side {
+    fn new() -> Self {
+        Self {
+            reading: Reading::Header,
+            window: Window::default(),
+            messages: Gathered::default(),
+            doubtful: false,
+            past: false,
+            searched: 0,
+        }
+    }
+
+    fn enter(&mut self, record: Record) {
+        self.window.clear();
+        self.searched = 0;
+        match record.kind {
+            Kind::ChangeCipherSpec => {
+                self.past = true;
+                self.doubtful = true;
+                self.messages.clear();
+            }
+            Kind::ApplicationData => self.past = true,
+            Kind::Handshake | Kind::Other => {}
+        }
+        self.reading = Reading::Body {
+            left: record.length,
+            handshake: record.kind == Kind::Handshake,
+        };
+    }
+
+    /// Where the reading stands after `n` bytes of a body with `left` to go.
+    fn advance(&mut self, left: usize, n: usize, handshake: bool) {
+        self.reading = match left.saturating_sub(n) {
+            0 => Reading::Header,
+            left => Reading::Body { left, handshake },
+        };
+    }
+}
+
+impl Records {
+    pub(super) fn new(protocol: &'static str, limits: &Limits) -> Self {
+        Self {
+            up: Side::new(),
+            down: Side::new(),
+            handshake: Handshake::new(protocol),
+            longest_message: limits.message_bytes,
+        }
+    }
+
+    fn side(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        }
+    }
+
+    fn bytes(&mut self, direction: Direction, piece: Piece<'_>, out: &mut dyn Sink) {
+        let mut rest = piece;
+        while !rest.bytes.is_empty() {
+            let side = self.side(direction);
+            match side.reading {
+                Reading::Header | Reading::Search => {
+                    let n = self.header(direction, &rest);
+                    split_off(&mut rest, n);
+                }
+                Reading::Body { left, handshake } => {
+                    let part = split_off(&mut rest, left);
+                    side.advance(left, part.bytes.len(), handshake);
+                    if handshake {
+                        side.messages.push(&part);
+                        self.take_messages(direction, out);
+                    }
+                }
+                Reading::Version2 { left } => {
+                    let part = split_off(&mut rest, left);
+                    side.messages.push(&part);
+                    match left.saturating_sub(part.bytes.len()) {
+                        0 => self.take_version_2_hello(direction, out),
+                        left => side.reading = Reading::Version2 { left },
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads a header, or searches for one; says how many bytes that took.
+    fn header(&mut self, direction: Direction, piece: &Piece<'_>) -> usize {
+        let fresh = !self.handshake.begun();
+        let side = self.side(direction);
+        for (n, byte) in (1_usize..).zip(piece.bytes) {
+            if side.window.filled == 0 {
+                side.window.origin = Some(moved(piece.origin, n.saturating_sub(1)));
+            }
+            side.window.push(*byte);
+            let Some(header) = side.window.full() else { continue };
+            if let Some(record) = Record::read(header) {
+                side.enter(record);
+                return n;
+            }
+            if fresh && side.reading == Reading::Header && side.searched == 0 && is_version_2_hello(header) {
+                let [high, low, ..] = header;
+                let length = usize::from(u16::from_be_bytes([high & 0x7f, low]));
+                if let Some(origin) = side.window.origin {
+                    side.messages.push(&Piece {
+                        bytes: &header,
+                        missing: 0,
+                        origin,
+                    });
+                }
+                side.window.clear();
+                side.reading = Reading::Version2 {
+                    left: length.saturating_sub(3),
+                };
+                return n;
+            }
+            if side.reading == Reading::Header {
+                side.reading = Reading::Search;
+                side.messages.clear();
+            }
+            side.searched = side.searched.saturating_add(1);
+        }
+        piece.bytes.len()
+    }
+
+    fn take_messages(&mut self, direction: Direction, out: &mut dyn Sink) {
+        let longest = self.longest_message;
+        let side = match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        };
+        loop {
+            let bytes = side.messages.bytes();
+            let believed = if side.doubtful {
+                parse::is_evident(bytes)
+            } else {
+                bytes.first().map(|kind| parse::is_handshake_type(*kind))
+            };
+            match believed {
+                None => return,
+                Some(true) => {}
+                Some(false) => {
+                    // Ciphertext: the rest of the record is passed over.
+                    side.doubtful = true;
+                    side.messages.clear();
+                    if let Reading::Body { left, .. } = side.reading {
+                        side.reading = Reading::Body { left, handshake: false };
+                    }
+                    return;
+                }
+            }
+            let Some([_, a, b, c]) = bytes.first_chunk::<{ parse::HEADER }>() else {
+                return;
+            };
+            let length = (u32::from_be_bytes([0, *a, *b, *c]) as usize).saturating_add(parse::HEADER);
+            if length > longest {
+                out.limit("message-bytes");
+                side.doubtful = true;
+                side.messages.clear();
+                return;
+            }
+            let Some(message) = bytes.get(..length) else {
+                return;
+            };
+            let message = Message {
+                bytes: message,
+                at: &|range| side.messages.span(range),
+            };
+            self.handshake.message(direction, &message, out);
+            side.messages.consume(length);
+        }
+    }
+
+    fn take_version_2_hello(&mut self, direction: Direction, out: &mut dyn Sink) {
+        let side = match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        };
+        let message = Message {
+            bytes: side.messages.bytes(),
+            at: &|range| side.messages.span(range),
+        };
+        self.handshake.version_2_hello(direction, &message, out);
+        side.messages.clear();
+        side.reading = Reading::Header;
+    }
+
+    /// What was gathered of a message whose end is missing.
+    fn take_cut_message(&mut self, direction: Direction, out: &mut dyn Sink) {
+        let side = match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        };
+        if !side.doubtful || parse::is_evident(side.messages.bytes()) == Some(true) {
+            let message = Message {
+                bytes: side.messages.bytes(),
+                at: &|range| side.messages.span(range),
+            };
+            self.handshake.cut_message(direction, &message, out);
+        }
+        side.messages.clear();
+    }
+
+    fn gap(&mut self, direction: Direction, length: u64, out: &mut dyn Sink) {
+        self.take_cut_message(direction, out);
+        let side = self.side(direction);
+        side.window.clear();
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length == 0 {
+            return;
+        }
+        let whole_records = match side.reading {
+            Reading::Body { left, .. } if length <= left => {
+                side.advance(left, length, false);
+                // A message that ran on into the next record has lost its beginning.
+                true
+            }
+            _ => false,
+        };
+        side.doubtful = true;
+        if !whole_records {
+            side.reading = Reading::Search;
+            side.searched = 0;
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        if self.handshake.agreed() && self.up.past && self.down.past {
+            return Progress::Done;
+        }
+        let lost = |side: &Side| side.reading == Reading::Search && side.searched > self.longest_message;
+        let begun = |side: &Side| side.past || side.searched > 0 || !matches!(side.reading, Reading::Header);
+        if (lost(&self.up) || !begun(&self.up)) && (lost(&self.down) || !begun(&self.down)) && (lost(&self.up) || lost(&self.down)) {
+            return Progress::Lost;
+        }
+        Progress::More
+    }
+}
+
+impl Dissector for Records {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
+        match it {
+            Segment::Bytes(piece) => self.bytes(direction, piece, out),
+            Segment::Gap(length) => self.gap(direction, length, out),
+        }
+        self.progress()
+    }
+
+    fn finish(&mut self, out: &mut dyn Sink) {
+        self.take_cut_message(Direction::Up, out);
+        self.take_cut_message(Direction::Down, out);
+    }
+}
+
+/// Reads handshake messages that come without records (RFC 9001 section 4), each whole in its piece or in several
+/// that follow each other. One tuple may carry several connections, so there is no end before the flow's own.
+#[derive(Debug)]
+pub(super) struct Bare {
+    up: BareSide,
+    down: BareSide,
+    handshake: Handshake,
+    longest_message: usize,
+}
+
+#[derive(Debug, Default)]
+struct BareSide {
+    messages: Gathered,
+    /// Added to the position in `messages` to get the one in the stream they came from.
+    base: u64,
+}
+
+impl Bare {
+    pub(super) fn new(protocol: &'static str, limits: &Limits) -> Self {
+        Self {
+            up: BareSide::default(),
+            down: BareSide::default(),
+            handshake: Handshake::new(protocol),
+            longest_message: limits.message_bytes,
+        }
+    }
+}
+
+impl Dissector for Bare {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
+        let side = match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        };
+        let Segment::Bytes(piece) = it else {
+            *side = BareSide::default();
+            return Progress::More;
+        };
+        if side.messages.is_empty() {
+            side.messages = Gathered::default();
+            side.base = piece.origin.offset;
+        }
+        side.messages.push(&piece);
+        loop {
+            let bytes = side.messages.bytes();
+            let Some([kind, a, b, c]) = bytes.first_chunk::<{ parse::HEADER }>() else {
+                break;
+            };
+            let length = (u32::from_be_bytes([0, *a, *b, *c]) as usize).saturating_add(parse::HEADER);
+            if length > self.longest_message || !parse::is_handshake_type(*kind) {
+                *side = BareSide::default();
+                break;
+            }
+            let Some(message) = bytes.get(..length) else { break };
+            let at = |range: Range<usize>| based(side.messages.span(range), side.base);
+            self.handshake.message(direction, &Message { bytes: message, at: &at }, out);
+            side.messages.consume(length);
+        }
+        Progress::More
+    }
+}
+
+fn based(span: Span, base: u64) -> Span {
+    Span {
+        offset: span.offset.saturating_add(base),
+        ..span
+    }
+}
+
+/// Takes up to `n` bytes off the front of a piece.
+fn split_off<'a>(piece: &mut Piece<'a>, n: usize) -> Piece<'a> {
+    let (head, tail) = piece.bytes.split_at(n.min(piece.bytes.len()));
+    let front = Piece { bytes: head, ..*piece };
+    *piece = Piece {
+        bytes: tail,
+        missing: piece.missing,
+        origin: moved(piece.origin, head.len()),
+    };
+    front
+}
+
+fn moved(origin: Origin, by: usize) -> Origin {
+    Origin {
+        offset: origin.offset.saturating_add(by as u64),
+        ..origin
+    }
+}

@@ -1,0 +1,227 @@
+//! Handshake messages into facts. It owns what a hello and a certificate mean, and refuses to know how they were
+//! carried: records, QUIC frames, anything that hands over whole messages.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use farshore_model::observation::{ChannelSecrecy, Ech};
+use farshore_model::{Direction, Observation, Protection, Span, WireText};
+use sha2::{Digest, Sha256};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::parse::{self, ClientHello, ServerHello};
+use super::{ja, suites};
+use crate::protocols::{Field, Milestone, Sink};
+
+/// One conversation's handshakes.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    /// `tls`, `quic`, `dtls`.
+    protocol: &'static str,
+    /// Who sent the last ClientHello.
+    client: Option<Direction>,
+    /// Whether the server asked for another ClientHello which has not come yet.
+    retry: bool,
+    /// Whether a ServerHello that counts was seen.
+    chosen: bool,
+}
+
+/// A message, and where its bytes stand.
+pub(super) struct Message<'a> {
+    /// The bytes, header included.
+    pub(super) bytes: &'a [u8],
+    /// Where a range of them stands in the input.
+    pub(super) at: &'a dyn Fn(Range<usize>) -> Span,
+}
+
+impl Message<'_> {
+    fn span(&self) -> Span {
+        (self.at)(0..self.bytes.len())
+    }
+
+    /// Where a range stands; it counts as complete when the message was.
+    fn part(&self, range: Range<usize>) -> Span {
+        let whole = self.span();
+        if whole.first_frame == whole.frame {
+            return (self.at)(range);
+        }
+        Span {
+            offset: whole.offset.saturating_add(range.start as u64),
+            length: range.len() as u64,
+            ..whole
+        }
+    }
+}
+
+impl Handshake {
+    pub(super) fn new(protocol: &'static str) -> Self {
+        Self {
+            protocol,
+            client: None,
+            retry: false,
+            chosen: false,
+        }
+    }
+
+    /// Whether both hellos were seen.
+    pub(super) fn agreed(&self) -> bool {
+        self.client.is_some() && self.chosen && !self.retry
+    }
+
+    /// Whether any hello was seen.
+    pub(super) fn begun(&self) -> bool {
+        self.client.is_some() || self.chosen
+    }
+
+    /// Takes one whole message.
+    pub(super) fn message(&mut self, direction: Direction, message: &Message<'_>, out: &mut dyn Sink) {
+        match message.bytes.first() {
+            Some(1) => {
+                if let Ok(hello) = ClientHello::read(message.bytes) {
+                    self.client_hello(direction, &hello, message, out);
+                }
+            }
+            Some(2) => {
+                if let Ok(hello) = ServerHello::read(message.bytes) {
+                    self.server_hello(direction, hello, message, out);
+                }
+            }
+            // HelloRetryRequest of the drafts before the 22nd.
+            Some(6) => self.answered(true, out),
+            Some(11) => self.certificates(direction, message, out),
+            _ => {}
+        }
+    }
+
+    /// Takes the beginning of a ClientHello whose end was never captured: its name may be there.
+    pub(super) fn cut_message(&mut self, direction: Direction, message: &Message<'_>, out: &mut dyn Sink) {
+        if message.bytes.first() == Some(&1)
+            && let Ok(mut hello) = ClientHello::read(message.bytes)
+        {
+            hello.whole = false;
+            self.client_hello(direction, &hello, message, out);
+        }
+    }
+
+    /// Takes a ClientHello in the format of SSL version 2.
+    pub(super) fn version_2_hello(&mut self, direction: Direction, message: &Message<'_>, out: &mut dyn Sink) {
+        if let Ok(hello) = ClientHello::read_version_2(message.bytes) {
+            self.client_hello(direction, &hello, message, out);
+        }
+    }
+
+    fn client_hello(&mut self, direction: Direction, hello: &ClientHello<'_>, message: &Message<'_>, out: &mut dyn Sink) {
+        out.client_speaks(direction);
+        if let Some((name, range)) = &hello.name {
+            let at = message.part(range.clone());
+            out.field(Field {
+                path: "tls.sni",
+                value: name,
+                at,
+            });
+            out.observe(
+                Observation::PeerNamed {
+                    protocol: self.protocol,
+                    name: WireText::from_bytes(name),
+                },
+                at,
+            );
+        }
+        let transport = match self.protocol {
+            "quic" => 'q',
+            "dtls" => 'd',
+            _ => 't',
+        };
+        out.observe(
+            Observation::Channel {
+                protocol: self.protocol,
+                version: parse::version_name(hello.highest_version()),
+                cipher: None,
+                readable: ChannelSecrecy::Unknown,
+                ja3: hello.whole.then(|| ja::ja3(hello)),
+                ja4: hello.whole.then(|| ja::ja4(hello, transport)),
+                ech: if hello.ech { Ech::Present } else { Ech::None },
+            },
+            message.span(),
+        );
+        // The second hello after a retry starts no new reading of the round trip.
+        if !self.retry {
+            out.milestone(Milestone::HelloSent);
+        }
+        self.client = Some(direction);
+        self.retry = false;
+        self.chosen = false;
+    }
+
+    fn server_hello(&mut self, direction: Direction, hello: ServerHello, message: &Message<'_>, out: &mut dyn Sink) {
+        if self.client.is_none() {
+            out.client_speaks(direction.reverse());
+        }
+        let readable = suites::secrecy(hello.suite);
+        out.observe(
+            Observation::Channel {
+                protocol: self.protocol,
+                version: parse::version_name(hello.version),
+                cipher: Some(suites::name(hello.suite)),
+                readable,
+                ja3: None,
+                ja4: None,
+                ech: Ech::None,
+            },
+            message.span(),
+        );
+        if readable == ChannelSecrecy::Readable {
+            out.protection(Protection::Plaintext);
+        }
+        self.answered(hello.retry, out);
+    }
+
+    fn answered(&mut self, retry: bool, out: &mut dyn Sink) {
+        out.milestone(Milestone::HelloAnswered);
+        self.retry = retry;
+        self.chosen = !retry;
+    }
+
+    fn certificates(&self, direction: Direction, message: &Message<'_>, out: &mut dyn Sink) {
+        let of_client = self.client == Some(direction);
+        for (index, range) in parse::certificates(message.bytes).into_iter().enumerate() {
+            let der = message.bytes.get(range.clone()).unwrap_or_default();
+            let (subject, names) = certificate_names(der);
+            out.observe(
+                Observation::Certificate {
+                    subject,
+                    names,
+                    sha256: ja::hex(&Sha256::digest(der)),
+                    leaf: index == 0 && !of_client,
+                },
+                message.part(range),
+            );
+        }
+    }
+}
+
+/// Common name (else the whole subject) and alternative names; nothing for what is no certificate.
+fn certificate_names(der: &[u8]) -> (WireText, Vec<WireText>) {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+        return (WireText::default(), Vec::new());
+    };
+    let subject = certificate.subject();
+    // The last common name is the most specific one.
+    let common = subject.iter_common_name().last().map(|name| name.attr_value().data);
+    let subject = common.map_or_else(|| WireText::from(subject.to_string()), WireText::from_bytes);
+    let alternatives = certificate.subject_alternative_name().ok().flatten();
+    let names = alternatives.map(|extension| extension.value.general_names.iter().filter_map(alternative).collect());
+    (subject, names.unwrap_or_default())
+}
+
+fn alternative(name: &GeneralName<'_>) -> Option<WireText> {
+    match name {
+        GeneralName::DNSName(name) => Some(WireText::from(*name)),
+        GeneralName::IPAddress(bytes) => {
+            let four = <[u8; 4]>::try_from(*bytes).map(|it| Ipv4Addr::from(it).to_string());
+            let sixteen = || <[u8; 16]>::try_from(*bytes).map(|it| Ipv6Addr::from(it).to_string());
+            four.or_else(|_| sixteen()).ok().map(WireText::from)
+        }
+        _ => None,
+    }
+}
