@@ -10,6 +10,9 @@ use crate::tls::certificate::Authority;
 use crate::tls::{Session, Suite};
 use crate::truth;
 
+/// What a device needs to write its next message: longer than it takes to acknowledge the last.
+const PAUSE: Nanos = 90_000;
+
 /// A message: `head` ends with its last header line, `body` follows a Content-Length.
 #[must_use]
 pub fn message(head: Payload, body: &Payload) -> Payload {
@@ -57,7 +60,7 @@ impl Http {
     /// A request at `at` or as soon as the connection is free, and its response after `think`.
     pub fn exchange(&mut self, client: &mut Client, at: Nanos, request: &Payload, think: Nanos, response: &Payload) {
         self.connection.wait_until(at);
-        self.send(client, Direction::Up, 0, request);
+        self.send(client, Direction::Up, PAUSE, request);
         self.send(client, Direction::Down, think, response);
     }
 
@@ -72,7 +75,7 @@ impl Http {
         self.connection.wait_until(at);
         if let Some(session) = &mut self.session {
             let alert = Payload::from(session.close_notify(Direction::Up));
-            self.connection.send(client, Direction::Up, 0, &alert);
+            self.connection.send(client, Direction::Up, PAUSE, &alert);
         }
         self.connection.close(client)
     }

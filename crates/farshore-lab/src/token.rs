@@ -38,13 +38,18 @@ pub fn issue(grant: &Grant<'_>, random: &mut Random) -> Payload {
     body.extend(grant.issued.to_le_bytes());
     body.extend(LIFETIME.to_le_bytes());
     body.extend((random.word() as u32).to_le_bytes());
-    body.extend(1_u16.to_le_bytes()); // one service
-    body.extend(1_u16.to_le_bytes()); // speech
-    body.extend(1_u16.to_le_bytes()); // one privilege: to enter, until
-    body.extend(1_u16.to_le_bytes());
-    body.extend((grant.issued + LIFETIME).to_le_bytes());
-    string(&mut body, grant.room.value.as_bytes());
-    string(&mut body, grant.user.value.as_bytes());
+    body.extend(2_u16.to_le_bytes()); // services
+    for (service, privileges) in [(1_u16, 4_u16), (2, 2)] {
+        // Speech: to enter, to speak, to share a screen, to send data. Messages: to read, to write. Each until then.
+        body.extend(service.to_le_bytes());
+        body.extend(privileges.to_le_bytes());
+        for privilege in 1..=privileges {
+            body.extend(privilege.to_le_bytes());
+            body.extend((grant.issued + LIFETIME).to_le_bytes());
+        }
+        string(&mut body, grant.room.value.as_bytes());
+        string(&mut body, grant.user.value.as_bytes());
+    }
 
     let mut mac = Hmac::<Sha256>::new_from_slice(&random.bytes::<32>()).expect("HMAC takes keys of any length");
     mac.update(&body);
@@ -65,4 +70,33 @@ pub fn issue(grant: &Grant<'_>, random: &mut Random) -> Payload {
 fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend((bytes.len() as u16).to_le_bytes());
     out.extend(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::ZlibDecoder;
+
+    use super::*;
+
+    #[test]
+    fn a_token_tells_room_and_user_to_whoever_unpacks_it_and_to_nobody_else() {
+        let (user, room) = (Identifier::new("user-id", "104729331"), Identifier::new("room-id", "M7pqZ4x1"));
+        let grant = Grant {
+            app_id: "5f1c0a7be94d4c2f8a63d1e7b2904c58",
+            issued: 1_613_066_402,
+            user: &user,
+            room: &room,
+        };
+        let token = issue(&grant, &mut Random::named("token test"));
+        let packed = STANDARD.decode(&token.bytes()[3..]).unwrap();
+        let mut body = Vec::new();
+        ZlibDecoder::new(&packed[..]).read_to_end(&mut body).unwrap();
+        for value in [&user.value, &room.value] {
+            let holds = |bytes: &[u8]| bytes.windows(value.len()).any(|it| it == value.as_bytes());
+            assert!(holds(&body), "{value} is in the unpacked token");
+            assert!(!holds(&packed) && !holds(token.bytes()), "{value} needs unpacking");
+        }
+    }
 }

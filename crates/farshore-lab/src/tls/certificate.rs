@@ -5,6 +5,7 @@
 
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
+use sha1::{Digest, Sha1};
 
 use crate::random::Random;
 
@@ -131,10 +132,21 @@ fn certificate(
         &validity,
         subject,
         &public,
-        &tlv(0xa3, &sequence(&[extensions])),
+        &tlv(0xa3, &sequence(&[extensions, &key_identifiers(subject_key, issuer_key)])),
     ]);
     let signature = tlv(3, &[&[0][..], &sign(issuer_key, &body)].concat());
     sequence(&[&body, &ecdsa_sha256, &signature])
+}
+
+/// Subject and authority key identifiers (RFC 5280 section 4.2.1): SHA-1 of the public point.
+fn key_identifiers(subject: &SigningKey, issuer: &SigningKey) -> Vec<u8> {
+    let identifier = |key: &SigningKey| Sha1::digest(key.verifying_key().to_sec1_point(false).as_bytes());
+    let authority = sequence(&[&tlv(0x80, &identifier(issuer))]);
+    let extensions = [
+        sequence(&[&tlv(6, &[0x55, 0x1d, 0x0e]), &tlv(4, &tlv(4, &identifier(subject)))]),
+        sequence(&[&tlv(6, &[0x55, 0x1d, 0x23]), &tlv(4, &authority)]),
+    ];
+    extensions.concat()
 }
 
 /// A distinguished name of organisation, if any, and common name.

@@ -96,7 +96,7 @@ pub(super) const PEOPLE: [Person; 4] = [
         old_phone: true,
         stays: &[Stay {
             room: 0,
-            from: 2_600,
+            from: 1_500,
             until: 24_500,
         }],
         voice: LANTERNS,
