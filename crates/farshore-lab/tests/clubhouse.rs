@@ -368,3 +368,72 @@ fn the_parties_file_says_what_the_world_says() {
     assert_eq!(rows("network"), truth["networks"]);
     assert_eq!(rows("place"), truth["places"]);
 }
+
+#[test]
+fn every_peer_has_a_party_a_place_and_a_network() {
+    for edition in Edition::ALL {
+        let truth = record(edition).truth;
+        let number = |text: &str| u32::from_be_bytes(text.parse::<std::net::Ipv4Addr>().unwrap().octets());
+        for place in &truth.places {
+            let within = |prefix: &str| {
+                let (base, length) = prefix.split_once('/').unwrap();
+                let shift = 32 - length.parse::<u32>().unwrap();
+                number(base) >> shift == number(place.address) >> shift
+            };
+            assert_eq!(truth.networks.iter().filter(|it| within(it.prefix)).count(), 1, "{}", place.address);
+        }
+        // RFC 5398: AS numbers for documentation.
+        assert!(truth.networks.iter().all(|it| (64_496..=64_511).contains(&it.asn)));
+        for party in &truth.parties {
+            assert!(
+                party.domains.iter().all(|domain| domain.ends_with(".example")),
+                "RFC 2606: {}",
+                party.id
+            );
+            assert!(
+                party.parent.is_empty() || truth.parties.iter().any(|it| it.id == party.parent),
+                "{}",
+                party.id
+            );
+        }
+        for flow in truth.captures.iter().flat_map(|capture| &capture.flows) {
+            let place = truth.places.iter().find(|place| place.address == flow.server.ip);
+            assert_eq!(place.map(|place| place.country), Some(flow.country), "{flow:?}");
+            let party = truth.parties.iter().find(|party| party.id == flow.party);
+            assert!(party.is_some(), "{flow:?}");
+        }
+    }
+}
+
+#[test]
+fn the_command_writes_what_the_library_records() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clubhouse");
+    let run = |arguments: &[&str]| {
+        let command = env!("CARGO_BIN_EXE_farshore-lab");
+        std::process::Command::new(command)
+            .args(arguments)
+            .arg("-o")
+            .arg(&folder)
+            .output()
+            .unwrap()
+    };
+    assert!(run(&["write", "clubhouse"]).status.success());
+    for edition in Edition::ALL {
+        let recording = record(edition);
+        for capture in &recording.captures {
+            assert!(
+                std::fs::read(folder.join(&capture.file)).unwrap() == capture.bytes,
+                "{}",
+                capture.file
+            );
+        }
+        let keys = std::fs::read_to_string(folder.join(&recording.truth.keylog)).unwrap();
+        assert_eq!(keys, recording.keylog);
+        let truth = std::fs::read(folder.join(format!("truth.{}.json", edition.name()))).unwrap();
+        let truth: serde_json::Value = serde_json::from_slice(&truth).unwrap();
+        assert_eq!(truth, serde_json::to_value(&recording.truth).unwrap());
+    }
+    let refused = run(&["write", "nowhere"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no world \"nowhere\""));
+}
