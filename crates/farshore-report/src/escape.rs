@@ -21,17 +21,18 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Text as it may be shown on a terminal: what is invisible stands as `\u{202e}`.
+/// Text as it may be shown on a terminal: what is invisible stands as `\u{202e}`, and so does the `<` that would begin
+/// markup where a terminal's text is pasted.
 pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    pieces(text, |piece, _| out.push_str(piece));
+    pieces(text, '<', |piece, _| out.push_str(piece));
     out
 }
 
 /// As [`visible`], but at most `columns` wide: a longer text loses its middle.
 pub fn visible_within(text: &str, columns: usize) -> String {
     let mut all: Vec<(String, usize)> = Vec::new();
-    pieces(text, |piece, width| all.push((piece.to_owned(), width)));
+    pieces(text, '<', |piece, width| all.push((piece.to_owned(), width)));
     let total: usize = all.iter().map(|(_, width)| width).sum();
     if total <= columns {
         return all.into_iter().map(|(piece, _)| piece).collect();
@@ -60,13 +61,13 @@ pub fn columns(text: &str) -> usize {
 }
 
 /// Hands out the text piece by piece, each with its width: a character, or the spelling of an invisible one.
-fn pieces(text: &str, mut emit: impl FnMut(&str, usize)) {
+fn pieces(text: &str, also: char, mut emit: impl FnMut(&str, usize)) {
     let mut marks = 0;
     let mut buffer = [0; 4];
     for c in text.chars() {
         let width = c.width().unwrap_or(0);
         marks = if width == 0 { marks + 1 } else { 0 };
-        if is_invisible(c) || marks > MARKS {
+        if c == also || is_invisible(c) || marks > MARKS {
             let spelled = format!("\\u{{{:x}}}", u32::from(c));
             emit(&spelled, spelled.len());
         } else {
@@ -83,7 +84,7 @@ pub fn page(markup: &str) -> String {
         if number > 0 {
             out.push('\n');
         }
-        pieces(line, |piece, _| out.push_str(piece));
+        pieces(line, '\0', |piece, _| out.push_str(piece));
     }
     out
 }
@@ -175,6 +176,7 @@ mod tests {
             visible("moc.\u{202e}example\u{200b}\u{feff}"),
             "moc.\\u{202e}example\\u{200b}\\u{feff}"
         );
+        assert_eq!(visible("<script>"), "\\u{3c}script>");
         assert_eq!(visible("plain – täxt 漢字"), "plain – täxt 漢字");
     }
 

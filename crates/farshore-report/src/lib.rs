@@ -9,6 +9,7 @@
 
 pub mod escape;
 pub mod json;
+pub mod terminal;
 pub mod v1;
 
 mod findings;
@@ -28,7 +29,7 @@ pub trait Output: Sync {
 }
 
 /// All outputs, sorted by id.
-pub static OUTPUTS: &[&dyn Output] = &[&json::Json, &json::Ndjson];
+pub static OUTPUTS: &[&dyn Output] = &[&json::Json, &json::Ndjson, &terminal::Terminal];
 
 /// The output of that id.
 pub fn output(id: &str) -> Option<&'static dyn Output> {

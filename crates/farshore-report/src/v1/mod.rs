@@ -10,8 +10,10 @@ mod input;
 mod observation;
 
 pub use destination::Destination;
+pub(crate) use destination::common_network;
 pub use exposure::{Anomaly, Exposure, Verdict};
 pub use flow::Flow;
+pub(crate) use input::is_log;
 pub use input::{Coverage, Input, Tool};
 pub use observation::Row;
 

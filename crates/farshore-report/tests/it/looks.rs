@@ -39,3 +39,50 @@ fn every_output_renders_every_case_and_every_verdict() {
     }
     assert!(OUTPUTS.windows(2).all(|pair| pair[0].id() < pair[1].id()), "sorted, each id once");
 }
+
+#[test]
+fn a_screen_of_each_case() {
+    for (case, audit) in cases::all() {
+        for width in [80, 100] {
+            let text = screen(&audit, width, false);
+            let widest = text.lines().map(farshore_report::escape::columns).max().unwrap();
+            assert!(widest <= width, "{case} is {widest} wide");
+            if case != "hostile" && case != "crowd" {
+                assert!(
+                    text.lines().count() <= if width == 80 { 54 } else { 44 },
+                    "{case}: {} lines\n{text}",
+                    text.lines().count()
+                );
+            }
+        }
+        insta::assert_snapshot!(format!("{case}.terminal"), screen(&audit, 100, false));
+    }
+}
+
+#[test]
+fn colour_is_the_only_difference_it_makes() {
+    let strip = |text: String| {
+        let mut parts = text.split('\x1b');
+        let mut out = parts.next().unwrap().to_owned();
+        parts.for_each(|part| out.push_str(part.split_once('m').unwrap().1));
+        out
+    };
+    for (_, audit) in cases::all() {
+        assert_eq!(strip(screen(&audit, 90, true)), screen(&audit, 90, false));
+    }
+    assert!(screen(&cases::call(), 90, true).contains("\x1b[31m! "));
+}
+
+fn screen(audit: &farshore_model::Audit, width: usize, color: bool) -> String {
+    let options = Options {
+        width,
+        color,
+        ..Options::default()
+    };
+    let mut bytes = Vec::new();
+    farshore_report::output("terminal")
+        .unwrap()
+        .render(audit, &options, &mut bytes)
+        .unwrap();
+    String::from_utf8(bytes).unwrap()
+}

@@ -1,0 +1,173 @@
+//! An audit as findings in plain words, in the order a reader needs them: what was seen, what is inferred from it,
+//! what was not seen, and what was judged. The terminal and the page tell the same story from here.
+//!
+//! All text in it is already visible (see [`crate::escape`]) and cut to a length. It refuses to add a judgement, and
+//! to say of a state that it reads or receives.
+
+mod inferred;
+mod judged;
+mod phrase;
+mod seen;
+mod unseen;
+
+pub use judged::judged_order;
+pub use phrase::{bytes, count};
+
+use farshore_model::{Audit, Locus, Outcome};
+
+/// Searches this version does not make.
+pub const NOT_SEARCHED: [&str; 2] = ["identifiers", "links"];
+
+/// The whole story.
+pub struct Story {
+    /// The worst finding, in one sentence.
+    pub headline: Item,
+    /// What is readable on the wire, by whom.
+    pub seen: Vec<Item>,
+    /// Who receives it, where, and whose law could order whom.
+    pub inferred: Vec<Item>,
+    /// What could not be seen, and why.
+    pub unseen: Vec<Item>,
+    /// What was judged.
+    pub judged: Vec<Item>,
+}
+
+/// One finding.
+pub struct Item {
+    /// How it is to be taken.
+    pub tone: Tone,
+    /// The finding.
+    pub title: String,
+    /// What belongs to it.
+    pub details: Vec<String>,
+    /// Where it stands.
+    pub frame: Option<FrameRef>,
+}
+
+/// How a finding is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tone {
+    /// Readable, or breached.
+    Bad,
+    /// Not known.
+    Doubt,
+    /// Neither good nor bad.
+    Plain,
+    /// Shown to hold.
+    Good,
+}
+
+/// A frame of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FrameRef {
+    /// Index of the input.
+    pub input: u32,
+    /// Number of the frame, or of the row of a log.
+    pub frame: u64,
+}
+
+impl FrameRef {
+    /// Where a locus ends.
+    pub fn of(locus: &Locus) -> Self {
+        Self {
+            input: locus.input.0,
+            frame: locus.span.frame,
+        }
+    }
+
+    /// `frame 19`; with several inputs, `second.pcap frame 19`.
+    pub fn text(&self, audit: &Audit) -> String {
+        let input = usize::try_from(self.input).ok().and_then(|index| audit.inputs.get(index));
+        let unit = if input.is_some_and(|input| crate::v1::is_log(input.format)) {
+            "row"
+        } else {
+            "frame"
+        };
+        match input {
+            Some(input) if audit.inputs.len() > 1 => {
+                format!("{} {unit} {}", crate::escape::visible_within(&input.name, 24), self.frame)
+            }
+            _ => format!("{unit} {}", self.frame),
+        }
+    }
+}
+
+impl Item {
+    fn new(tone: Tone, title: impl Into<String>) -> Self {
+        Self {
+            tone,
+            title: title.into(),
+            details: vec![],
+            frame: None,
+        }
+    }
+
+    fn detail(mut self, text: impl Into<String>) -> Self {
+        let text = text.into();
+        if !text.is_empty() {
+            self.details.push(text);
+        }
+        self
+    }
+
+    fn at(mut self, frame: Option<FrameRef>) -> Self {
+        self.frame = frame;
+        self
+    }
+}
+
+impl Story {
+    /// Of an audit.
+    pub fn of(audit: &Audit) -> Self {
+        let mut seen = seen::items(audit);
+        let headline = headline(audit, &seen);
+        let alarming = seen.iter().take_while(|it| it.tone == Tone::Bad).count();
+        seen.splice(alarming..alarming, seen::tampering(audit));
+        Self {
+            headline,
+            seen,
+            inferred: inferred::items(audit),
+            unseen: unseen::items(audit),
+            judged: judged::items(audit),
+        }
+    }
+}
+
+fn headline(audit: &Audit, seen: &[Item]) -> Item {
+    let outcomes = |outcome| audit.verdicts.iter().filter(|it| it.outcome == outcome && !it.note).count();
+    let breached = outcomes(Outcome::Breached);
+    let judged = match (breached, outcomes(Outcome::Undetermined), outcomes(Outcome::Met)) {
+        (0, 0, 0) => String::new(),
+        (0, 0, met) => format!("{} met over the declared scope.", count(met, "clause")),
+        (0, open, _) => format!("{} undetermined.", count(open, "clause")),
+        (breached, 0, _) => format!("{} breached.", count(breached, "clause")),
+        (breached, open, _) => format!("{} breached, {open} undetermined.", count(breached, "clause")),
+    };
+    let (tone, text) = match seen.first() {
+        Some(worst) if worst.tone == Tone::Bad => (Tone::Bad, format!("Readable by others: {}.", worst.title)),
+        _ if audit.anomalies.iter().any(|it| it.kind.starts_with("interference")) => {
+            (Tone::Bad, "Something on the path seems to have changed what was sent.".to_owned())
+        }
+        _ if breached > 0 => (Tone::Bad, "A clause is breached.".to_owned()),
+        _ if audit.flow_coverage.opaque > 0 => (
+            Tone::Doubt,
+            format!(
+                "What {} {} cannot be told: the payload is in no known format.",
+                count(audit.flow_coverage.opaque, "flow"),
+                if audit.flow_coverage.opaque == 1 { "carries" } else { "carry" }
+            ),
+        ),
+        Some(_) => (
+            Tone::Plain,
+            "No identifier was seen in the clear; host names and addresses were.".to_owned(),
+        ),
+        None if audit.flow_coverage.total == 0 => (Tone::Doubt, "No conversation was seen.".to_owned()),
+        None => (
+            Tone::Doubt,
+            format!("Nothing could be read in {}.", count(audit.flow_coverage.total, "flow")),
+        ),
+    };
+    Item::new(tone, text)
+        .detail(judged)
+        .at(seen.first().filter(|_| tone == Tone::Bad).and_then(|worst| worst.frame))
+}

@@ -1,0 +1,93 @@
+//! Numbers and names as they stand in a sentence.
+
+use crate::escape::visible_within;
+
+/// Columns a name may take in a sentence.
+const NAME: usize = 56;
+/// Columns a reason may take.
+const REASON: usize = 240;
+
+/// A name, visible and not too long.
+pub fn name(text: &str) -> String {
+    visible_within(text, NAME)
+}
+
+/// A reason or a title, visible and not too long.
+pub fn long(text: &str) -> String {
+    visible_within(text, REASON)
+}
+
+/// `1 flow`, `2 flows`.
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = match noun.strip_suffix('y') {
+        _ if number == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
+    format!("{} {plural}", grouped(number))
+}
+
+/// `12 345 678`, with no-break spaces.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push('\u{a0}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `734 kB`: decimal units, three digits.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub fn bytes(bytes: u64) -> String {
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let (mut value, mut unit) = (bytes as f64, "B");
+    for next in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    if value < 9.95 {
+        format!("{value:.1} {unit}")
+    } else {
+        format!("{value:.0} {unit}")
+    }
+}
+
+/// The first few, and how many more.
+pub fn some<T: AsRef<str>>(all: &[T], few: usize) -> String {
+    let mut text = all.iter().take(few).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    if let Some(rest) = all.len().checked_sub(few).filter(|rest| *rest > 0) {
+        text.push_str(&format!(" and {rest} more"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(count(1_u64, "flow"), "1 flow");
+        assert_eq!(count(1_234_567_u64, "entry"), "1\u{a0}234\u{a0}567 entries");
+        assert_eq!(
+            [0, 999, 1000, 9_949, 12_345, 999_499, 999_500, 678_901_234].map(bytes),
+            ["0 B", "999 B", "1.0 kB", "9.9 kB", "12 kB", "999 kB", "1.0 MB", "679 MB"]
+        );
+        assert_eq!(bytes(u64::MAX), "18 EB");
+    }
+
+    #[test]
+    fn a_long_list_is_cut() {
+        assert_eq!(some(&["a", "b", "c"], 3), "a, b, c");
+        assert_eq!(some(&["a", "b", "c"], 1), "a and 2 more");
+    }
+}

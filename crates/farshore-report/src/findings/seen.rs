@@ -1,0 +1,181 @@
+//! What is readable on the wire, and by whom.
+
+use std::collections::BTreeMap;
+
+use farshore_model::{Answer, Audit, DatumKind, Exposure, Outcome, Protection, ReaderRole};
+
+use super::phrase::{count, long, name, some};
+use super::{FrameRef, Item, Tone};
+use crate::words::{self, Word};
+
+/// Exposures that are told in one sentence.
+struct Group<'a> {
+    rank: (u8, u8, u8),
+    members: Vec<&'a Exposure>,
+}
+
+pub fn items(audit: &Audit) -> Vec<Item> {
+    let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
+    let breached = breached(audit);
+    for (index, exposure) in audit.exposures.iter().enumerate() {
+        let rank = rank(exposure, breached.contains(&index));
+        // What nobody but its receiver reads, and names, are told together whatever the destination.
+        let destination = (!is_told_together(exposure)).then_some(exposure.destination);
+        let key = (rank, destination, &exposure.kind, exposure.protection, reader_answers(exposure));
+        groups
+            .entry(key)
+            .or_insert_with(|| Group { rank, members: vec![] })
+            .members
+            .push(exposure);
+    }
+    let mut groups: Vec<Group<'_>> = groups.into_values().collect();
+    groups.sort_by_key(|group| (group.rank, group.members.first().and_then(|it| frame(it))));
+    groups.iter().map(|group| item(audit, &group.members)).collect()
+}
+
+/// Signs that somebody on the path changed what was sent.
+pub fn tampering(audit: &Audit) -> impl Iterator<Item = Item> + '_ {
+    audit
+        .anomalies
+        .iter()
+        .filter(|it| it.kind.starts_with("interference"))
+        .map(|it| Item::new(Tone::Bad, format!("signs of {}: {}", it.kind, long(&it.because))).at(it.evidence.first().map(FrameRef::of)))
+}
+
+fn breached(audit: &Audit) -> std::collections::BTreeSet<usize> {
+    let breached = audit.verdicts.iter().filter(|it| it.outcome == Outcome::Breached);
+    breached.flat_map(|it| it.exposures.iter().copied()).collect()
+}
+
+fn is_told_together(exposure: &Exposure) -> bool {
+    exposure.kind == DatumKind::HOSTNAME || tone(exposure) != Tone::Bad
+}
+
+/// Worst first: breached, then readable by strangers, then by how much the kind tells of a person.
+fn rank(exposure: &Exposure, breached: bool) -> (u8, u8, u8) {
+    let readable = match tone(exposure) {
+        Tone::Bad => 0,
+        Tone::Plain if exposure.kind == DatumKind::HOSTNAME => 1,
+        Tone::Doubt => 2,
+        Tone::Plain | Tone::Good => 3,
+    };
+    let kind = match exposure.kind.as_str() {
+        "credential" => 0,
+        "audio" | "video" => 1,
+        "phone" | "email" | "location" => 2,
+        "imei" | "imsi" | "mac" | "ad-id" | "device-id" => 3,
+        "user-id" => 4,
+        "room-id" | "cookie" => 5,
+        "url" => 7,
+        "content" => 8,
+        "hostname" => 9,
+        _ => 6,
+    };
+    (u8::from(!breached), readable, kind)
+}
+
+/// Whether strangers can read it. A host name that a channel has to show is no alarm by itself.
+fn tone(exposure: &Exposure) -> Tone {
+    let strangers = exposure
+        .readers
+        .iter()
+        .filter(|it| matches!(it.role, ReaderRole::OnPath | ReaderRole::Relay));
+    match strangers.map(|it| it.answer).min() {
+        _ if exposure.kind == DatumKind::HOSTNAME => Tone::Plain,
+        Some(Answer::Yes) => Tone::Bad,
+        Some(Answer::CannotTell) => Tone::Doubt,
+        // Sealed on the path is no praise: its receiver reads it.
+        Some(Answer::No) => Tone::Plain,
+        None if exposure.protection == Protection::Plaintext => Tone::Bad,
+        None => Tone::Plain,
+    }
+}
+
+fn frame(exposure: &Exposure) -> Option<FrameRef> {
+    exposure.evidence.first().map(FrameRef::of)
+}
+
+fn item(audit: &Audit, members: &[&Exposure]) -> Item {
+    let Some(first) = members.first() else {
+        return Item::new(Tone::Plain, "");
+    };
+    let receivers: Vec<String> = {
+        let mut indices: Vec<usize> = members.iter().map(|it| it.destination).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        indices
+            .iter()
+            .filter_map(|index| audit.destinations.get(*index))
+            .map(|it| name(&it.name))
+            .collect()
+    };
+    let values: Vec<String> = members.iter().map(|it| value(it, audit.show_pii)).collect();
+    let what = match values.as_slice() {
+        [one] if first.kind == DatumKind::CONTENT => format!("{} ({one})", name(first.kind.as_str())),
+        [one] => format!("{} {one}", name(first.kind.as_str())),
+        _ if first.kind == DatumKind::CONTENT => format!("content of {} channels", values.len()),
+        _ => format!("{} {} values ({})", values.len(), name(first.kind.as_str()), some(&values, 3)),
+    };
+    let to = match receivers.as_slice() {
+        [] => String::new(),
+        _ if first.kind == DatumKind::HOSTNAME && receivers.len() > 1 => String::new(),
+        [same] if values.first() == Some(same) => String::new(),
+        _ => format!(" → {}", some(&receivers, 3)),
+    };
+    let times: u64 = members.iter().fold(0, |sum, it| sum.saturating_add(it.count));
+    let fields: std::collections::BTreeSet<&str> = members.iter().map(|it| it.field.as_str()).collect();
+    let fields: Vec<String> = fields.into_iter().map(name).collect();
+    let how = format!(
+        "{}, as {}, {}",
+        protection(first.protection),
+        some(&fields, 2),
+        count(times, "time")
+    );
+    Item::new(tone(first), format!("{what}{to}, {how}"))
+        .detail(readers(first))
+        .at(members.iter().filter_map(|it| frame(it)).min())
+}
+
+fn value(exposure: &Exposure, show_pii: bool) -> String {
+    let value = name(words::value(exposure, show_pii));
+    match (&exposure.known_as, exposure.label.is_empty()) {
+        (Some(known), _) => format!("{value} “{}”", name(known)),
+        (None, true) => value,
+        (None, false) if value.is_empty() => name(&exposure.label),
+        (None, false) => value,
+    }
+}
+
+/// `in the clear`, `under tls`, …
+fn protection(protection: Protection) -> String {
+    match protection {
+        Protection::Plaintext => "in the clear".to_owned(),
+        Protection::Opaque => "in no known format".to_owned(),
+        Protection::Empty => "without payload".to_owned(),
+        known => format!("under {}", known.word()),
+    }
+}
+
+fn reader_answers(exposure: &Exposure) -> Vec<(ReaderRole, Answer)> {
+    let mut answers: Vec<_> = exposure.readers.iter().map(|it| (it.role, it.answer)).collect();
+    answers.sort_unstable();
+    answers.dedup();
+    answers
+}
+
+/// `on-path yes · relay yes · owner cannot tell`.
+pub fn readers(exposure: &Exposure) -> String {
+    let readers = reader_answers(exposure)
+        .into_iter()
+        .map(|(role, it)| format!("{} {}", role.word(), answer(it)));
+    readers.collect::<Vec<_>>().join(" · ")
+}
+
+/// The answer as it is spoken.
+pub fn answer(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Yes => "yes",
+        Answer::No => "no",
+        Answer::CannotTell => "cannot tell",
+    }
+}

@@ -1,0 +1,254 @@
+//! The audit on a screen: a headline, what was seen, what is inferred, what was not seen, what was judged.
+//!
+//! It reads as a finding, not as a log; each finding ends with its frame. It refuses to fill the screen: long lists are
+//! cut and say so. Colour is five codes of its own; no other control code leaves it.
+
+use std::collections::BTreeMap;
+use std::io::{Result, Write};
+
+use farshore_model::{Audit, Outcome};
+
+use crate::escape::{columns, visible_within};
+use crate::findings::{Item, Story, Tone, bytes, count};
+use crate::words::Word;
+use crate::{Options, Output};
+
+/// Narrower than this nothing can be read; wider than that no sentence can.
+const WIDTHS: (usize, usize) = (40, 120);
+
+/// `terminal`.
+pub struct Terminal;
+
+impl Output for Terminal {
+    fn id(&self) -> &'static str {
+        "terminal"
+    }
+
+    fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
+        let story = Story::of(audit);
+        let mut screen = Screen {
+            audit,
+            width: options.width.clamp(WIDTHS.0, WIDTHS.1),
+            color: options.color,
+            out,
+        };
+        screen.top()?;
+        screen.headline(&story.headline)?;
+        screen.part("Seen", "on the wire, and who can read it", &story.seen, 6)?;
+        screen.part("Inferred", "who receives it; claims, not proof", &story.inferred, 4)?;
+        screen.part("Not seen", "and so neither good nor bad", &story.unseen, 8)?;
+        screen.part("Judged", "", &story.judged, 6)?;
+        screen.remaining_verdicts(6)?;
+        screen.sections(options)
+    }
+}
+
+struct Screen<'a> {
+    audit: &'a Audit,
+    width: usize,
+    color: bool,
+    out: &'a mut dyn Write,
+}
+
+#[derive(Clone, Copy)]
+enum Ink {
+    Bold,
+    Dim,
+    Red,
+    Yellow,
+    Green,
+}
+
+impl Screen<'_> {
+    fn top(&mut self) -> Result<()> {
+        for input in self.audit.inputs.iter().take(3) {
+            let unit = if crate::v1::is_log(input.format) { "row" } else { "frame" };
+            let mut facts = vec![
+                visible_within(&input.name, 40),
+                input.format.to_owned(),
+                count(input.frames, unit),
+                bytes(input.bytes),
+            ];
+            if let (Some(first), Some(last)) = (input.first, input.last) {
+                facts.push(period(&first.to_string(), &last.to_string()));
+            }
+            if let Some(world) = &input.world {
+                facts.push(format!(
+                    "simulated world “{}”: its parties are fictional",
+                    visible_within(world.as_str(), 24)
+                ));
+            }
+            self.wrapped("", "", &facts.join(" · "), None, Some(Ink::Dim))?;
+        }
+        if self.audit.inputs.len() > 3 {
+            let rest = format!("… and {}", count(self.audit.inputs.len().saturating_sub(3), "more input"));
+            self.wrapped("", "", &rest, None, Some(Ink::Dim))?;
+        }
+        Ok(())
+    }
+
+    fn headline(&mut self, it: &Item) -> Result<()> {
+        writeln!(self.out)?;
+        let text = [std::slice::from_ref(&it.title), &it.details].concat().join(" ");
+        self.wrapped("", "", &text, it.frame.map(|frame| frame.text(self.audit)), Some(Ink::Bold))
+    }
+
+    fn part(&mut self, head: &str, gloss: &str, items: &[Item], most: usize) -> Result<()> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let head = self.painted(head, Some(Ink::Bold));
+        let gloss = if gloss.is_empty() {
+            String::new()
+        } else {
+            self.painted(&format!(" – {gloss}"), Some(Ink::Dim))
+        };
+        writeln!(self.out, "\n{head}{gloss}")?;
+        for it in items.iter().take(most) {
+            self.item(it)?;
+        }
+        match items.len().saturating_sub(most) {
+            0 => Ok(()),
+            rest => self.wrapped("  ", "  ", &format!("… and {rest} more: --format json"), None, Some(Ink::Dim)),
+        }
+    }
+
+    fn item(&mut self, it: &Item) -> Result<()> {
+        let (mark, ink) = match it.tone {
+            Tone::Bad => ("! ", Some(Ink::Red)),
+            Tone::Doubt => ("? ", Some(Ink::Yellow)),
+            Tone::Plain => ("· ", None),
+            Tone::Good => ("✓ ", Some(Ink::Green)),
+        };
+        let frame = it.frame.map(|frame| frame.text(self.audit));
+        let last = it.details.len();
+        for (index, text) in std::iter::once(&it.title).chain(&it.details).enumerate() {
+            let lead = if index == 0 { self.painted(mark, ink) } else { "    ".to_owned() };
+            self.wrapped(&lead, "    ", text, frame.clone().filter(|_| index == last), None)?;
+        }
+        Ok(())
+    }
+
+    /// Clauses that had no line of their own are at least named: no verdict goes missing.
+    fn remaining_verdicts(&mut self, most: usize) -> Result<()> {
+        let order = crate::findings::judged_order(self.audit);
+        let mut rest: BTreeMap<Outcome, BTreeMap<String, usize>> = BTreeMap::new();
+        for it in order.into_iter().skip(most) {
+            let names = rest.entry(it.outcome).or_default();
+            *names.entry(visible_within(&it.clause, 40)).or_default() += 1;
+        }
+        for (outcome, names) in rest {
+            let names: Vec<String> = names
+                .into_iter()
+                .map(|(name, times)| if times == 1 { name } else { format!("{name} ×{times}") })
+                .collect();
+            self.wrapped(
+                "  ",
+                "    ",
+                &format!("{} also: {}", outcome.word(), names.join(", ")),
+                None,
+                Some(Ink::Dim),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn sections(&mut self, options: &Options<'_>) -> Result<()> {
+        if options.sections.flows || options.sections.observations {
+            writeln!(self.out)?;
+            self.wrapped(
+                "",
+                "",
+                "Flows and observations are written with --format json or ndjson.",
+                None,
+                Some(Ink::Dim),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// One text over as many lines as it needs; the frame stands at the right end of the last one.
+    fn wrapped(&mut self, lead: &str, indent: &str, text: &str, frame: Option<String>, ink: Option<Ink>) -> Result<()> {
+        let lead_columns = if lead.contains('\x1b') { 2 } else { columns(lead) };
+        let mut lines: Vec<String> = vec![];
+        let mut line = String::new();
+        let mut used = lead_columns;
+        for word in text
+            .split(' ')
+            .flat_map(|word| pieces(word, self.width.saturating_sub(indent.len())))
+        {
+            let wide = columns(&word);
+            let gap = usize::from(!line.is_empty());
+            if used + gap + wide > self.width && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+                used = indent.len();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(&word);
+            used += wide;
+        }
+        let frame = frame.unwrap_or_default();
+        if !frame.is_empty() && used + 2 + columns(&frame) > self.width {
+            lines.push(std::mem::take(&mut line));
+            used = indent.len();
+        }
+        lines.push(line);
+        let last = lines.len().saturating_sub(1);
+        for (index, line) in lines.iter().enumerate() {
+            let start = if index == 0 { lead } else { indent };
+            let body = self.painted(line, ink);
+            if index == last && !frame.is_empty() {
+                let room = self.width.saturating_sub(used + columns(&frame));
+                let frame = self.painted(&frame, Some(Ink::Dim));
+                writeln!(self.out, "{start}{body}{:room$}{frame}", "")?;
+            } else {
+                writeln!(self.out, "{start}{body}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn painted(&self, text: &str, ink: Option<Ink>) -> String {
+        let code = match ink {
+            _ if !self.color || text.is_empty() => return text.to_owned(),
+            None => return text.to_owned(),
+            Some(Ink::Bold) => 1,
+            Some(Ink::Dim) => 2,
+            Some(Ink::Red) => 31,
+            Some(Ink::Yellow) => 33,
+            Some(Ink::Green) => 32,
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// A word longer than a line is broken.
+fn pieces(word: &str, room: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for c in word.chars() {
+        let wide = columns(c.encode_utf8(&mut [0; 4]));
+        if used + wide > room.max(1) {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(c);
+        }
+    }
+    pieces
+}
+
+/// `2023-11-14 22:13:20 to 22:14:25 UTC`; the day is repeated only when it changes.
+fn period(first: &str, last: &str) -> String {
+    let part = |text: &str| Some((text.get(..10)?.to_owned(), text.get(11..19)?.to_owned()));
+    match (part(first), part(last)) {
+        (Some((day, from)), Some((same, to))) if day == same => format!("{day} {from} to {to} UTC"),
+        (Some((day, from)), Some((later, to))) => format!("{day} {from} to {later} {to} UTC"),
+        _ => format!("{first} to {last}"),
+    }
+}
