@@ -159,10 +159,7 @@ fn oddities(audit: &Audit, items: &mut Vec<Item>) {
 fn searches(audit: &Audit, items: &mut Vec<Item>) {
     items.push(Item::new(
         Tone::Plain,
-        format!(
-            "{} in unknown formats: this version does not search for them",
-            NOT_SEARCHED.join(" and ")
-        ),
+        "identifiers in unknown formats, links between people: this version does not search for them",
     ));
     if !audit.verdicts.is_empty() && !audit.verdicts.iter().any(|it| it.outcome == Outcome::Met) {
         items.push(Item::new(
