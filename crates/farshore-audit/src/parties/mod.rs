@@ -18,18 +18,22 @@ mod dbip_country;
 mod domains;
 mod fictional;
 mod ipfire_country;
+pub mod laws;
 pub mod location;
 pub mod organisations;
 mod points;
 mod prefix;
+pub mod reach;
 mod registration;
 mod special;
 mod third_party_web;
 
 #[cfg(test)]
+mod reach_tests;
+#[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::OnceLock};
 
 use farshore_model::party::{CountryClaim, Location, Network, Organisation, Owner, Place};
 
@@ -74,6 +78,14 @@ impl Datasets {
         Datasets {
             fictional: Some(fictional),
         }
+    }
+
+    /// The embedded simulated world on top.
+    pub fn with_fictional() -> &'static Datasets {
+        static WITH: OnceLock<Datasets> = OnceLock::new();
+        WITH.get_or_init(|| Datasets {
+            fictional: Fictional::embedded(),
+        })
     }
 
     /// Every data set in use, by name.

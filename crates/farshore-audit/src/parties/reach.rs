@@ -1,0 +1,354 @@
+//! Which law could order whom, by which road, and in which words. Never that anyone does; never that nobody could.
+//!
+//! Owns the step from facts about a party to [`Reach`] rows. Refuses to rank states, to merge what a text says with
+//! what is argued, and to answer `yes` while any fact is open. The rules, the same for every state:
+//!
+//! - A state comes in by a *tie*: the seat, an establishment or the incorporation of who runs the service or the
+//!   network, the registration of the network, an owner's seat, the place of the machine. Each of its laws is matched
+//!   by its triggers, each union's it belongs to as well.
+//! - `yes` needs: words that were read, in force on the day, not merely argued; a party that plainly is whom the law
+//!   addresses; a record of it read at its source and of high confidence; and a tie that is itself the trigger. A law
+//!   for any person needs a seat, an establishment or a place in the territory like any other.
+//! - A place counts as known when a region list or a geofeed of the operator names it and nobody disagrees.
+//!   Agreement of location databases alone leaves it open, and so do one opinion, disagreement and anycast. What is
+//!   *kept* at a place never shows in a capture.
+//! - Roads by owner and by carriage stay open: whether an order reaches through them is not in the tables.
+//! - A law that came into force after the day is left out. One that lapsed stays, and says so.
+
+use std::collections::BTreeMap;
+
+use farshore_model::{
+    Answer, Country, Date,
+    party::{ClaimKind, Location, LocationState, Network, Organisation, Owner, Place, Reach, ReachBasis, Standing, Via},
+};
+
+use super::{
+    Datasets,
+    laws::{self, Abroad, AccessLaw, Trigger},
+};
+
+/// Every law of every state that comes in by a service, its owners, and the addresses it answered from; sorted.
+/// Without a day no law is known to have been in force.
+pub fn reach(data: &Datasets, service: Option<&Organisation>, owners: &[Owner], places: &[Place], day: Option<Date>) -> Vec<Reach> {
+    let operators: Vec<_> = places
+        .iter()
+        .map(|place| {
+            let operator = data.organisation_of_network(place.network.as_ref()?.asn)?;
+            let owners = data.owners(&operator.id);
+            Some((operator, owners))
+        })
+        .collect();
+    let nowhere = Location {
+        countries: Vec::new(),
+        state: LocationState::Undetermined,
+        claims: Vec::new(),
+        excluded: Vec::new(),
+    };
+    let mut facts = vec![PartyFacts {
+        service,
+        operator: None,
+        network: None,
+        owners,
+        location: &nowhere,
+    }];
+    for (place, operator) in places.iter().zip(&operators) {
+        facts.push(PartyFacts {
+            service,
+            operator: operator.as_ref().map(|(operator, _)| operator),
+            network: place.network.as_ref(),
+            owners: operator.as_ref().map_or(&[], |(_, owners)| owners),
+            location: &place.location,
+        });
+    }
+    reach_of(&facts, day)
+}
+
+/// What is known of a party at one address.
+#[derive(Debug, Clone, Copy)]
+pub struct PartyFacts<'a> {
+    /// Who runs the service.
+    pub service: Option<&'a Organisation>,
+    /// Who runs the network or the machine.
+    pub operator: Option<&'a Organisation>,
+    /// The network, when its holder is in no table.
+    pub network: Option<&'a Network>,
+    /// Who owns either of the two.
+    pub owners: &'a [Owner],
+    /// Where the machine is said to be.
+    pub location: &'a Location,
+}
+
+/// The same from bare facts, one item an address.
+pub fn reach_of(facts: &[PartyFacts<'_>], day: Option<Date>) -> Vec<Reach> {
+    let mut rows: BTreeMap<Key, Reach> = BTreeMap::new();
+    let ties: Vec<_> = facts
+        .iter()
+        .flat_map(|facts| ties(facts).into_iter().map(move |tie| (facts, tie)))
+        .collect();
+    for (facts, tie) in &ties {
+        for law in laws::access_laws().iter().filter(|law| binds(law, tie.state, day)) {
+            let written = law.triggers.iter().map(|trigger| (*trigger, Standing::Text));
+            let argued = law.triggers_argued.iter().map(|trigger| (*trigger, Standing::Argued));
+            for (trigger, standing) in written.chain(argued) {
+                if let Some(row) = row(facts, tie, law, trigger, standing, day) {
+                    keep(&mut rows, row);
+                }
+            }
+        }
+    }
+    for (_, tie) in &ties {
+        if !rows.values().any(|row| row.state == tie.state) {
+            keep(&mut rows, unread(tie, day));
+        }
+    }
+    let mut rows: Vec<Reach> = rows.into_values().collect();
+    rows.sort();
+    rows
+}
+
+/// What makes two rows speak of the same thing.
+type Key = (Country, Via, ReachBasis, Option<String>, Standing);
+
+/// Of two ways to the same row the one that leaves less open.
+fn keep(rows: &mut BTreeMap<Key, Reach>, row: Reach) {
+    let law = row.law.as_ref().map(|law| law.id.clone());
+    let key = (row.state, row.via, row.basis, law, row.standing);
+    match rows.get(&key) {
+        Some(before) if (before.missing.len(), &before.missing) <= (row.missing.len(), &row.missing) => {}
+        _ => {
+            rows.insert(key, row);
+        }
+    }
+}
+
+/// How a party is tied to a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Seat,
+    Establishment,
+    Incorporation,
+    Registration,
+    Ownership,
+    Place,
+}
+
+/// A state that comes in, and by whom.
+#[derive(Debug, Clone)]
+struct Tie<'a> {
+    state: Country,
+    via: Via,
+    how: How,
+    party: &'a str,
+    kind: &'a str,
+    /// What the tie itself leaves open.
+    open: Vec<String>,
+}
+
+/// What stands for a party no table knows.
+const SOMEBODY: &str = "whoever runs it";
+
+fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
+    let mut ties = Vec::new();
+    for (via, organisation) in [(Via::Service, facts.service), (Via::Operator, facts.operator)] {
+        ties.extend(organisation.into_iter().flat_map(|organisation| ties_of(via, organisation)));
+    }
+    let holder = facts.network.filter(|_| facts.operator.is_none());
+    if let Some((network, state)) = holder.and_then(|network| Some((network, network.registered?))) {
+        ties.push(Tie {
+            state,
+            via: Via::Operator,
+            how: How::Registration,
+            party: &network.name,
+            kind: "",
+            open: vec![format!(
+                "the seat of {}; AS{} being registered in {state} does not tell",
+                network.name, network.asn
+            )],
+        });
+    }
+    for owner in facts.owners {
+        ties.extend(owner.country.map(|state| Tie {
+            state,
+            via: Via::Owner,
+            how: How::Ownership,
+            party: &owner.name,
+            kind: "",
+            open: vec![format!("whether an order to {} reaches what is held below it", owner.name)],
+        }));
+    }
+    let runs_it = facts.operator.or(facts.service);
+    if facts.location.state != LocationState::Local {
+        ties.extend(facts.location.countries.iter().map(|&state| Tie {
+            state,
+            via: Via::Place,
+            how: How::Place,
+            party: runs_it.map_or(SOMEBODY, |organisation| &organisation.name),
+            kind: runs_it.map_or("", |organisation| &organisation.kind),
+            open: open_of_place(facts.location, state),
+        }));
+    }
+    ties
+}
+
+fn ties_of(via: Via, organisation: &Organisation) -> Vec<Tie<'_>> {
+    let mut open = Vec::new();
+    if !organisation.read_at_source {
+        open.push(format!("the seat of {} was not read at a source", organisation.name));
+    }
+    if organisation.confidence != "high" {
+        open.push(format!("the record of {} is not of high confidence", organisation.name));
+    }
+    let seat = organisation.seat.map(|state| (state, How::Seat));
+    let incorporation = organisation.incorporated_in.map(|state| (state, How::Incorporation));
+    let establishments = organisation.establishments.iter().map(|&state| (state, How::Establishment));
+    let states = seat.into_iter().chain(establishments).chain(incorporation);
+    states
+        .map(|(state, how)| Tie {
+            state,
+            via,
+            how,
+            party: &organisation.name,
+            kind: &organisation.kind,
+            open: open.clone(),
+        })
+        .collect()
+}
+
+/// What keeps a place from being known.
+fn open_of_place(location: &Location, state: Country) -> Vec<String> {
+    let stated = location
+        .claims
+        .iter()
+        .any(|claim| claim.country == state && matches!(claim.kind, ClaimKind::CloudRegion | ClaimKind::Geofeed));
+    let countries: Vec<_> = location.countries.iter().map(Country::code).collect();
+    match location.state {
+        LocationState::Disputed => vec![format!("which of {} the machine is in", countries.join(", "))],
+        LocationState::Anycast => vec!["which of the many places of this address answered".to_owned()],
+        LocationState::Undetermined | LocationState::Local => vec!["a second opinion on where the machine is".to_owned()],
+        LocationState::Agreed if countries != [state.code()] => vec![format!("whether the machine is in {state}")],
+        LocationState::Agreed if stated => Vec::new(),
+        LocationState::Agreed => vec!["more than agreeing location databases on where the machine is".to_owned()],
+    }
+}
+
+/// Whether a law is one of the state or of a union it is in, and had come into force.
+fn binds(law: &AccessLaw, state: Country, day: Option<Date>) -> bool {
+    let of_state = law.jurisdiction == state || laws::unions_of(state, day).any(|union| union == law.jurisdiction);
+    of_state && !too_early(law, day)
+}
+
+/// Whether the law came only after the day.
+fn too_early(law: &AccessLaw, day: Option<Date>) -> bool {
+    day.is_some_and(|day| law.in_force_by(day) == Some(false))
+}
+
+fn row(facts: &PartyFacts<'_>, tie: &Tie<'_>, law: &AccessLaw, trigger: Trigger, standing: Standing, day: Option<Date>) -> Option<Reach> {
+    let (via, basis) = road(tie, trigger)?;
+    let mut missing = open_of_law(law, trigger, day);
+    if standing == Standing::Argued {
+        missing.push("the text does not say so, it is argued".to_owned());
+    }
+    missing.extend(open_of_trigger(tie, trigger));
+    if !law.addresses(tie.kind) {
+        missing.push(format!("whether {} is a {}", tie.party, law.addressees.join(" or a ")));
+    }
+    let kept_there = facts.location.countries == [tie.state] && open_of_place(facts.location, tie.state).is_empty();
+    if law.abroad == Abroad::No && !kept_there {
+        missing.push(format!(
+            "whether the data is in {}: the text does not reach further",
+            law.jurisdiction
+        ));
+    }
+    missing.extend(tie.open.iter().cloned());
+    Some(Reach {
+        state: law.jurisdiction,
+        via,
+        basis,
+        law: Some(law.cited()),
+        standing,
+        answer: if missing.is_empty() { Answer::Yes } else { Answer::CannotTell },
+        missing,
+    })
+}
+
+/// By which road a tie meets a trigger; `None`: it does not.
+fn road(tie: &Tie<'_>, trigger: Trigger) -> Option<(Via, ReachBasis)> {
+    let met = match (trigger, tie.via) {
+        (Trigger::ParentInTerritory, Via::Owner) => (Via::Owner, ReachBasis::Owner),
+        (Trigger::ParentInTerritory, _) | (_, Via::Owner | Via::Carriage) => return None,
+        (Trigger::DataInTerritory, Via::Place) => (Via::Place, ReachBasis::Located),
+        (Trigger::DataInTerritory, _) => return None,
+        (Trigger::CarriageThroughTerritory, Via::Place | Via::Operator) => (Via::Carriage, ReachBasis::Carriage),
+        (Trigger::CarriageThroughTerritory, Via::Service) => return None,
+        (Trigger::OperatorInTerritory, via) => (via, ReachBasis::Operator),
+        (Trigger::PersonalJurisdiction, via) => (via, ReachBasis::PersonalJurisdiction),
+        (Trigger::OffersService, via) => (via, ReachBasis::OffersService),
+        (Trigger::AnyPersonOrOrg, via) => (via, ReachBasis::AnyPerson),
+    };
+    Some(met)
+}
+
+/// What was not read of a law.
+fn open_of_law(law: &AccessLaw, trigger: Trigger, day: Option<Date>) -> Vec<String> {
+    let mut open = Vec::new();
+    if !law.verified {
+        open.push("the wording of this law was not read at its source".to_owned());
+    }
+    match day {
+        None => open.push("the day it happened, and so whether this law was in force".to_owned()),
+        Some(day) if law.in_force_by(day).is_none() => open.push("since when this law is in force was not read".to_owned()),
+        Some(_) => {}
+    }
+    let reached = |from: Date| day.is_none_or(|day| from <= day);
+    if let Some(lapsed) = law.until.filter(|until| reached(*until)) {
+        open.push(format!("whether orders still run: the power lapsed on {lapsed}"));
+    }
+    let gaps = law.gaps.iter().filter(|gap| gap.trigger.is_none_or(|only| only == trigger));
+    let gaps = gaps.filter(|gap| gap.since.is_none_or(reached));
+    open.extend(gaps.map(|gap| gap.about.clone()));
+    open
+}
+
+/// What a trigger asks for beyond the tie.
+fn open_of_trigger(tie: &Tie<'_>, trigger: Trigger) -> Option<String> {
+    let (party, state) = (tie.party, tie.state);
+    match (trigger, tie.how) {
+        (Trigger::DataInTerritory, _) => Some("whether anything is kept at the place".to_owned()),
+        (Trigger::CarriageThroughTerritory, _) => Some(format!("whose networks in {state} carried it")),
+        (Trigger::OffersService, _) => Some(format!("whether {party} offers this service to people in {state}")),
+        (Trigger::OperatorInTerritory | Trigger::AnyPersonOrOrg, How::Incorporation) => {
+            Some(format!("whether {party} operates in {state}, where it is incorporated"))
+        }
+        (Trigger::OperatorInTerritory, How::Place) => Some(format!("whether {party} operates in {state} by a machine there")),
+        (Trigger::PersonalJurisdiction, How::Seat) => None,
+        (Trigger::PersonalJurisdiction, _) => Some(format!("whether courts in {state} have jurisdiction over {party}")),
+        // The tie says itself what it leaves open.
+        (Trigger::ParentInTerritory | Trigger::OperatorInTerritory | Trigger::AnyPersonOrOrg, _) => None,
+    }
+}
+
+/// The row of a state none of whose laws meets the tie.
+fn unread(tie: &Tie<'_>, day: Option<Date>) -> Reach {
+    let state = tie.state;
+    let own: Vec<_> = laws::access_laws().iter().filter(|law| law.jurisdiction == state).collect();
+    let missing = match day {
+        _ if own.is_empty() => format!("no access law of {state} was read"),
+        Some(day) if own.iter().all(|law| too_early(law, Some(day))) => {
+            format!("no access law of {state} that was in force on {day} was read")
+        }
+        _ => format!("no access law of {state} that was read keys on this tie"),
+    };
+    Reach {
+        state,
+        via: tie.via,
+        basis: match tie.how {
+            How::Place => ReachBasis::Located,
+            How::Ownership => ReachBasis::Owner,
+            How::Seat | How::Establishment | How::Incorporation | How::Registration => ReachBasis::Operator,
+        },
+        law: None,
+        standing: Standing::Text,
+        answer: Answer::CannotTell,
+        missing: vec![missing],
+    }
+}
