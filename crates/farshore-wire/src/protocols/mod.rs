@@ -8,6 +8,7 @@
 mod dns;
 #[cfg(test)]
 mod notebook;
+mod quic;
 mod sd_rtn;
 mod tls;
 
@@ -22,6 +23,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
     &dns::LLMNR,
     &dns::MDNS,
+    &quic::QUIC,
     &sd_rtn::SD_RTN,
     &tls::TLS,
 ];

@@ -1,0 +1,413 @@
+//! Datagrams into handshake bytes. It owns connections, their keys and their ids, and refuses to read the handshake:
+//! whole messages go to the TLS reader.
+
+use std::ops::Range;
+
+use farshore_model::{Direction, Observation, Span, WireText};
+
+use super::crypto_stream::{Added, CryptoStream};
+use super::google;
+use super::initial::Keys;
+use super::packet::{self, Dialect, Id, Kind, Long};
+use crate::cursor::Cursor;
+use crate::limits::Limits;
+use crate::protocols::{Dissector, Field, Milestone, Origin, Piece, Progress, Segment, Sink};
+
+/// Connections remembered per flow: a client that comes back from the same port has one or two.
+const CONNECTIONS: usize = 16;
+/// Packets of unknown connections that are tried per flow before no more are.
+const ATTEMPTS: u32 = 64;
+/// Versions of one connection: its first, and the one it was moved to (RFC 9368).
+const VERSIONS: usize = 3;
+
+/// Reads QUIC on one flow.
+pub(super) struct Connections {
+    known: Vec<Connection>,
+    failed: u32,
+    crypto_bytes: usize,
+    /// Holds one packet while it is opened; kept for its room.
+    room: Vec<u8>,
+    /// The id of Google's QUIC that was named already.
+    google: Option<Vec<u8>>,
+}
+
+struct Connection {
+    client: Direction,
+    /// The id the client chose for the server, from which the keys come.
+    first_id: Id,
+    client_id: Id,
+    server_id: Option<Id>,
+    /// The id a Retry gave: the next Initial has keys from it.
+    retry_id: Option<Id>,
+    keys: Vec<(u32, Keys)>,
+    up: CryptoStream,
+    down: CryptoStream,
+    /// The whole ClientHello went by.
+    sent: bool,
+    /// Part of it came twice before it was whole.
+    repeated: bool,
+    /// The ServerHello went by: nothing readable follows.
+    answered: bool,
+}
+
+impl Connection {
+    /// Whether a packet that goes this way to that id is of this connection.
+    fn is_addressed(&self, direction: Direction, to: &Id) -> bool {
+        if direction == self.client {
+            *to == self.first_id || Some(*to) == self.server_id
+        } else {
+            *to == self.client_id
+        }
+    }
+
+    /// The keys for a version: others than the first are derived from the same id (RFC 9369 section 4).
+    fn open<'r>(&mut self, direction: Direction, it: &Long<'_>, room: &'r mut Vec<u8>) -> Option<&'r [u8]> {
+        let known = self.keys.iter().position(|(version, _)| *version == it.version);
+        let at = match known {
+            Some(at) => at,
+            None if self.keys.len() < VERSIONS => {
+                let dialect = packet::dialect(it.version)?;
+                let keys = Keys::derive(dialect.salts.first()?, &dialect, self.first_id.bytes())?;
+                self.keys.push((it.version, keys));
+                self.keys.len().checked_sub(1)?
+            }
+            None => return None,
+        };
+        let (_, keys) = self.keys.get(at)?;
+        let opener = if direction == self.client { &keys.client } else { &keys.server };
+        let frames = opener.open(it.bytes, it.number_at, room)?;
+        room.get(frames)
+    }
+}
+
+/// Opens a client's first Initial under keys made of its own destination id.
+pub(super) fn open_first<'r>(it: &Long<'_>, room: &'r mut Vec<u8>) -> Option<(Keys, &'r [u8])> {
+    let dialect = packet::dialect(it.version)?;
+    let (keys, frames) = dialect.salts.iter().find_map(|salt| {
+        let keys = Keys::derive(salt, &dialect, it.destination.bytes())?;
+        let frames = keys.client.open(it.bytes, it.number_at, room)?;
+        Some((keys, frames))
+    })?;
+    Some((keys, room.get(frames)?))
+}
+
+impl Connections {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            known: Vec::new(),
+            failed: 0,
+            crypto_bytes: limits.crypto_bytes,
+            room: Vec::new(),
+            google: None,
+        }
+    }
+
+    fn datagram(&mut self, direction: Direction, piece: &Piece<'_>, out: &mut dyn Sink) {
+        let mut rest = piece.bytes;
+        while rest.first().is_some_and(|first| Long::is_long(*first)) {
+            let Ok((it, after)) = Long::read(rest) else { break };
+            let at = piece.bytes.len().saturating_sub(rest.len());
+            match it.kind {
+                Kind::Initial { token } => self.initial(direction, &it, token, piece.origin, at, out),
+                Kind::Retry => self.retry(direction, &it),
+                Kind::Sealed | Kind::Negotiation { .. } => {}
+            }
+            rest = after;
+        }
+    }
+
+    fn retry(&mut self, direction: Direction, it: &Long<'_>) {
+        let asked = |known: &&mut Connection| known.client != direction && !known.answered && known.client_id == it.destination;
+        if let Some(known) = self.known.iter_mut().rev().find(asked) {
+            known.retry_id = Some(it.source);
+        }
+    }
+
+    fn initial(&mut self, direction: Direction, it: &Long<'_>, token: bool, origin: Origin, at: usize, out: &mut dyn Sink) {
+        let Some(dialect) = packet::dialect(it.version) else { return };
+        let mut room = std::mem::take(&mut self.room);
+        for known in self.known.iter_mut().rev() {
+            if !known.is_addressed(direction, &it.destination) {
+                continue;
+            }
+            if known.answered {
+                // A late copy, or another connection with an id of no bytes: the latter is found below.
+                if it.destination.bytes().is_empty() {
+                    continue;
+                }
+                self.room = room;
+                return;
+            }
+            if let Some(frames) = known.open(direction, it, &mut room) {
+                if direction != known.client {
+                    known.server_id = Some(it.source);
+                }
+                known.frames(direction, frames, &dialect, origin, self.crypto_bytes, out);
+                self.room = room;
+                return;
+            }
+        }
+        if !it.destination.bytes().is_empty() && self.failed < ATTEMPTS {
+            if let Some((keys, frames)) = open_first(it, &mut room) {
+                let place = self.admit(direction, it, token, keys, origin, at, out);
+                if let Some(known) = self.known.get_mut(place) {
+                    known.frames(direction, frames, &dialect, origin, self.crypto_bytes, out);
+                }
+            } else {
+                self.failed = self.failed.saturating_add(1);
+            }
+        }
+        self.room = room;
+    }
+
+    /// A connection that was not known under this id: a new one, or one that a Retry sent round again.
+    #[allow(clippy::too_many_arguments)]
+    fn admit(
+        &mut self,
+        direction: Direction,
+        it: &Long<'_>,
+        token: bool,
+        keys: Keys,
+        origin: Origin,
+        at: usize,
+        out: &mut dyn Sink,
+    ) -> usize {
+        out.client_speaks(direction);
+        let again = self.known.iter().rposition(|known| {
+            known.client == direction
+                && !known.answered
+                && (known.retry_id == Some(it.destination) || token && known.client_id == it.source && !it.source.bytes().is_empty())
+        });
+        if let Some((place, known)) = again.and_then(|place| Some((place, self.known.get_mut(place)?))) {
+            known.first_id = it.destination;
+            known.client_id = it.source;
+            known.server_id = None;
+            known.retry_id = None;
+            known.keys = vec![(it.version, keys)];
+            return place;
+        }
+        let id = it.destination.bytes();
+        let offset = (at as u64).saturating_add(Long::DESTINATION_AT);
+        name_session(id, &origin, offset, out);
+        if self.known.len() >= CONNECTIONS {
+            self.known.remove(0);
+        }
+        self.known.push(Connection {
+            client: direction,
+            first_id: it.destination,
+            client_id: it.source,
+            server_id: None,
+            retry_id: None,
+            keys: vec![(it.version, keys)],
+            up: CryptoStream::default(),
+            down: CryptoStream::default(),
+            sent: false,
+            repeated: false,
+            answered: false,
+        });
+        self.known.len().saturating_sub(1)
+    }
+
+    /// Google's QUIC up to Q049: the hello is in clear in the datagram.
+    fn google(&mut self, direction: Direction, piece: &Piece<'_>, out: &mut dyn Sink) {
+        let Some(header) = google::Header::read(piece.bytes) else { return };
+        let Some((hello, _)) = piece.bytes.get(header.body_at..).and_then(google::Hello::find) else {
+            return;
+        };
+        out.client_speaks(direction);
+        let id = piece.bytes.get(header.id.clone()).unwrap_or_default();
+        if self.google.as_deref() != Some(id) {
+            name_session(id, &piece.origin, header.id.start as u64, out);
+            self.google = Some(id.to_vec());
+        }
+        let base = header.body_at as u64;
+        let body = piece.bytes.get(header.body_at..).unwrap_or_default();
+        let place = |part: Range<usize>| place(&piece.origin, base.saturating_add(part.start as u64), part.len());
+        tell_google_hello(&hello, body, &place, out);
+    }
+}
+
+impl Connection {
+    /// Takes the frames of an Initial packet (RFC 9000 section 17.2.2 lists what may be in it).
+    fn frames(&mut self, direction: Direction, frames: &[u8], dialect: &Dialect, origin: Origin, limit: usize, out: &mut dyn Sink) {
+        let mut at = Cursor::new("quic", frames);
+        while let Ok(kind) = at.u8() {
+            if kind == dialect.crypto_frame {
+                let Ok(offset) = packet::variable_u64(&mut at) else { return };
+                let Ok(bytes) = packet::variable(&mut at).and_then(|length| at.take(length)) else {
+                    return;
+                };
+                self.crypto(direction, offset, bytes, &origin, limit, out);
+                continue;
+            }
+            match kind {
+                // PADDING and PING.
+                0 | 1 => {}
+                2 | 3 if skip_acknowledgement(&mut at, kind == 3).is_ok() => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn crypto(&mut self, direction: Direction, offset: u64, bytes: &[u8], origin: &Origin, limit: usize, out: &mut dyn Sink) {
+        let from_client = direction == self.client;
+        let stream = if from_client { &mut self.up } else { &mut self.down };
+        match stream.add(offset, bytes, origin.frame, limit) {
+            Added::New => {}
+            Added::Repeated if from_client && !bytes.is_empty() => {
+                self.repeated = true;
+                if self.sent {
+                    out.milestone(Milestone::HelloRepeated);
+                }
+                return;
+            }
+            Added::Repeated => return,
+            Added::Refused => {
+                out.limit("crypto-bytes");
+                return;
+            }
+        }
+        if from_client && google::Hello::is_begun(stream.ready()) {
+            self.google_hello(origin, out);
+            return;
+        }
+        while let Some(message) = stream.next(limit) {
+            let Ok(message) = message else {
+                out.limit("crypto-bytes");
+                self.answered = true;
+                break;
+            };
+            let answer = !from_client && is_final_answer(&message.bytes);
+            out.inner(
+                direction,
+                "tls",
+                Segment::Bytes(Piece {
+                    bytes: &message.bytes,
+                    missing: 0,
+                    origin: Origin {
+                        carrier: message.first_frame,
+                        frame: origin.frame,
+                        offset: message.offset,
+                        in_frame: false,
+                    },
+                }),
+            );
+            if from_client {
+                if self.repeated && !self.sent {
+                    out.milestone(Milestone::HelloRepeated);
+                }
+                self.sent = true;
+            }
+            self.answered |= answer;
+        }
+        if self.answered {
+            // Nothing more can be read of this connection: only its ids are kept.
+            self.keys = Vec::new();
+            self.up = CryptoStream::default();
+            self.down = CryptoStream::default();
+        }
+    }
+
+    /// The hello of Q050.
+    fn google_hello(&mut self, origin: &Origin, out: &mut dyn Sink) {
+        let Ok((hello, _)) = google::Hello::read(self.up.ready()) else {
+            return;
+        };
+        let span = |part: Range<usize>| Span {
+            first_frame: self.up.first_frame(),
+            frame: origin.frame,
+            offset: part.start as u64,
+            length: part.len() as u64,
+        };
+        tell_google_hello(&hello, self.up.ready(), &span, out);
+        self.sent = true;
+        self.up = CryptoStream::default();
+    }
+}
+
+impl Dissector for Connections {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
+        let Segment::Bytes(piece) = it else {
+            return Progress::More;
+        };
+        match piece.bytes.first() {
+            Some(first) if Long::is_long(*first) && google::Header::read(piece.bytes).is_none() => self.datagram(direction, &piece, out),
+            // Short headers are the bulk of a flow: one test, nothing else.
+            Some(first) if first & 0x89 == 0x09 || Long::is_long(*first) => self.google(direction, &piece, out),
+            _ => {}
+        }
+        Progress::More
+    }
+}
+
+fn tell_google_hello(hello: &google::Hello, bytes: &[u8], at: &dyn Fn(Range<usize>) -> Span, out: &mut dyn Sink) {
+    if let Some(agent) = hello.agent.clone() {
+        out.field(Field {
+            path: "gquic.user-agent",
+            value: bytes.get(agent.clone()).unwrap_or_default(),
+            at: at(agent),
+        });
+    }
+    if let Some(range) = hello.name.clone().filter(|range| !range.is_empty()) {
+        let (name, at) = (bytes.get(range.clone()).unwrap_or_default(), at(range));
+        out.field(Field {
+            path: "gquic.sni",
+            value: name,
+            at,
+        });
+        out.observe(
+            Observation::PeerNamed {
+                protocol: "gquic",
+                name: WireText::from_bytes(name),
+            },
+            at,
+        );
+    }
+    out.milestone(Milestone::HelloSent);
+}
+
+fn name_session(id: &[u8], origin: &Origin, offset: u64, out: &mut dyn Sink) {
+    let digits = id.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let id_text = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+    out.observe(
+        Observation::SessionNamed {
+            protocol: "quic",
+            id: id_text,
+        },
+        place(origin, offset, id.len()),
+    );
+}
+
+/// A range of a datagram.
+fn place(origin: &Origin, offset: u64, length: usize) -> Span {
+    Span {
+        first_frame: origin.carrier,
+        frame: origin.frame,
+        offset: origin.offset.saturating_add(offset),
+        length: length as u64,
+    }
+}
+
+/// Whether a message is a ServerHello that is no request to try again (RFC 8446 section 4.1.3).
+fn is_final_answer(message: &[u8]) -> bool {
+    const RETRY: &[u8] = b"\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91";
+    message.first() == Some(&2) && message.get(6..).is_some_and(|random| !random.starts_with(RETRY))
+}
+
+/// Steps over an ACK frame (RFC 9000 section 19.3).
+fn skip_acknowledgement(at: &mut Cursor<'_>, with_counts: bool) -> Result<(), crate::cursor::Stop> {
+    packet::variable_u64(at)?;
+    packet::variable_u64(at)?;
+    let ranges = packet::variable_u64(at)?;
+    packet::variable_u64(at)?;
+    for _ in 0..ranges {
+        packet::variable_u64(at)?;
+        packet::variable_u64(at)?;
+    }
+    if with_counts {
+        for _ in 0..3 {
+            packet::variable_u64(at)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! QUIC versions 1 and 2, the drafts from 22 on, mvfst's numbers for them, and the hellos of Google's own QUIC.
+//!
+//! **Extracted, and why.** The handshake of Initial packets, opened with the keys that the client's first connection
+//! id gives to anyone on the path, and handed to the TLS reader: server name, version, suite, fingerprints. The
+//! connection id itself (a session, never a person). The server's name and the client's software from Google's
+//! hello. A hello that was sent again, because it voids the reading of the round trip.
+//!
+//! **Not extracted.** Everything under keys that are not public: Handshake, 0-RTT and 1-RTT packets. Migration to
+//! other addresses: it is another flow here. Drafts before the 22nd, whose headers differ.
+//!
+//! **Read after** RFC 8999, RFC 9000, RFC 9001, RFC 9368, RFC 9369, the drafts of those, and for Google's QUIC what
+//! `google.rs` names.
+
+mod crypto_stream;
+mod dissect;
+mod google;
+mod initial;
+mod packet;
+#[cfg(test)]
+mod tests;
+
+use farshore_model::{Direction, Protection};
+
+use self::packet::{Kind, Long};
+use super::{Dissector, Match, Opening, Protocol, Start};
+use crate::limits::Limits;
+
+/// The protocol.
+pub static QUIC: Quic = Quic;
+
+/// QUIC, as a [`Protocol`].
+#[derive(Debug)]
+pub struct Quic;
+
+impl Protocol for Quic {
+    fn id(&self) -> &'static str {
+        "quic"
+    }
+
+    fn matches(&self, opening: &Opening<'_>) -> Match {
+        match opening.start {
+            Start::Datagrams(datagrams) => recognise(datagrams),
+            Start::Stream { .. } => Match::No,
+            Start::Hinted => Match::Yes,
+        }
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Quic
+    }
+
+    fn start(&self, _: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
+        Box::new(dissect::Connections::new(limits))
+    }
+}
+
+/// Packets tried per look: opening one costs more than all other tests together.
+const TRIED: u32 = 2;
+
+/// An Initial that opens proves it. Else two packets of a known version whose lengths fit, each in its place.
+fn recognise(datagrams: &[(Direction, &[u8])]) -> Match {
+    let (mut fitting, mut conceivable, mut tried) = (0_u32, false, 0_u32);
+    let mut room = Vec::new();
+    for (_, datagram) in datagrams.iter().rev() {
+        if is_google_hello(datagram) {
+            return Match::Yes;
+        }
+        conceivable |= google::Header::read(datagram).is_some();
+        if !datagram.first().is_some_and(|first| Long::is_long(*first)) {
+            continue;
+        }
+        let mut rest = *datagram;
+        let mut fits = false;
+        while let Ok((it, after)) = Long::read(rest) {
+            match it.kind {
+                Kind::Negotiation { known: true } => return Match::Yes,
+                Kind::Negotiation { known: false } => conceivable = true,
+                Kind::Initial { .. } if tried < TRIED => {
+                    tried = tried.saturating_add(1);
+                    if dissect::open_first(&it, &mut room).is_some() {
+                        return Match::Yes;
+                    }
+                    fits = true;
+                }
+                Kind::Initial { .. } | Kind::Sealed | Kind::Retry => fits = true,
+            }
+            rest = after;
+        }
+        fitting = fitting.saturating_add(fits.into());
+        conceivable |= fits || is_reserved_version(datagram);
+    }
+    if fitting >= 2 {
+        return Match::Yes;
+    }
+    if conceivable { Match::Maybe } else { Match::No }
+}
+
+fn is_google_hello(datagram: &[u8]) -> bool {
+    google::Header::read(datagram)
+        .and_then(|header| datagram.get(header.body_at..))
+        .is_some_and(|body| google::Hello::find(body).is_some())
+}
+
+/// Versions that exist to be refused (RFC 9000 section 15): a client that sends one comes back with another.
+fn is_reserved_version(datagram: &[u8]) -> bool {
+    matches!(datagram, [0xc0..=0xff, a, b, c, d, ..] if [a, b, c, d].iter().all(|byte| *byte & 0x0f == 0x0a))
+}
