@@ -6,9 +6,12 @@ use std::{collections::BTreeMap, sync::OnceLock};
 use farshore_model::{Country, Date, party};
 use serde::{Deserialize, Deserializer, de::Error};
 
+use super::dataset::DatasetInfo;
+
 const ACCESS: &str = include_str!("../../../../packs/laws/access.toml");
 const ADDRESSEES: &str = include_str!("../../../../packs/laws/addressees.toml");
 const UNIONS: &str = include_str!("../../../../packs/laws/unions.toml");
+const META: &str = include_str!("../../../../packs/laws/meta.toml");
 
 /// One power, as it was read. Not legal advice.
 #[derive(Debug, Clone, Deserialize)]
@@ -205,6 +208,18 @@ pub fn unions_of(state: Country, day: Option<Date>) -> impl Iterator<Item = Coun
     let within =
         move |union: &&Union| day.is_none_or(|day| union.since <= day) && union.members.iter().any(|member| member == state.code());
     unions.filter(within).map(|union| union.code)
+}
+
+/// Source, date, licence.
+pub(super) fn info() -> Option<&'static DatasetInfo> {
+    static INFO: OnceLock<Option<DatasetInfo>> = OnceLock::new();
+    INFO.get_or_init(|| DatasetInfo::read(META).ok()).as_ref()
+}
+
+/// The embedded files, in order of name.
+#[cfg(test)]
+pub(super) fn files() -> [&'static [u8]; 3] {
+    [ACCESS.as_bytes(), ADDRESSEES.as_bytes(), UNIONS.as_bytes()]
 }
 
 #[derive(Debug, Default)]

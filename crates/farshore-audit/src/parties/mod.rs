@@ -96,6 +96,7 @@ impl Datasets {
             asn::info(),
             asn_country::info(),
             borders::info(),
+            laws::info(),
             organisations::info(),
             third_party_web::info(),
         ];

@@ -163,6 +163,7 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
     let described = Datasets::embedded().describe();
     let names: Vec<_> = described.iter().map(|info| info.name.as_str()).collect();
     let wanted = [
+        "access-laws",
         "anycast",
         "asn",
         "asn-country",
@@ -174,7 +175,8 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
         "third-party-web",
     ];
     assert_eq!(names, wanted);
-    let files: [&[&[u8]]; 9] = [
+    let files: [&[&[u8]]; 10] = [
+        &laws::files(),
         &anycast::files(),
         &asn::files(),
         &asn_country::files(),
