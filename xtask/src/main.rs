@@ -1,11 +1,13 @@
 //! Chores of this repository.
 
 mod generate;
+mod tidy;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((verb, rest)) if verb == "generate" => generate::run(rest),
-        _ => anyhow::bail!("usage: cargo xtask generate parties [--check] [--from DIR]"),
+        Some((verb, [])) if verb == "tidy" => tidy::run(),
+        _ => anyhow::bail!("usage: cargo xtask tidy | cargo xtask generate parties [--check] [--from DIR]"),
     }
 }

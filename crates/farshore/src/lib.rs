@@ -1,1 +1,48 @@
-//! The library: push inputs, finish, judge.
+//! farshore as a library: push frames, finish, judge.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use farshore::{Circumstances, Detecting, Reading, judge, read};
+//!
+//! let capture = std::fs::File::open("capture.pcapng")?;
+//! let detectors = farshore::Detectors::new(&[], Detecting::default())?;
+//! let ledger = read(capture, "capture.pcapng", &Reading::default(), &detectors, &mut |_| {})?;
+//! let pack = farshore::policy::built_in(farshore::policy::DEFAULT).expect("built in")?;
+//! let audit = judge(ledger, &Circumstances {
+//!     data: farshore::Datasets::embedded(),
+//!     packs: &[pack],
+//!     scope: None,
+//!     as_of: None,
+//!     version: "0.1.0",
+//!     show_pii: false,
+//! });
+//! println!("{} destinations", audit.destinations.len());
+//! # Ok(()) }
+//! ```
+//!
+//! One input is one [`Auditor`]; ledgers of several inputs are joined with [`Ledger::merge`] in the order given, so
+//! that inputs may be read side by side and the answer stays the same. No I/O happens here but reading what is
+//! passed in.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+mod auditor;
+
+pub use auditor::{Auditor, Reading, read};
+
+pub use farshore_audit::identifiers::{Detectors, DetectorsError, DigestKey, Known, KnownError, Options as Detecting, known};
+pub use farshore_audit::judge::{Circumstances, judge};
+pub use farshore_audit::parties::{self, Datasets};
+pub use farshore_audit::policy;
+pub use farshore_model as model;
+pub use farshore_model::{Audit, Ledger};
+pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError};
+pub use farshore_wire::protocols::PROTOCOLS;
+pub use farshore_wire::{Limits, limits};

@@ -1,0 +1,209 @@
+//! What reached whom, how protected, and who could read it: the pivot of the product.
+//!
+//! One exposure is one (kind, value, field, destination, protection). Evidence keeps the first twenty places,
+//! the count tells all.
+
+mod readers;
+
+use std::collections::BTreeMap;
+
+use farshore_model::flow::Protection;
+use farshore_model::observation::{ChannelSecrecy, Recovery};
+use farshore_model::party::Destination;
+use farshore_model::sighting::SightedValue;
+use farshore_model::{DatumKind, Exposure, FlowId, Ledger, Locus, Observation};
+
+pub use readers::Sound;
+use readers::{Channel, Datum};
+
+/// Places kept as evidence of one exposure.
+const EVIDENCE: usize = 20;
+
+/// All exposures, in the order of their first frames.
+pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize]) -> Vec<Exposure> {
+    let mut drafts = Drafts { ledger, of_flow, by_key: BTreeMap::new() };
+    for sighting in &ledger.sightings {
+        let draft = drafts.draft(&sighting.kind, &sighting.value, &sighting.field, sighting.protection, sighting.flow);
+        draft.known_as = draft.known_as.take().or_else(|| sighting.known_as.clone());
+        draft.add(sighting.flow, &sighting.locus);
+    }
+    for seen in &ledger.observations {
+        drafts.observed(&seen.what, seen.flow, &seen.locus);
+    }
+    drafts.channels();
+    drafts.finish(destinations)
+}
+
+/// What makes two findings one exposure.
+type Key = (DatumKind, [u8; 16], String, usize, Protection);
+
+struct Drafts<'a> {
+    ledger: &'a Ledger,
+    of_flow: &'a [usize],
+    by_key: BTreeMap<Key, Draft>,
+}
+
+struct Draft {
+    value: SightedValue,
+    known_as: Option<String>,
+    flows: Vec<FlowId>,
+    evidence: Vec<Locus>,
+    count: u64,
+    sound: Option<Sound>,
+    channel: Option<Channel>,
+}
+
+impl Draft {
+    fn add(&mut self, flow: FlowId, locus: &Locus) {
+        if let Err(at) = self.flows.binary_search(&flow) {
+            self.flows.insert(at, flow);
+        }
+        if self.evidence.len() < EVIDENCE {
+            self.evidence.push(locus.clone());
+        }
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+impl Drafts<'_> {
+    fn draft(&mut self, kind: &DatumKind, value: &SightedValue, field: &str, protection: Protection, flow: FlowId) -> &mut Draft {
+        let destination = self.of_flow.get(flow.0 as usize).copied().unwrap_or_default();
+        let key = (kind.clone(), value.print, field.to_owned(), destination, protection);
+        self.by_key.entry(key).or_insert_with(|| Draft {
+            value: value.clone(),
+            known_as: None,
+            flows: Vec::new(),
+            evidence: Vec::new(),
+            count: 0,
+            sound: None,
+            channel: None,
+        })
+    }
+
+    /// Facts that are exposures by themselves: names, and media.
+    fn observed(&mut self, what: &Observation, flow: FlowId, locus: &Locus) {
+        match what {
+            Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), &format!("{protocol}.question"), flow, locus),
+            Observation::PeerNamed { protocol, name } => self.name(name.as_str(), &format!("{protocol}.sni"), flow, locus),
+            Observation::Request { host: Some(host), decrypted: false, .. } => self.name(host.as_str(), "http.host", flow, locus),
+            Observation::Media { protocol, ssrc, recoverable, codec, payload_type, .. } => {
+                let (protection, sound) = match recoverable {
+                    Recovery::Yes { because, .. } => (Protection::Plaintext, Sound::Heard(because.clone())),
+                    Recovery::No { because } => (Protection::Srtp, Sound::Sealed(because.clone())),
+                    Recovery::CannotTell { because } => (Protection::Opaque, Sound::Unknown(because.clone())),
+                };
+                let kind = if matches!(*payload_type, 24..=34) { DatumKind::fixed("video") } else { DatumKind::AUDIO };
+                let codec = if codec.is_empty() { format!("payload type {payload_type}") } else { codec.clone() };
+                let value = public(&kind, &format!("{codec}, SSRC 0x{ssrc:08x}"));
+                let draft = self.draft(&kind, &value, &format!("{protocol}.payload"), protection, flow);
+                draft.sound = Some(sound);
+                draft.add(flow, locus);
+            }
+            _ => {}
+        }
+    }
+
+    fn name(&mut self, name: &str, field: &str, flow: FlowId, locus: &Locus) {
+        let plain = crate::naming::plain(name);
+        if !plain.is_empty() {
+            let value = public(&DatumKind::HOSTNAME, &plain);
+            self.draft(&DatumKind::HOSTNAME, &value, field, Protection::Plaintext, flow).add(flow, locus);
+        }
+    }
+
+    /// What encrypted and undocumented channels carry: one datum per destination and protection.
+    fn channels(&mut self) {
+        let ledger = self.ledger;
+        let mut negotiated: BTreeMap<FlowId, (Channel, Locus)> = BTreeMap::new();
+        for seen in &ledger.observations {
+            if let Observation::Channel { cipher: Some(cipher), readable, .. } = &seen.what {
+                let channel = Channel { cipher: cipher.clone(), secrecy: *readable, frame: seen.locus.span.frame };
+                negotiated.entry(seen.flow).or_insert_with(|| (channel, seen.locus.clone()));
+            }
+        }
+        for (index, flow) in ledger.flows.iter().enumerate() {
+            let id = FlowId(u32::try_from(index).unwrap_or(u32::MAX));
+            let opaque_media = flow.protocols.contains(&"rtp");
+            if !matches!(flow.protection, Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Opaque) || opaque_media {
+                continue;
+            }
+            // The weakest channel to a destination decides what can be said of all: group by what was negotiated.
+            let channel = negotiated.get(&id);
+            let secrecy = channel.map_or(ChannelSecrecy::Unknown, |(it, _)| it.secrecy);
+            let words = match (flow.protection, channel) {
+                (Protection::Opaque, _) => "payload in no known format".to_owned(),
+                (_, Some((it, _))) if secrecy == ChannelSecrecy::Sealed => format!("what {} carries", it.cipher),
+                (_, Some((it, _))) => format!("what {} carries ({secrecy:?})", it.cipher),
+                (_, None) => "what an unseen suite carries".to_owned(),
+            };
+            let field = format!("{}.content", flow.protocols.first().copied().unwrap_or(transport(flow.transport)));
+            let value = public(&DatumKind::CONTENT, &words);
+            let first = Locus {
+                input: flow.input,
+                span: farshore_model::Span::in_frame(flow.first_frame, 0, 0),
+                layers: vec![transport(flow.transport)],
+                decoded_by: Vec::new(),
+            };
+            let (channel, locus) = channel.map_or((None, first), |(it, locus)| (Some(it.clone()), locus.clone()));
+            let draft = self.draft(&DatumKind::CONTENT, &value, &field, flow.protection, id);
+            draft.channel = draft.channel.take().or(channel);
+            draft.add(id, &locus);
+        }
+    }
+
+    fn finish(self, destinations: &[Destination]) -> Vec<Exposure> {
+        let mut exposures: Vec<(Key, Draft)> = self.by_key.into_iter().collect();
+        for (_, draft) in &mut exposures {
+            draft.evidence.sort();
+        }
+        let place = |draft: &Draft| draft.evidence.first().map(|it| (it.input, it.span.frame, it.span.offset));
+        exposures.sort_by(|(a_key, a), (b_key, b)| (place(a), a_key).cmp(&(place(b), b_key)));
+        let mut numbers: BTreeMap<DatumKind, BTreeMap<[u8; 16], usize>> = BTreeMap::new();
+        exposures
+            .into_iter()
+            .map(|((kind, print, field, destination, protection), draft)| {
+                let known = numbers.entry(kind.clone()).or_default();
+                let next = known.len().saturating_add(1);
+                let number = *known.entry(print).or_insert(next);
+                let datum = Datum {
+                    kind: &kind,
+                    field: &field,
+                    protection,
+                    flows: &draft.flows,
+                    evidence: &draft.evidence,
+                    sound: draft.sound.as_ref(),
+                    channel: draft.channel.as_ref(),
+                };
+                let readers = readers::readers(&datum, destinations.get(destination), self.ledger);
+                Exposure {
+                    label: format!("{}#{number}", kind.as_str()),
+                    readers,
+                    kind,
+                    value: draft.value,
+                    known_as: draft.known_as,
+                    field,
+                    protection,
+                    destination,
+                    flows: draft.flows,
+                    evidence: draft.evidence,
+                    count: draft.count,
+                }
+            })
+            .collect()
+    }
+}
+
+pub(crate) const fn transport(transport: farshore_model::Transport) -> &'static str {
+    match transport {
+        farshore_model::Transport::Tcp => "tcp",
+        farshore_model::Transport::Udp => "udp",
+        farshore_model::Transport::Icmp => "icmp",
+        farshore_model::Transport::Icmp6 => "icmpv6",
+        farshore_model::Transport::Other(_) => "ip",
+    }
+}
+
+/// A value that is never masked: a host name, or a description of a channel.
+fn public(kind: &DatumKind, text: &str) -> SightedValue {
+    SightedValue { masked: text.to_owned(), ..crate::identifiers::value::sighted(kind, text, true, None) }
+}

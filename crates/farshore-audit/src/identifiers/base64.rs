@@ -1,0 +1,128 @@
+//! Base64 (RFC 4648 §4, §5) by the character: which characters a value fixes at each alignment, and decoding of
+//! runs whose end, padding and alignment nobody promised. The strict codec of a crate would refuse those.
+
+/// Which two characters stand for 62 and 63.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alphabet {
+    /// `+` and `/`.
+    Standard,
+    /// `-` and `_`.
+    Url,
+}
+
+const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+impl Alphabet {
+    fn char(self, sextet: u8) -> u8 {
+        let last = match self {
+            Self::Standard => [b'+', b'/'],
+            Self::Url => [b'-', b'_'],
+        };
+        LETTERS.iter().chain(&last).nth(usize::from(sextet & 63)).copied().unwrap_or(b'=')
+    }
+
+    fn sextet(self, char: u8) -> Option<u8> {
+        Some(match (self, char) {
+            (_, b'A'..=b'Z') => char.wrapping_sub(b'A'),
+            (_, b'a'..=b'z') => char.wrapping_sub(b'a').wrapping_add(26),
+            (_, b'0'..=b'9') => char.wrapping_sub(b'0').wrapping_add(52),
+            (Self::Standard, b'+') | (Self::Url, b'-') => 62,
+            (Self::Standard, b'/') | (Self::Url, b'_') => 63,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a byte is of either alphabet.
+pub(super) fn is_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Characters that stand for so many bytes, the last of them shared.
+pub(super) fn chars(bytes: usize) -> usize {
+    bytes.saturating_mul(8).div_ceil(6)
+}
+
+/// Characters of a group that also depend on the bytes before.
+pub(super) fn contaminated(before: usize) -> usize {
+    chars(before)
+}
+
+/// The characters that `inner` alone fixes when `before` bytes precede it in its group of three.
+pub(super) fn certain(inner: &[u8], before: usize, alphabet: Alphabet) -> Vec<u8> {
+    let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(inner.iter().copied()).collect();
+    let whole = padded.len().saturating_mul(8) / 6;
+    encode(&padded, alphabet)
+        .into_iter()
+        .take(whole)
+        .skip(contaminated(before))
+        .collect()
+}
+
+fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
+    let mut text = Vec::with_capacity(chars(bytes.len()));
+    let (mut held, mut bits) = (0_u32, 0_u32);
+    for byte in bytes {
+        held = (held << 8) | u32::from(*byte);
+        bits = bits.wrapping_add(8);
+        while bits >= 6 {
+            bits = bits.wrapping_sub(6);
+            text.push(alphabet.char(u8::try_from((held >> bits) & 63).unwrap_or(0)));
+        }
+        held &= 0xff;
+    }
+    if bits > 0 {
+        text.push(alphabet.char(u8::try_from((held << 6_u32.wrapping_sub(bits)) & 63).unwrap_or(0)));
+    }
+    text
+}
+
+/// Whole bytes of the characters up to the first that is none.
+pub(super) fn decode_prefix(text: &[u8], alphabet: Alphabet) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len().saturating_mul(3) / 4);
+    let (mut held, mut bits) = (0_u32, 0_u32);
+    for sextet in text.iter().map_while(|char| alphabet.sextet(*char)) {
+        held = (held << 6) | u32::from(sextet);
+        bits = bits.wrapping_add(6);
+        if bits >= 8 {
+            bits = bits.wrapping_sub(8);
+            bytes.push(u8::try_from((held >> bits) & 0xff).unwrap_or(0));
+        }
+        held &= 0xfff;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+    #[test]
+    fn agrees_with_the_crate() {
+        let bytes: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+        for length in [0, 1, 2, 3, 4, 5, 64, 511, 512] {
+            let bytes = &bytes[..length];
+            for (alphabet, text) in [
+                (Alphabet::Standard, STANDARD_NO_PAD.encode(bytes)),
+                (Alphabet::Url, URL_SAFE_NO_PAD.encode(bytes)),
+            ] {
+                assert_eq!(encode(bytes, alphabet), text.as_bytes());
+                assert_eq!(decode_prefix(text.as_bytes(), alphabet), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn certain_characters_occur_whatever_stands_around() {
+        for before in 0..3 {
+            for after in 0..4 {
+                let bytes = [vec![0xf7; before], b"1009431".to_vec(), vec![0x5a; after]].concat();
+                let text = STANDARD_NO_PAD.encode(&bytes);
+                let core = String::from_utf8(certain(b"1009431", before, Alphabet::Standard)).unwrap();
+                assert_eq!(text.find(&core), Some(contaminated(before)), "{text} {core}");
+            }
+        }
+    }
+}

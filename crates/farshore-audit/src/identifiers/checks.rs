@@ -1,0 +1,358 @@
+//! What no pattern can say: check digits, number plans, and words that merely stand where an identifier would.
+//!
+//! Each check takes a candidate a pack's pattern has matched and gives its canonical spelling, or nothing.
+//! Refuses to guess: a check that cannot tell an identifier from a counter says so by wanting a key name.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use farshore_model::WireText;
+use serde::Deserialize;
+
+use super::base64::{self, Alphabet};
+
+/// A value that has the shape.
+pub(super) struct Candidate<'a> {
+    /// The value, percent-decoded if need be.
+    pub value: &'a [u8],
+    /// What stands before it.
+    pub before: &'a [u8],
+    /// A key name or the field's path says that it is one.
+    pub named: bool,
+    /// It stands in bytes that are not text as a whole: accidents happen.
+    pub opaque: bool,
+}
+
+impl Candidate<'_> {
+    fn text(&self) -> Option<&str> {
+        str::from_utf8(self.value).ok()
+    }
+}
+
+/// A value that is one.
+pub(super) struct Accepted {
+    /// The one spelling of it.
+    pub canonical: String,
+    /// The part of the value that is meant, if not all.
+    pub part: Option<Range<usize>>,
+    /// Decodings applied to the part.
+    pub decoded_by: &'static [&'static str],
+}
+
+impl Accepted {
+    pub fn plainly(canonical: impl Into<String>) -> Self {
+        Self {
+            canonical: canonical.into(),
+            part: None,
+            decoded_by: &[],
+        }
+    }
+}
+
+/// A check.
+pub(super) type Check = fn(&Candidate<'_>) -> Option<Accepted>;
+
+/// The checks packs may name.
+const CHECKS: &[(&str, Check)] = &[
+    ("ad-id", ad_id),
+    ("authorization", authorization),
+    ("channel", channel),
+    ("cookie", cookie),
+    ("device", device),
+    ("email", email),
+    ("imei", imei),
+    ("imsi", imsi),
+    ("latitude", latitude),
+    ("longitude", longitude),
+    ("mac", mac),
+    ("phone", phone),
+    ("phone-named", phone_named),
+    ("position", position),
+    ("secret", secret),
+    ("url-credential", url_credential),
+    ("user", user),
+];
+
+/// The check of that name.
+pub(super) fn named(name: &str) -> Option<Check> {
+    CHECKS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
+}
+
+/// Words that stand where a value is missing.
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "anonymous", "default", "disabled", "enabled", "false", "guest", "n/a", "nan", "nil", "none", "null", "true", "undefined",
+        "unknown", "unset",
+    ];
+    let mut chars = text.chars().filter(char::is_ascii_alphanumeric);
+    let first = chars.next();
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || chars.all(|c| Some(c) == first)
+}
+
+/// `1.2.3`, `v10.4`: a version says nothing of anyone.
+fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    text.contains('.') && text.len() <= 16 && text.split('.').all(|part| !part.is_empty() && part.len() <= 4 && is_digits(part))
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// RFC 5321 §4.1.2 (dot-string at a domain). Without a key name the domain must end in a suffix that exists.
+fn email(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?.replace("%40", "@");
+    let (local, domain) = text.rsplit_once('@')?;
+    let labels_fit = domain.split('.').all(|label| {
+        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+    });
+    if local.starts_with('.') || local.ends_with('.') || local.contains("..") || !domain.contains('.') || !labels_fit {
+        return None;
+    }
+    if !it.named {
+        let last = domain.rsplit('.').next()?;
+        // RFC 2606 §2: names set aside for examples and tests are in no list of suffixes.
+        let reserved = last.eq_ignore_ascii_case("example") || last.eq_ignore_ascii_case("test");
+        let lower = domain.to_ascii_lowercase();
+        let listed = psl::suffix(lower.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() != lower.as_bytes());
+        if !(reserved || listed) || is_userinfo(it.before) || (it.opaque && text.len() < 10) {
+            return None;
+        }
+    }
+    Some(Accepted::plainly(text.to_ascii_lowercase()))
+}
+
+/// `scheme://user:secret@host`: what stands before the `@` is no mailbox.
+fn is_userinfo(before: &[u8]) -> bool {
+    let near = before.get(before.len().saturating_sub(256)..).unwrap_or(before);
+    let word = near.rsplit(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'<')).next().unwrap_or(near);
+    let Some(at) = word.windows(3).rposition(|three| three == b"://") else {
+        return false;
+    };
+    !word.iter().skip(at.saturating_add(3)).any(|b| matches!(b, b'/' | b'?' | b'#'))
+}
+
+/// 3GPP TS 23.003 §6.2.1 and annex B: 14 digits and a Luhn digit.
+fn imei(it: &Candidate<'_>) -> Option<Accepted> {
+    let digits: String = it.text()?.chars().filter(char::is_ascii_digit).collect();
+    let fits = digits.len() == 15 && luhn(&digits) && !digits.starts_with("00000000");
+    fits.then(|| Accepted::plainly(digits))
+}
+
+/// ISO/IEC 7812-1 annex B.
+fn luhn(digits: &str) -> bool {
+    let sum = digits.bytes().rev().enumerate().fold(0_u32, |sum, (place, byte)| {
+        let digit = u32::from(byte.saturating_sub(b'0'));
+        let weighed = if place.is_multiple_of(2) { digit } else { digit.saturating_mul(2) };
+        sum.saturating_add(if weighed > 9 { weighed.saturating_sub(9) } else { weighed })
+    });
+    sum.is_multiple_of(10)
+}
+
+#[derive(Deserialize, Default)]
+struct CountryCodes {
+    codes: Vec<u16>,
+}
+
+#[derive(Deserialize, Default)]
+struct CallingCodes {
+    codes: Vec<(u16, usize, usize)>,
+}
+
+/// 3GPP TS 23.003 §2.2: a mobile country code that is in use, a network code, a number.
+fn imsi(it: &Candidate<'_>) -> Option<Accepted> {
+    static TABLE: OnceLock<CountryCodes> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        // The table is compiled in and read by a test: it cannot fail here without failing there.
+        toml::from_str(include_str!("../../../../packs/identifiers/tables/mobile-country-codes.toml")).unwrap_or_default()
+    });
+    let text = it.text()?;
+    let country: u16 = text.get(..3)?.parse().ok()?;
+    (table.codes.contains(&country) && !text.ends_with("00000000")).then(|| Accepted::plainly(text))
+}
+
+/// IEEE 802: six octets of one interface: neither zero nor a group address (broadcast is one).
+fn mac(it: &Candidate<'_>) -> Option<Accepted> {
+    let digits: String = it.text()?.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase();
+    let first = u8::from_str_radix(digits.get(..2)?, 16).ok()?;
+    if digits.len() != 12 || first & 1 == 1 || digits.bytes().all(|b| b == b'0') {
+        return None;
+    }
+    let (pairs, _) = digits.as_bytes().as_chunks::<2>();
+    let pairs: Vec<&str> = pairs.iter().filter_map(|pair| str::from_utf8(pair).ok()).collect();
+    Some(Accepted::plainly(pairs.join(":")))
+}
+
+/// A UUID or other digest given out for advertising; zeros say that the user refused.
+fn ad_id(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?;
+    (!is_placeholder(text)).then(|| Accepted::plainly(text.to_ascii_lowercase()))
+}
+
+/// ITU-T E.164: `+`, a country code in use, as many digits as its plan has.
+fn phone(it: &Candidate<'_>) -> Option<Accepted> {
+    static TABLE: OnceLock<CallingCodes> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        toml::from_str(include_str!("../../../../packs/identifiers/tables/calling-codes.toml")).unwrap_or_default()
+    });
+    let digits = dialled(it.text()?);
+    let planned = table.codes.iter().any(|(code, least, most)| {
+        let Some(national) = digits.strip_prefix(&code.to_string()) else {
+            return false;
+        };
+        // The North American plan has ten digits, area and exchange from 2 up.
+        let north_american = *code != 1
+            || national.len() == 10 && [0, 3].iter().all(|place| national.as_bytes().get(*place).is_some_and(|b| *b >= b'2'));
+        (*least..=*most).contains(&national.len()) && north_american
+    });
+    let fits = planned && digits.len() >= 8 && digits.len() <= 15 && !is_placeholder(&digits);
+    fits.then(|| Accepted::plainly(format!("+{digits}")))
+}
+
+fn phone_named(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?;
+    let digits = dialled(text);
+    if !(7..=15).contains(&digits.len()) || is_placeholder(&digits) {
+        return None;
+    }
+    match (text.starts_with('+'), digits.strip_prefix("00")) {
+        (true, _) => Some(Accepted::plainly(format!("+{digits}"))),
+        (false, Some(international)) => Some(Accepted::plainly(format!("+{international}"))),
+        (false, None) => Some(Accepted::plainly(digits)),
+    }
+}
+
+fn dialled(text: &str) -> String {
+    text.replace("%2B", "").replace("%2b", "").chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Degrees north (ISO 6709): two decimals are a kilometre.
+fn latitude(it: &Candidate<'_>) -> Option<Accepted> {
+    degrees(it.text()?, 90.0)
+}
+
+/// Degrees east (ISO 6709).
+fn longitude(it: &Candidate<'_>) -> Option<Accepted> {
+    degrees(it.text()?, 180.0)
+}
+
+fn degrees(text: &str, most: f64) -> Option<Accepted> {
+    let value: f64 = text.parse().ok()?;
+    // Zero stands for "not known" in practice.
+    (value.abs() <= most && value != 0.0).then(|| Accepted::plainly(text))
+}
+
+fn position(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?.to_ascii_lowercase().replace("%2c", ",").replace(' ', "");
+    let (north, east) = text.split_once([',', ';'])?;
+    let (north, east) = (degrees(north, 90.0)?, degrees(east, 180.0)?);
+    Some(Accepted::plainly(format!("{},{}", north.canonical, east.canonical)))
+}
+
+/// RFC 9110 §11.4: a scheme, then what proves who asks. RFC 7617 (Basic) is base64 of `user:password`.
+fn authorization(it: &Candidate<'_>) -> Option<Accepted> {
+    let space = it.value.iter().position(|b| *b == b' ')?;
+    let scheme = it.value.get(..space)?;
+    let start = it.value.iter().skip(space).position(|b| *b != b' ')?.saturating_add(space);
+    let rest = it.value.get(start..)?;
+    let part = Some(start..it.value.len());
+    if scheme.eq_ignore_ascii_case(b"basic") {
+        let decoded = base64::decode_prefix(rest, Alphabet::Standard);
+        if !decoded.contains(&b':') {
+            return None;
+        }
+        return Some(Accepted {
+            canonical: WireText::from_bytes(&decoded).as_str().to_owned(),
+            part,
+            decoded_by: &["base64"],
+        });
+    }
+    (rest.len() >= 6).then(|| Accepted {
+        canonical: WireText::from_bytes(rest).as_str().to_owned(),
+        part,
+        decoded_by: &[],
+    })
+}
+
+/// RFC 3986 §3.2.1: `//user:password@`.
+fn url_credential(it: &Candidate<'_>) -> Option<Accepted> {
+    let start = it.value.windows(3).position(|three| three == b"://")?.saturating_add(3);
+    let end = it.value.len().checked_sub(1)?;
+    let inner = it.value.get(start..end)?;
+    let secret = inner.splitn(2, |b| *b == b':').nth(1)?;
+    let fits = !secret.is_empty() && !is_hidden(secret);
+    fits.then(|| Accepted {
+        canonical: WireText::from_bytes(inner).as_str().to_owned(),
+        part: Some(start..end),
+        decoded_by: &[],
+    })
+}
+
+/// `****`: someone masked it already.
+fn is_hidden(value: &[u8]) -> bool {
+    value.iter().all(|b| matches!(b, b'*' | b'.' | b'x' | b'X' | b'-' | b'#'))
+}
+
+fn secret(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = WireText::from_bytes(it.value);
+    (!is_hidden(it.value) && !is_placeholder(text.as_str())).then(|| Accepted::plainly(text.as_str()))
+}
+
+fn user(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?;
+    (!is_placeholder(text) && !is_version(text)).then(|| Accepted::plainly(text))
+}
+
+/// A device's name for itself has digits; a model's name mostly has white space or few.
+fn device(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?;
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (digits >= 2 && !is_placeholder(text) && !is_version(text)).then(|| {
+        let hex = text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        Accepted::plainly(if hex { text.to_ascii_lowercase() } else { text.to_owned() })
+    })
+}
+
+/// `channel` is also what app shops and radio bands are called: a room's name among them has digits.
+fn channel(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?;
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (digits >= 3 && !is_placeholder(text) && !is_version(text)).then(|| Accepted::plainly(text))
+}
+
+/// RFC 6265 §4.1.1: the value ends at `;`. One that could tell users apart is long and has digits in it;
+/// `dark`, `en-US`, `true` could not.
+fn cookie(it: &Candidate<'_>) -> Option<Accepted> {
+    let end = it.value.iter().position(|b| *b == b';').unwrap_or(it.value.len());
+    let value = it.value.get(..end)?;
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let text = WireText::from_bytes(value);
+    let telling = value.len() >= 8 && digits >= 2 || value.len() >= 16 && !value.contains(&b' ');
+    (telling && !is_placeholder(text.as_str()) && !is_version(text.as_str())).then(|| Accepted {
+        canonical: text.as_str().to_owned(),
+        part: Some(0..end),
+        decoded_by: &[],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_whole() {
+        let countries: CountryCodes =
+            toml::from_str(include_str!("../../../../packs/identifiers/tables/mobile-country-codes.toml")).unwrap();
+        assert!(countries.codes.len() > 200 && countries.codes.iter().all(|code| *code < 1000));
+        let calling: CallingCodes = toml::from_str(include_str!("../../../../packs/identifiers/tables/calling-codes.toml")).unwrap();
+        assert!(calling.codes.len() > 200 && calling.codes.iter().all(|(_, least, most)| least <= most && *most <= 15));
+        assert!(CHECKS.is_sorted_by_key(|(name, _)| *name));
+    }
+
+    #[test]
+    fn luhn_knows_the_example_of_the_standard() {
+        // 3GPP TS 23.003 annex B works through IMEI 26 0531 79 3113 83 with check digit 7.
+        assert!(luhn("260531793113837"));
+        assert!(!luhn("260531793113838"));
+    }
+}

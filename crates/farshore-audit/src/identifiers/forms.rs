@@ -1,0 +1,392 @@
+//! The shapes a known value takes on the wire, and the check that a run of bytes is one of them.
+//!
+//! One value gives some twenty to forty byte patterns, all searched in one pass; a hit is then verified against
+//! what stands around it (digit and word boundaries, base64 neighbours). Refused: 16-bit integers and integers
+//! below 65 536 (see [`chance`](super::chance)), reversible masks such as XOR, and hashes of the value.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::base64::{self, Alphabet};
+
+/// How bytes of a pattern may differ from those found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Case {
+    Exact,
+    /// ASCII letters in either case.
+    Any,
+}
+
+/// A way to write a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    /// As it is, or the same identifier with other separators.
+    Text,
+    /// Percent-encoded (RFC 3986 §2.1).
+    Percent,
+    /// Hex digits of the text's bytes.
+    HexOfText,
+    /// The bytes the value's hex digits stand for, or an integer's.
+    Bytes,
+    /// Inside base64 (RFC 4648 §4, §5), with this many bytes before it in its group of three.
+    Base64 { before: usize, alphabet: Alphabet },
+}
+
+/// One byte pattern of one known value.
+#[derive(Clone, Debug)]
+pub(super) struct Variant {
+    /// Index of the known value.
+    pub known: usize,
+    /// What is searched.
+    pub pattern: Vec<u8>,
+    /// The decodings that lead back to the value.
+    pub decoded_by: Vec<&'static str>,
+    /// How surprising the pattern is among random bytes.
+    pub bits: u32,
+    /// Found only where bytes are not text: as text it would be noise.
+    pub binary: bool,
+    form: Form,
+    case: Case,
+    /// The bytes that base64 must decode to.
+    inner: Vec<u8>,
+    /// The value is a number: it does not stand inside a longer run of digits.
+    decimal: bool,
+}
+
+/// All patterns of one value.
+pub(super) fn variants(known: usize, value: &str) -> Vec<Variant> {
+    let mut made = Made {
+        known,
+        all: Vec::new(),
+        patterns: BTreeSet::new(),
+        decimal: value.bytes().all(|b| b.is_ascii_digit()),
+    };
+    let spellings = Spellings::of(value);
+    for text in &spellings.texts {
+        let case = if spellings.any_case { Case::Any } else { Case::Exact };
+        made.add(Form::Text, case, text.as_bytes(), &[], false);
+        made.add(Form::HexOfText, Case::Any, hex(text.as_bytes()).as_bytes(), &["hex"], false);
+        for cased in spellings.cased(text) {
+            made.percent(&cased);
+            made.base64(cased.as_bytes(), &["base64"]);
+        }
+    }
+    if let Some(raw) = &spellings.raw {
+        made.bytes(raw, &[spellings.raw_name], informative_bits(raw));
+        made.base64(raw, &["base64", spellings.raw_name]);
+        if let Some(guid) = &spellings.guid {
+            made.bytes(guid, &["guid"], informative_bits(guid));
+            made.base64(guid, &["base64", "guid"]);
+        }
+    }
+    if made.decimal && !value.starts_with('0') {
+        made.integers(value);
+    }
+    made.all
+}
+
+struct Made {
+    known: usize,
+    all: Vec<Variant>,
+    patterns: BTreeSet<(Vec<u8>, Case)>,
+    decimal: bool,
+}
+
+impl Made {
+    fn add(&mut self, form: Form, case: Case, pattern: &[u8], decoded_by: &[&'static str], binary: bool) -> Option<&mut Variant> {
+        let key = match case {
+            Case::Exact => pattern.to_vec(),
+            Case::Any => pattern.to_ascii_lowercase(),
+        };
+        if !self.patterns.insert((key, case)) {
+            return None;
+        }
+        let letters = match case {
+            Case::Any => pattern.iter().filter(|b| b.is_ascii_alphabetic()).count(),
+            Case::Exact => 0,
+        };
+        let bits = pattern.len().saturating_mul(8).saturating_sub(letters);
+        self.all.push(Variant {
+            known: self.known,
+            pattern: pattern.to_vec(),
+            decoded_by: decoded_by.to_vec(),
+            bits: u32::try_from(bits).unwrap_or(u32::MAX),
+            binary,
+            form,
+            case,
+            inner: Vec::new(),
+            decimal: self.decimal,
+        });
+        self.all.last_mut()
+    }
+
+    /// Raw bytes, with their own count of bits; too plain ones are left out.
+    fn bytes(&mut self, bytes: &[u8], decoded_by: &[&'static str], bits: u32) {
+        if bits < 16 || bytes.len() < 4 {
+            return;
+        }
+        if let Some(variant) = self.add(Form::Bytes, Case::Exact, bytes, decoded_by, true) {
+            variant.bits = bits;
+        }
+    }
+
+    fn integers(&mut self, value: &str) {
+        let Ok(number) = value.parse::<u64>() else {
+            return;
+        };
+        if number < 65_536 {
+            return;
+        }
+        let bits = informative_bits(&number.to_be_bytes());
+        if let Ok(short) = u32::try_from(number) {
+            self.bytes(&short.to_be_bytes(), &["u32be"], bits);
+            self.bytes(&short.to_le_bytes(), &["u32le"], bits);
+        }
+        self.bytes(&number.to_be_bytes(), &["u64be"], bits);
+        self.bytes(&number.to_le_bytes(), &["u64le"], bits);
+    }
+
+    /// As a form or URL writes it: all but unreserved characters, or all that forms encode, or twice over.
+    fn percent(&mut self, text: &str) {
+        let once = percent(text.as_bytes(), b"-._~");
+        let component = percent(text.as_bytes(), b"-._~!'()*");
+        let form = percent(text.as_bytes(), b"-._* ").replace(' ', "+");
+        let all = percent_all(text.as_bytes());
+        let twice = percent(once.as_bytes(), b"-._~");
+        for (encoded, chain) in [
+            (&once, &["url"] as &[&'static str]),
+            (&component, &["url"]),
+            (&form, &["url"]),
+            (&all, &["url"]),
+            (&twice, &["url", "url"]),
+        ] {
+            if encoded != text {
+                self.add(Form::Percent, Case::Exact, encoded.as_bytes(), chain, false);
+                // Lower-case hex digits are equivalent (RFC 3986 §2.1).
+                self.add(Form::Percent, Case::Exact, lower_triplets(encoded).as_bytes(), chain, false);
+            }
+        }
+    }
+
+    fn base64(&mut self, inner: &[u8], decoded_by: &[&'static str]) {
+        for alphabet in [Alphabet::Standard, Alphabet::Url] {
+            for before in 0..3 {
+                let core = base64::certain(inner, before, alphabet);
+                if core.len() < 4 {
+                    continue;
+                }
+                if let Some(variant) = self.add(Form::Base64 { before, alphabet }, Case::Exact, &core, decoded_by, false) {
+                    variant.inner = inner.to_vec();
+                }
+            }
+        }
+    }
+}
+
+impl Variant {
+    /// Whether what was found at `at` is this value; if so, the bytes that carry it.
+    pub fn verify(&self, text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+        let found = text.get(at.clone())?;
+        if self.case == Case::Exact && found != self.pattern {
+            return None;
+        }
+        let before = at.start.checked_sub(1).and_then(|i| text.get(i)).copied();
+        let after = text.get(at.end).copied();
+        match self.form {
+            Form::Text => self.stands_alone(before, after).then_some(at),
+            Form::Percent => {
+                // `%2B`: the boundary before may be the end of a triplet, whose digits are no part of a word.
+                let triplet = at.start.checked_sub(3).and_then(|i| text.get(i)) == Some(&b'%');
+                let before = if triplet { None } else { before };
+                self.stands_alone(before, after).then_some(at)
+            }
+            Form::HexOfText => {
+                let digit = |from: Option<usize>| {
+                    from.and_then(|i| text.get(i..i.checked_add(2)?))
+                        .is_some_and(|two| matches!(two, [b'3', b'0'..=b'9']))
+                };
+                let longer = digit(at.start.checked_sub(2)) || digit(Some(at.end));
+                (!self.decimal || !longer).then_some(at)
+            }
+            Form::Bytes => Some(at),
+            Form::Base64 { before, alphabet } => self.verify_base64(text, at, before, alphabet),
+        }
+    }
+
+    /// Decodes what stands around the certain characters and looks at the bytes beside the value.
+    fn verify_base64(&self, text: &[u8], at: Range<usize>, before: usize, alphabet: Alphabet) -> Option<Range<usize>> {
+        let start = at.start.checked_sub(base64::contaminated(before))?;
+        let total = before.checked_add(self.inner.len())?;
+        let end = start.checked_add(base64::chars(total))?;
+        let window = text.get(start..end.saturating_add(2).min(text.len()))?;
+        let decoded = base64::decode_prefix(window, alphabet);
+        if decoded.get(before..total)? != self.inner {
+            return None;
+        }
+        let next = decoded.get(total).copied();
+        let previous = match before.checked_sub(1) {
+            Some(i) => decoded.get(i).copied(),
+            None => {
+                let group = start.checked_sub(4).and_then(|from| text.get(from..start));
+                group.and_then(|group| base64::decode_prefix(group, alphabet).get(2).copied())
+            }
+        };
+        let printable = |byte: Option<u8>| byte.is_none_or(|b| b == b' ' || b.is_ascii_graphic());
+        let digit = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_digit());
+        if self.decimal && (digit(previous) || digit(next)) {
+            return None;
+        }
+        // A few characters turn up in base64 of keys and hashes: their neighbours must at least be text.
+        if self.pattern.len() < 8 && !(printable(previous) && printable(next)) {
+            return None;
+        }
+        let first = start.checked_add(before)?;
+        Some(first..end)
+    }
+
+    /// A number is not part of a longer one; a short word is not part of a longer word.
+    fn stands_alone(&self, before: Option<u8>, after: Option<u8>) -> bool {
+        let touches = |test: fn(&u8) -> bool| before.as_ref().is_some_and(test) || after.as_ref().is_some_and(test);
+        if self.decimal {
+            return !touches(u8::is_ascii_digit);
+        }
+        self.pattern.len() >= 8 || !touches(u8::is_ascii_alphanumeric)
+    }
+}
+
+/// The spellings of one identifier.
+struct Spellings {
+    texts: Vec<String>,
+    any_case: bool,
+    raw: Option<Vec<u8>>,
+    raw_name: &'static str,
+    guid: Option<Vec<u8>>,
+}
+
+impl Spellings {
+    fn of(value: &str) -> Self {
+        let mut it = Self {
+            texts: vec![value.to_owned()],
+            any_case: value.is_ascii() && value.contains('@'),
+            raw: None,
+            raw_name: "bytes",
+            guid: None,
+        };
+        let digits: String = value.chars().filter(|c| !matches!(c, '-' | ':')).collect();
+        let decimal = value.bytes().all(|b| b.is_ascii_digit());
+        let hex_like = digits.len() >= 8 && digits.len().is_multiple_of(2) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let separated = digits.len() != value.len();
+        if !hex_like || decimal || (separated && !is_uuid(value) && !is_mac(value)) {
+            return it;
+        }
+        it.any_case = true;
+        let groups: &[(usize, &str)] = match digits.len() {
+            32 => &[(0, "-")],
+            12 => &[(2, ":"), (2, "-")],
+            _ => &[],
+        };
+        let mut more = vec![digits.clone()];
+        for (size, separator) in groups {
+            let lengths: &[usize] = if *size == 0 { &[8, 4, 4, 4, 12] } else { &[2; 6] };
+            more.push(grouped(&digits, lengths, separator));
+        }
+        it.texts.extend(more.into_iter().filter(|text| !text.eq_ignore_ascii_case(value)));
+        it.raw = unhex(&digits);
+        if digits.len() == 32 {
+            it.raw_name = "uuid";
+            // Microsoft's GUID layout: the first three fields little-endian (RFC 9562 §4 names the practice).
+            it.guid = it.raw.as_ref().map(|raw| {
+                let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15_usize];
+                order.iter().filter_map(|i| raw.get(*i)).copied().collect()
+            });
+        }
+        it
+    }
+
+    /// The spellings for encodings that do not keep case apart: as given, all lower, all upper.
+    fn cased(&self, text: &str) -> Vec<String> {
+        let mut all = vec![text.to_owned()];
+        if self.any_case {
+            all.push(text.to_ascii_lowercase());
+            all.push(text.to_ascii_uppercase());
+        }
+        all
+    }
+}
+
+/// 8-4-4-4-12 hex digits (RFC 9562 §4).
+pub(super) fn is_uuid(text: &str) -> bool {
+    let mut groups = text.split('-');
+    [8, 4, 4, 4, 12].iter().all(|n| groups.next().is_some_and(|group| group.len() == *n)) && groups.next().is_none()
+}
+
+fn is_mac(text: &str) -> bool {
+    [':', '-'].iter().any(|separator| {
+        let groups: Vec<&str> = text.split(*separator).collect();
+        groups.len() == 6 && groups.iter().all(|group| group.len() == 2)
+    })
+}
+
+fn grouped(digits: &str, lengths: &[usize], separator: &str) -> String {
+    let mut rest = digits;
+    let mut groups = Vec::new();
+    for length in lengths {
+        if let Some((group, tail)) = rest.split_at_checked(*length) {
+            groups.push(group);
+            rest = tail;
+        }
+    }
+    groups.join(separator)
+}
+
+/// 8 bits for each distinct byte that is neither filler nor padding.
+fn informative_bits(bytes: &[u8]) -> u32 {
+    let distinct: BTreeSet<u8> = bytes.iter().copied().filter(|b| *b != 0 && *b != 0xff).collect();
+    u32::try_from(distinct.len().saturating_mul(8)).unwrap_or(u32::MAX)
+}
+
+fn percent(bytes: &[u8], keep: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || keep.contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+fn percent_all(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The same with the two digits of each triplet in lower case.
+fn lower_triplets(text: &str) -> String {
+    let mut left = 0_u8;
+    text.chars()
+        .map(|c| {
+            if c == '%' {
+                left = 2;
+                c
+            } else if left > 0 {
+                left = left.saturating_sub(1);
+                c.to_ascii_lowercase()
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let nibble = |b: u8| char::from(b).to_digit(16).and_then(|n| u8::try_from(n).ok());
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| Some(nibble(*high)?.checked_shl(4)? | nibble(*low)?)).collect()
+}

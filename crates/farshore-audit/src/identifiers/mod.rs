@@ -1,0 +1,187 @@
+//! Identifiers in readable fields: values the user knows, in whatever shape, and values that betray themselves.
+//!
+//! [`Detectors`] is built once and shown one field at a time; it names what it recognises, where in the field,
+//! and by which decodings. One automaton holds all known values in all their shapes ([`forms`]), the key names
+//! and the anchors of all [packs](pack): what it costs to look does not grow with what is looked for. Long base64
+//! runs are [unpacked](unpacking) and looked at again. Short binary encodings mean nothing until
+//! [`Detectors::finish`] has told them from [chance]. What leaves is [masked](value).
+//!
+//! Refused here: parsing of protocols (a field comes as path and bytes), and any conclusion (who could read it).
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod base64;
+pub mod chance;
+mod checks;
+mod forms;
+mod hints;
+pub mod known;
+pub mod pack;
+mod scan;
+pub mod unpacking;
+pub mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use farshore_model::DatumKind;
+use farshore_model::sighting::SightedValue;
+
+pub use chance::{Chance, Confirmed, WeakGroup};
+pub use known::{Known, KnownError};
+pub use pack::{Pack, PackError};
+pub use unpacking::Limits;
+pub use value::DigestKey;
+
+use chance::Tally;
+use scan::Rules;
+
+/// What the detectors may say and how much they may work.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Give the values themselves beside their masks.
+    pub show_pii: bool,
+    /// Give keyed digests of the values.
+    pub digest_key: Option<DigestKey>,
+    /// Ceilings.
+    pub limits: Limits,
+}
+
+/// A readable field, as a dissector hands it out.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldView<'a> {
+    /// Its dotted path, such as `http.query.imei`.
+    pub path: &'a str,
+    /// Its bytes.
+    pub value: &'a [u8],
+    /// It is raw payload in no known format, where short matches happen by chance.
+    pub payload: bool,
+}
+
+/// An identifier recognised in a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// What it is.
+    pub kind: DatumKind,
+    /// Its value.
+    pub value: SightedValue,
+    /// `known`, or the id of the pack.
+    pub detector: String,
+    /// The user's name for a known value.
+    pub known_as: Option<String>,
+    /// The bytes of the field that carry it; of something packed, the whole run.
+    pub range: Range<usize>,
+    /// Decodings from those bytes to the value, outermost first: `url`, `hex`, `base64`, `zlib`, `gzip`, `uuid`,
+    /// `guid`, `bytes`, `u32be`, `u32le`, `u64be`, `u64le`.
+    pub decoded_by: Vec<&'static str>,
+    /// Few bytes among many: keep it only if [`Detectors::finish`] confirms the group.
+    pub weak: Option<WeakGroup>,
+}
+
+/// Detectors that cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DetectorsError {
+    /// A known value.
+    #[error(transparent)]
+    Known(#[from] KnownError),
+    /// A pack.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// There is too much to look for.
+    #[error("all that is looked for does not fit one automaton: {0}")]
+    TooMuch(String),
+}
+
+/// Recognises identifiers in fields, and keeps count of what chance needs to be judged.
+#[derive(Clone, Debug)]
+pub struct Detectors {
+    rules: Arc<Rules>,
+    tally: Tally,
+    limits_hit: BTreeMap<&'static str, u64>,
+}
+
+impl Detectors {
+    /// Builds them from the packs that are compiled in and the values that are known.
+    pub fn new(known: &[Known], options: Options) -> Result<Self, DetectorsError> {
+        Ok(Self {
+            rules: Arc::new(Rules::new(known, pack::builtin()?, options)?),
+            tally: Tally::default(),
+            limits_hit: BTreeMap::new(),
+        })
+    }
+
+    /// The same detectors with nothing counted yet, for another part of the same audit.
+    pub fn fork(&self) -> Self {
+        Self {
+            rules: Arc::clone(&self.rules),
+            tally: Tally::default(),
+            limits_hit: BTreeMap::new(),
+        }
+    }
+
+    /// Whether raw payload of unrecognised flows is worth showing: without known values little can be found there.
+    pub fn wants_payload(&self) -> bool {
+        self.rules.looks_for_known()
+    }
+
+    /// Looks at one field and names what is in it, by position.
+    pub fn scan(&mut self, field: FieldView<'_>, found: &mut dyn FnMut(Found)) {
+        let hit = self.rules.scan(field, &mut self.tally, found);
+        self.add_limits(hit);
+    }
+
+    /// A value that was recognised elsewhere, made ready to leave by the same rules.
+    pub fn value(&self, kind: &DatumKind, canonical: &str) -> SightedValue {
+        self.rules.value(kind, canonical)
+    }
+
+    /// Takes over the counts of a [fork](Self::fork).
+    pub fn absorb(&mut self, other: Self) {
+        self.tally.absorb(other.tally);
+        self.add_limits(other.limits_hit);
+    }
+
+    /// Tells the weak findings that are no accident from the others. To be asked after everything was scanned.
+    pub fn finish(&self) -> Confirmed {
+        self.rules.judge(&self.tally)
+    }
+
+    /// Ceilings that were hit, by name, and how often.
+    pub fn limits_hit(&self) -> &BTreeMap<&'static str, u64> {
+        &self.limits_hit
+    }
+
+    fn add_limits(&mut self, more: BTreeMap<&'static str, u64>) {
+        for (name, times) in more {
+            let sum = self.limits_hit.entry(name).or_default();
+            *sum = sum.saturating_add(times);
+        }
+    }
+}
+
+impl Confirmed {
+    /// Whether a finding is to be kept: it was never weak, or its group is confirmed.
+    pub fn keeps(&self, found: &Found) -> bool {
+        found.weak.as_ref().is_none_or(|group| self.chance(group).is_some())
+    }
+}

@@ -1,0 +1,198 @@
+//! Identifiers recognised by pattern: one TOML file each under `packs/identifiers`, compiled in.
+//!
+//! A pack names what makes it look (anchors in free text, key names, field paths), the pattern a value must
+//! have, and a check that no pattern can express. To add one: a file there, one line in [`PACKS`]. Refused at
+//! the door: patterns without a longest match (they would make one field cost more than its length), unknown
+//! keys, unknown checks.
+
+use serde::Deserialize;
+
+use super::checks::{self, Check};
+
+/// The longest match a pattern may have.
+const LONGEST_MATCH: usize = 4096;
+
+/// All packs. Where two claim the same bytes, the earlier one names them.
+pub(super) const PACKS: &[&str] = &[
+    include_str!("../../../../packs/identifiers/email.toml"),
+    include_str!("../../../../packs/identifiers/ad-id.toml"),
+    include_str!("../../../../packs/identifiers/imei.toml"),
+    include_str!("../../../../packs/identifiers/imsi.toml"),
+    include_str!("../../../../packs/identifiers/mac.toml"),
+    include_str!("../../../../packs/identifiers/mac-key.toml"),
+    include_str!("../../../../packs/identifiers/phone.toml"),
+    include_str!("../../../../packs/identifiers/phone-key.toml"),
+    include_str!("../../../../packs/identifiers/position.toml"),
+    include_str!("../../../../packs/identifiers/latitude.toml"),
+    include_str!("../../../../packs/identifiers/longitude.toml"),
+    include_str!("../../../../packs/identifiers/authorization.toml"),
+    include_str!("../../../../packs/identifiers/url-credential.toml"),
+    include_str!("../../../../packs/identifiers/jwt.toml"),
+    include_str!("../../../../packs/identifiers/credential-key.toml"),
+    include_str!("../../../../packs/identifiers/room-id.toml"),
+    include_str!("../../../../packs/identifiers/channel.toml"),
+    include_str!("../../../../packs/identifiers/device-id.toml"),
+    include_str!("../../../../packs/identifiers/user-id.toml"),
+    include_str!("../../../../packs/identifiers/cookie.toml"),
+];
+
+/// A pack, as its file says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pack {
+    /// Its name, which is the detector's name in outputs.
+    pub id: String,
+    /// The kind of datum it finds.
+    pub kind: String,
+    /// Its version.
+    pub version: String,
+    /// What it finds, and how sure that is.
+    pub description: String,
+    /// Where the shape of the identifier is laid down.
+    pub source: String,
+    /// Text of which one must occur for free text to be searched.
+    #[serde(default)]
+    pub anchors: Vec<String>,
+    /// Key names, as words apart: `device id` is also found as `device_id`, `deviceId`, `device-id`.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// Field paths whose whole value is looked at; a final `*` stands for any ending.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// Beginnings of field paths where it does not look.
+    #[serde(default)]
+    pub not_under: Vec<String>,
+    /// What a value looks like (regular expression over bytes, without Unicode classes).
+    pub pattern: String,
+    /// Values that look like it and are not.
+    #[serde(default)]
+    pub refuse: Option<String>,
+    /// Characters besides letters, digits and `_` that may not stand beside a match in free text.
+    #[serde(default)]
+    pub not_beside: String,
+    /// The value may hold spaces where it stands unquoted (to the end of the line).
+    #[serde(default)]
+    pub spaces: bool,
+    /// A check by algorithm.
+    #[serde(default)]
+    pub check: Option<String>,
+    /// Fields in which it finds something.
+    pub examples: Vec<Example>,
+    /// Fields in which it finds nothing.
+    pub counter_examples: Vec<Example>,
+}
+
+/// A field to try a pack on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// The field's path.
+    pub path: String,
+    /// The field's value.
+    pub value: String,
+    /// The canonical value that is found.
+    #[serde(default)]
+    pub found: Option<String>,
+}
+
+/// A pack that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("identifier pack `{pack}`: {problem}")]
+pub struct PackError {
+    /// Its id, or where it stands in the list if not even that could be read.
+    pub pack: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// The packs that are compiled in.
+pub fn builtin() -> Result<Vec<Pack>, PackError> {
+    PACKS.iter().enumerate().map(|(number, text)| read(number, text)).collect()
+}
+
+fn read(number: usize, text: &str) -> Result<Pack, PackError> {
+    toml::from_str(text).map_err(|error| PackError {
+        pack: format!("#{number}"),
+        problem: error.to_string(),
+    })
+}
+
+/// A pack ready to run.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub pack: Pack,
+    /// Finds a value in free text.
+    pub anywhere: regex::bytes::Regex,
+    /// Tells whether all of a text is a value.
+    pub whole: regex::bytes::Regex,
+    pub refuse: Option<regex::bytes::Regex>,
+    pub check: Option<Check>,
+}
+
+impl Ready {
+    pub fn new(pack: Pack) -> Result<Self, PackError> {
+        let fail = |problem: String| PackError {
+            pack: pack.id.clone(),
+            problem,
+        };
+        let compiled = |pattern: &str| {
+            regex::bytes::RegexBuilder::new(pattern)
+                .unicode(false)
+                .size_limit(1 << 22)
+                .build()
+                .map_err(|error| fail(error.to_string()))
+        };
+        let longest = regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .build()
+            .parse(&pack.pattern)
+            .map_err(|error| fail(error.to_string()))?
+            .properties()
+            .maximum_len();
+        if longest.is_none_or(|longest| longest > LONGEST_MATCH) {
+            return Err(fail(format!("the pattern must match at most {LONGEST_MATCH} bytes")));
+        }
+        if pack.anchors.is_empty() && pack.keys.is_empty() && pack.paths.is_empty() {
+            return Err(fail("no anchor, key or path: it would never look".to_owned()));
+        }
+        let check = match &pack.check {
+            None => None,
+            Some(name) => Some(checks::named(name).ok_or_else(|| fail(format!("no check is named `{name}`")))?),
+        };
+        Ok(Self {
+            anywhere: compiled(&pack.pattern)?,
+            whole: compiled(&format!("^(?:{})$", pack.pattern))?,
+            refuse: pack.refuse.as_deref().map(|text| compiled(&format!("^(?:{text})$"))).transpose()?,
+            check,
+            pack,
+        })
+    }
+
+    /// Whether it looks into fields of this path at all.
+    pub fn looks_under(&self, path: &str) -> bool {
+        !self.pack.not_under.iter().any(|start| path.starts_with(start.as_str()))
+    }
+
+    /// Whether a field's whole value is its business, by path.
+    pub fn names_path(&self, path: &str) -> bool {
+        self.pack.paths.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => path.starts_with(start),
+            None => path == pattern,
+        })
+    }
+
+    /// The spellings of its keys.
+    pub fn key_spellings(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for key in &self.pack.keys {
+            for separator in ["", "_", "-", "."] {
+                let spelled = key.replace(' ', separator);
+                if !all.contains(&spelled) {
+                    all.push(spelled);
+                }
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,491 @@
+//! One field under all rules at once: one pass of the automaton, then verification of what it points at.
+//!
+//! It refuses to report one thing twice: of two findings that claim the same bytes the better one stays.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use farshore_model::sighting::SightedValue;
+use farshore_model::{DatumKind, WireText};
+
+use super::chance::{self, Confirmed, STRONG_BITS, Tally, WeakGroup};
+use super::checks::{Accepted, Candidate};
+use super::forms::{self, Variant};
+use super::hints;
+use super::known::{self, Known, KnownError};
+use super::pack::{Pack, Ready};
+use super::unpacking::{self, Budget};
+use super::value;
+use super::{DetectorsError, FieldView, Found, Options};
+
+/// Printable runs of a payload shorter than this are noise.
+const SHORTEST_TEXT: usize = 6;
+
+/// All that is looked for.
+#[derive(Debug)]
+pub(super) struct Rules {
+    known: Vec<Known>,
+    variants: Vec<Variant>,
+    weak_variants: usize,
+    packs: Vec<Ready>,
+    automaton: AhoCorasick,
+    /// By pattern of the automaton.
+    needles: Vec<Needle>,
+    options: Options,
+}
+
+/// What a pattern of the automaton stands for.
+#[derive(Clone, Copy, Debug)]
+enum Needle {
+    Variant(usize),
+    Anchor(usize),
+    Key(usize),
+}
+
+/// Bytes under scrutiny: the field, or what was unpacked from it.
+struct Layer<'a> {
+    path: &'a str,
+    text: &'a [u8],
+    payload: bool,
+    decoded_by: &'a [&'static str],
+    /// The run of the field these bytes came from.
+    run: Option<Range<usize>>,
+}
+
+/// A finding before it is compared with the others.
+struct Hit {
+    /// In the field.
+    range: Range<usize>,
+    /// It was unpacked from a run, which `range` is.
+    packed: bool,
+    decoded_by: Vec<&'static str>,
+    canonical: String,
+    weak: Option<WeakGroup>,
+    by: By,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Known(usize),
+    Pack(usize),
+}
+
+/// What one field uses and gives.
+struct Work<'a> {
+    hits: Vec<Hit>,
+    budget: Budget,
+    tally: &'a mut Tally,
+}
+
+impl Rules {
+    /// A value that was recognised elsewhere, made ready to leave.
+    pub(super) fn value(&self, kind: &DatumKind, canonical: &str) -> SightedValue {
+        value::sighted(kind, canonical, self.options.show_pii, self.options.digest_key.as_ref())
+    }
+
+    pub fn new(known: &[Known], packs: Vec<Pack>, options: Options) -> Result<Self, DetectorsError> {
+        let mut variants = Vec::new();
+        for (number, it) in known.iter().enumerate() {
+            known::check(it).map_err(|problem| KnownError { problem, span: None })?;
+            variants.extend(forms::variants(number, &it.value));
+        }
+        let packs = packs.into_iter().map(Ready::new).collect::<Result<Vec<_>, _>>()?;
+        let mut patterns: Vec<Vec<u8>> = variants.iter().map(|it| it.pattern.clone()).collect();
+        let mut needles: Vec<Needle> = (0..variants.len()).map(Needle::Variant).collect();
+        for (number, it) in packs.iter().enumerate() {
+            for anchor in &it.pack.anchors {
+                patterns.push(anchor.as_bytes().to_vec());
+                needles.push(Needle::Anchor(number));
+            }
+            for key in it.key_spellings() {
+                patterns.push(key.into_bytes());
+                needles.push(Needle::Key(number));
+            }
+        }
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .build(&patterns)
+            .map_err(|error| DetectorsError::TooMuch(error.to_string()))?;
+        Ok(Self {
+            known: known.to_vec(),
+            weak_variants: variants.iter().filter(|it| it.binary || it.bits < STRONG_BITS).count(),
+            variants,
+            packs,
+            automaton,
+            needles,
+            options,
+        })
+    }
+
+    pub fn looks_for_known(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    pub fn judge(&self, tally: &Tally) -> Confirmed {
+        tally.judge(self.weak_variants, |variant| {
+            let variant = usize::try_from(variant).ok().and_then(|i| self.variants.get(i));
+            variant.map_or(0, |it| it.bits)
+        })
+    }
+
+    /// Scans one field; gives back the ceilings it hit.
+    pub fn scan(&self, field: FieldView<'_>, tally: &mut Tally, found: &mut dyn FnMut(Found)) -> BTreeMap<&'static str, u64> {
+        let mut work = Work {
+            hits: Vec::new(),
+            budget: Budget::of(&self.options.limits),
+            tally,
+        };
+        let layer = Layer {
+            path: field.path,
+            text: field.value,
+            payload: field.payload,
+            decoded_by: &[],
+            run: None,
+        };
+        self.layer(&layer, &mut work);
+        for hit in self.distinct(work.hits) {
+            found(self.found(hit));
+        }
+        work.budget.hit
+    }
+
+    fn layer(&self, layer: &Layer<'_>, work: &mut Work<'_>) {
+        let text = layer.text;
+        if text.is_empty() {
+            return;
+        }
+        let textual = is_textual(text);
+        let opaque = layer.payload || !textual;
+        let place = opaque.then(|| self.count(layer, work));
+        let mut anchored = vec![false; self.packs.len()];
+        let mut keys = Vec::new();
+        let mut content = None;
+        for it in self.automaton.find_overlapping_iter(text) {
+            match self.needles.get(it.pattern().as_usize()) {
+                Some(Needle::Variant(number)) => self.known_at(*number, layer, it.range(), place, &mut content, work),
+                Some(Needle::Anchor(pack)) => {
+                    if let Some(flag) = anchored.get_mut(*pack) {
+                        *flag = true;
+                    }
+                }
+                Some(Needle::Key(pack)) if hints::begins_name(text, it.start()) => keys.push((*pack, it.range())),
+                _ => {}
+            }
+        }
+        self.by_path(layer, opaque, work);
+        self.by_key(layer, &keys, opaque, work);
+        self.by_anchor(layer, &anchored, textual, opaque, work);
+        self.inside(layer, work);
+    }
+
+    /// Counts opaque bytes for the judgement of chance; gives the place's digest.
+    fn count(&self, layer: &Layer<'_>, work: &mut Work<'_>) -> u64 {
+        let mut parts = vec![layer.path.as_bytes()];
+        parts.extend(layer.decoded_by.iter().map(|step| step.as_bytes()));
+        let place = chance::digest(&parts);
+        if self.weak_variants > 0 && !work.tally.scanned(place, layer.text.len(), self.options.limits.weak_places) {
+            work.budget.count("weak-places");
+        }
+        place
+    }
+
+    fn known_at(
+        &self,
+        number: usize,
+        layer: &Layer<'_>,
+        at: Range<usize>,
+        place: Option<u64>,
+        content: &mut Option<u64>,
+        work: &mut Work<'_>,
+    ) {
+        let Some(variant) = self.variants.get(number) else {
+            return;
+        };
+        let offset = at.start;
+        if variant.binary && place.is_none() {
+            return;
+        }
+        let Some(range) = variant.verify(layer.text, at) else {
+            return;
+        };
+        let weak = match place {
+            Some(place) if variant.binary && variant.bits < 64 || place_is_weak(variant) => {
+                let group = WeakGroup {
+                    variant: u32::try_from(number).unwrap_or(u32::MAX),
+                    place,
+                    offset: u64::try_from(offset).unwrap_or(u64::MAX),
+                };
+                let content = *content.get_or_insert_with(|| chance::digest(&[layer.text]));
+                if !work.tally.hit(group, content, self.options.limits.weak_places) {
+                    work.budget.count("weak-places");
+                }
+                Some(group)
+            }
+            _ => None,
+        };
+        let Some(known) = self.known.get(variant.known) else {
+            return;
+        };
+        let hit = Hit {
+            canonical: known.value.clone(),
+            weak,
+            by: By::Known(variant.known),
+            ..layer.hit(range, &variant.decoded_by)
+        };
+        self.keep(hit, work);
+    }
+
+    /// The field's path names what its whole value is.
+    fn by_path(&self, layer: &Layer<'_>, opaque: bool, work: &mut Work<'_>) {
+        let path = layer.path.as_bytes();
+        let mut named = vec![false; self.packs.len()];
+        for it in self.automaton.find_overlapping_iter(path) {
+            if let Some(Needle::Key(pack)) = self.needles.get(it.pattern().as_usize())
+                && it.end() == path.len()
+                && hints::begins_name(path, it.start())
+                && let Some(flag) = named.get_mut(*pack)
+            {
+                *flag = true;
+            }
+        }
+        let whole = trimmed(layer.text);
+        if whole.is_empty() || whole.len() > hints::LONGEST_VALUE {
+            return;
+        }
+        for (number, ready) in self.packs.iter().enumerate() {
+            if (named.get(number) == Some(&true) || ready.names_path(layer.path)) && ready.looks_under(layer.path) {
+                self.try_value(number, layer, whole.clone(), true, opaque, work);
+            }
+        }
+    }
+
+    /// A key name inside the text says what the value behind it is.
+    fn by_key(&self, layer: &Layer<'_>, keys: &[(usize, Range<usize>)], opaque: bool, work: &mut Work<'_>) {
+        let most = layer.text.len().saturating_mul(self.options.limits.hinted_bytes).max(hints::LONGEST_VALUE);
+        let mut left = most;
+        for (number, key) in keys {
+            let Some(ready) = self.packs.get(*number) else { continue };
+            let Some(range) = hints::value_after(layer.text, key, ready.pack.spaces) else {
+                continue;
+            };
+            let Some(rest) = left.checked_sub(range.len()) else {
+                work.budget.count("hinted-bytes");
+                return;
+            };
+            left = rest;
+            if ready.looks_under(layer.path) {
+                self.try_value(*number, layer, range, true, opaque, work);
+            }
+        }
+    }
+
+    /// Free text in which an anchor occurs.
+    fn by_anchor(&self, layer: &Layer<'_>, anchored: &[bool], textual: bool, opaque: bool, work: &mut Work<'_>) {
+        let mut runs = None;
+        for (number, ready) in self.packs.iter().enumerate() {
+            if anchored.get(number) != Some(&true) || !ready.looks_under(layer.path) {
+                continue;
+            }
+            let runs = runs.get_or_insert_with(|| if textual { vec![0..layer.text.len()] } else { printable_runs(layer.text) });
+            for run in runs.iter() {
+                let Some(text) = layer.text.get(run.clone()) else { continue };
+                for it in ready.anywhere.find_iter(text) {
+                    let beside = |place: Option<usize>| {
+                        let byte = place.and_then(|i| text.get(i));
+                        byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || ready.pack.not_beside.as_bytes().contains(b))
+                    };
+                    if beside(it.start().checked_sub(1)) || beside(Some(it.end())) {
+                        continue;
+                    }
+                    let range = run.start.saturating_add(it.start())..run.start.saturating_add(it.end());
+                    self.try_value(number, layer, range, false, opaque, work);
+                }
+            }
+        }
+    }
+
+    fn try_value(&self, number: usize, layer: &Layer<'_>, range: Range<usize>, named: bool, opaque: bool, work: &mut Work<'_>) {
+        let Some((ready, raw)) = self.packs.get(number).zip(layer.text.get(range.clone())) else {
+            return;
+        };
+        let decoded = if named { hints::percent_decoded(raw) } else { None };
+        let value = decoded.as_deref().unwrap_or(raw);
+        if !ready.whole.is_match(value) || ready.refuse.as_ref().is_some_and(|refuse| refuse.is_match(value)) {
+            return;
+        }
+        let candidate = Candidate {
+            value,
+            before: layer.text.get(..range.start).unwrap_or(&[]),
+            named,
+            opaque,
+        };
+        let accepted = match ready.check {
+            Some(check) => check(&candidate),
+            None => Some(Accepted::plainly(WireText::from_bytes(value).as_str())),
+        };
+        let Some(accepted) = accepted else { return };
+        let part = accepted.part.filter(|_| decoded.is_none());
+        let range = match part {
+            Some(part) => range.start.saturating_add(part.start)..range.start.saturating_add(part.end),
+            None => range,
+        };
+        let mut steps: Vec<&'static str> = Vec::new();
+        if decoded.is_some() {
+            steps.push("url");
+        }
+        steps.extend(accepted.decoded_by);
+        let hit = Hit {
+            canonical: accepted.canonical,
+            by: By::Pack(number),
+            ..layer.hit(range, &steps)
+        };
+        self.keep(hit, work);
+    }
+
+    /// What is packed inside is looked at in the same way.
+    fn inside(&self, layer: &Layer<'_>, work: &mut Work<'_>) {
+        let limits = &self.options.limits;
+        let deepest = layer.decoded_by.len() >= limits.unpack_depth;
+        for it in unpacking::unpack(layer.text, limits, &mut work.budget) {
+            if deepest {
+                work.budget.count("unpack-depth");
+                return;
+            }
+            let decoded_by: Vec<&'static str> = layer.decoded_by.iter().copied().chain(it.decoded_by).collect();
+            let inner = Layer {
+                path: layer.path,
+                text: &it.bytes,
+                payload: false,
+                decoded_by: &decoded_by,
+                run: Some(layer.run.clone().unwrap_or(it.range)),
+            };
+            self.layer(&inner, work);
+        }
+    }
+
+    fn keep(&self, hit: Hit, work: &mut Work<'_>) {
+        if work.hits.len() < self.options.limits.findings {
+            work.hits.push(hit);
+        } else {
+            work.budget.count("findings");
+        }
+    }
+
+    /// Of findings that claim the same bytes the best: a known value before a pattern, an earlier pack before a
+    /// later one, the longer encoding of a value before the shorter that is part of it.
+    fn distinct(&self, mut hits: Vec<Hit>) -> Vec<Hit> {
+        hits.sort_by_key(|hit| {
+            let rank = match hit.by {
+                By::Known(_) => 0,
+                By::Pack(number) => number.saturating_add(1),
+            };
+            let length = usize::MAX.saturating_sub(hit.range.len());
+            (rank, hit.packed, length, hit.range.start, hit.decoded_by.len())
+        });
+        let mut kept: Vec<Hit> = Vec::new();
+        for hit in hits {
+            if !kept.iter().any(|better| self.repeats(&hit, better)) {
+                kept.push(hit);
+            }
+        }
+        kept.sort_by(|a, b| (a.range.start, a.range.end, &a.canonical).cmp(&(b.range.start, b.range.end, &b.canonical)));
+        kept
+    }
+
+    fn repeats(&self, hit: &Hit, better: &Hit) -> bool {
+        let overlap = hit.range.start < better.range.end && better.range.start < hit.range.end;
+        if !overlap {
+            return false;
+        }
+        let same = hit.canonical.eq_ignore_ascii_case(&better.canonical);
+        if hit.packed || better.packed {
+            // Several values share one run.
+            return same;
+        }
+        match (hit.by, better.by) {
+            (By::Known(one), By::Known(other)) => one == other,
+            (By::Pack(_), By::Known(_)) => {
+                let inside = better.range.start <= hit.range.start && hit.range.end <= better.range.end;
+                inside || self.kind(hit.by) == self.kind(better.by)
+            }
+            _ => true,
+        }
+    }
+
+    fn kind(&self, by: By) -> DatumKind {
+        match by {
+            By::Known(number) => self.known.get(number).map(|it| it.kind.clone()),
+            By::Pack(number) => self.packs.get(number).map(|it| DatumKind::named(&it.pack.kind)),
+        }
+        .unwrap_or(DatumKind::CONTENT)
+    }
+
+    fn found(&self, hit: Hit) -> Found {
+        let kind = self.kind(hit.by);
+        let known = match hit.by {
+            By::Known(number) => self.known.get(number),
+            By::Pack(_) => None,
+        };
+        let pack = match hit.by {
+            By::Pack(number) => self.packs.get(number),
+            By::Known(_) => None,
+        };
+        Found {
+            value: value::sighted(&kind, &hit.canonical, self.options.show_pii, self.options.digest_key.as_ref()),
+            kind,
+            detector: pack.map_or_else(|| "known".to_owned(), |it| it.pack.id.clone()),
+            known_as: known.map(|it| it.name.clone()),
+            range: hit.range,
+            decoded_by: hit.decoded_by,
+            weak: hit.weak,
+        }
+    }
+}
+
+/// Whether one hit among opaque bytes says little.
+fn place_is_weak(variant: &Variant) -> bool {
+    variant.bits < STRONG_BITS
+}
+
+impl Layer<'_> {
+    /// A hit at a range of this layer, told in terms of the field.
+    fn hit(&self, range: Range<usize>, steps: &[&'static str]) -> Hit {
+        Hit {
+            packed: self.run.is_some(),
+            range: self.run.clone().unwrap_or(range),
+            decoded_by: self.decoded_by.iter().chain(steps).copied().collect(),
+            canonical: String::new(),
+            weak: None,
+            by: By::Pack(usize::MAX),
+        }
+    }
+}
+
+/// UTF-8 without control characters but those of lines.
+fn is_textual(text: &[u8]) -> bool {
+    let plain = |b: &u8| *b >= 0x20 && *b != 0x7f || matches!(b, b'\t' | b'\r' | b'\n');
+    text.iter().all(plain) && str::from_utf8(text).is_ok()
+}
+
+/// The value without white space and one pair of quotes around it.
+fn trimmed(text: &[u8]) -> Range<usize> {
+    let outer = |b: &u8| b.is_ascii_whitespace() || *b == b'"';
+    let start = text.iter().take_while(|b| outer(b)).count();
+    let end = text.len().saturating_sub(text.iter().rev().take_while(|b| outer(b)).count());
+    start..end.max(start)
+}
+
+fn printable_runs(text: &[u8]) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = 0_usize;
+    for part in text.split(|b| !(b.is_ascii_graphic() || *b == b' ')) {
+        let end = start.saturating_add(part.len());
+        if part.len() >= SHORTEST_TEXT {
+            runs.push(start..end);
+        }
+        start = end.saturating_add(1);
+    }
+    runs
+}

@@ -1,0 +1,244 @@
+//! What hides in long base64 runs: text, and zlib or gzip streams, as access tokens carry them.
+//!
+//! Refuses to unpack without end: every byte decoded or inflated is taken from one budget per field, and a
+//! stream that grows too fast is cut off. What is cut is counted by the name of the ceiling.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::ops::Range;
+
+use super::base64::{self, Alphabet};
+
+/// Shorter runs are words, names and numbers.
+const SHORTEST_RUN: usize = 16;
+/// A stream is let grow this far before its ratio is looked at: short JSON compresses very well.
+const RATIO_FREE: usize = 1 << 16;
+/// The places of one run where a token may begin, after its first four: behind each `/`, `-`, `_` or `+`.
+const STARTS: usize = 256;
+
+/// Ceilings of the detectors, per field. Hitting one is visible in [`Detectors::limits_hit`](super::Detectors::limits_hit).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that decoding and inflating may make of one field, all nesting levels together.
+    pub unpacked_bytes: usize,
+    /// Inflated bytes for one deflated byte, past the first 64 KiB. Deflate itself ends at 1032.
+    pub inflation_ratio: usize,
+    /// Streams of one field that are tried.
+    pub unpack_attempts: usize,
+    /// Encodings inside encodings; base64 of zlib is two.
+    pub unpack_depth: usize,
+    /// Findings in one field.
+    pub findings: usize,
+    /// Bytes of values behind key names that are looked at, as a multiple of the field's length.
+    pub hinted_bytes: usize,
+    /// Field paths, and payloads with a weak hit, that are told apart when chance is judged.
+    pub weak_places: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            unpacked_bytes: 1 << 21,
+            inflation_ratio: 200,
+            unpack_attempts: 64,
+            unpack_depth: 6,
+            findings: 1 << 10,
+            hinted_bytes: 8,
+            weak_places: 1 << 16,
+        }
+    }
+}
+
+/// What one field has used up.
+pub(super) struct Budget {
+    bytes: usize,
+    attempts: usize,
+    /// Ceilings hit.
+    pub hit: BTreeMap<&'static str, u64>,
+}
+
+impl Budget {
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            bytes: limits.unpacked_bytes,
+            attempts: limits.unpack_attempts,
+            hit: BTreeMap::new(),
+        }
+    }
+
+    pub fn count(&mut self, limit: &'static str) {
+        let times = self.hit.entry(limit).or_default();
+        *times = times.saturating_add(1);
+    }
+
+    fn attempt(&mut self) -> bool {
+        match self.attempts.checked_sub(1) {
+            Some(left) => {
+                self.attempts = left;
+                true
+            }
+            None => {
+                self.count("unpack-attempts");
+                false
+            }
+        }
+    }
+}
+
+/// Bytes found inside other bytes.
+pub(super) struct Unpacked {
+    /// The run they came from.
+    pub range: Range<usize>,
+    /// How.
+    pub decoded_by: Vec<&'static str>,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Unpacks the base64 runs of `text` that hold text or a compressed stream.
+pub(super) fn unpack(text: &[u8], limits: &Limits, budget: &mut Budget) -> Vec<Unpacked> {
+    let mut all = Vec::new();
+    if let Some((name, bytes)) = inflate(text, limits, budget) {
+        all.push(Unpacked {
+            range: 0..text.len(),
+            decoded_by: vec![name],
+            bytes,
+        });
+        return all;
+    }
+    for run in runs(text) {
+        let Some(chars) = text.get(run.clone()) else { continue };
+        // Padding belongs to the run that is reported.
+        let padding = text.get(run.end..).map_or(0, |rest| rest.iter().take(2).take_while(|b| **b == b'=').count());
+        let range = run.start..run.end.saturating_add(padding);
+        if let Some((decoded_by, bytes)) = unpack_run(chars, limits, budget) {
+            all.push(Unpacked { range, decoded_by, bytes });
+        }
+        if budget.bytes == 0 {
+            break;
+        }
+    }
+    all
+}
+
+fn runs(text: &[u8]) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = 0_usize;
+    for part in text.split(|byte| !base64::is_char(*byte)) {
+        let end = start.saturating_add(part.len());
+        if part.len() >= SHORTEST_RUN {
+            runs.push(start..end);
+        }
+        start = end.saturating_add(1);
+    }
+    runs
+}
+
+/// A compressed stream from any of the first places (a token may have a version before it), else plain text.
+fn unpack_run(chars: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(Vec<&'static str>, Vec<u8>)> {
+    let separators = chars
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| matches!(b, b'/' | b'-' | b'_' | b'+'))
+        .map(|(i, _)| i.saturating_add(1))
+        .take(STARTS);
+    for start in (0..4).chain(separators) {
+        let Some(chars) = chars.get(start..) else { continue };
+        if chars.len() < SHORTEST_RUN {
+            continue;
+        }
+        // Both alphabets agree on the header's characters unless it holds 62 or 63: then each is tried.
+        for alphabet in alphabets(chars) {
+            let head = base64::decode_prefix(chars.get(..8).unwrap_or(chars), alphabet);
+            if !is_zlib(&head) && !is_gzip(&head) {
+                continue;
+            }
+            let Some(bytes) = decode(chars, alphabet, budget) else { continue };
+            if let Some((name, bytes)) = inflate(&bytes, limits, budget) {
+                return Some((vec!["base64", name], bytes));
+            }
+        }
+    }
+    let alphabet = alphabets(chars).next()?;
+    let head = base64::decode_prefix(chars.get(..64).unwrap_or(chars), alphabet);
+    // A head cut inside a character of UTF-8 is still text.
+    let whole = match str::from_utf8(&head) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => str::from_utf8(head.get(..error.valid_up_to())?).ok()?,
+        Err(_) => return None,
+    };
+    if whole.len() < 8 || !whole.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\r' | '\n')) {
+        return None;
+    }
+    Some((vec!["base64"], decode(chars, alphabet, budget)?))
+}
+
+/// The alphabets a run may be in: by its 62s and 63s, both when it has none of them it does not matter.
+fn alphabets(chars: &[u8]) -> impl Iterator<Item = Alphabet> + use<> {
+    let standard = chars.iter().any(|b| matches!(b, b'+' | b'/'));
+    let url = chars.iter().any(|b| matches!(b, b'-' | b'_'));
+    let (first, second) = match (standard, url) {
+        (_, false) => (Alphabet::Standard, None),
+        (false, true) => (Alphabet::Url, None),
+        (true, true) => (Alphabet::Url, Some(Alphabet::Standard)),
+    };
+    std::iter::once(first).chain(second)
+}
+
+fn decode(chars: &[u8], alphabet: Alphabet, budget: &mut Budget) -> Option<Vec<u8>> {
+    if !budget.attempt() {
+        return None;
+    }
+    let most = budget.bytes.saturating_mul(4) / 3;
+    if chars.len() > most {
+        budget.count("unpacked-bytes");
+    }
+    let bytes = base64::decode_prefix(chars.get(..chars.len().min(most))?, alphabet);
+    budget.bytes = budget.bytes.saturating_sub(bytes.len());
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+/// RFC 1950 §2.2: deflate, a window of at most 32 KiB, no preset dictionary, a header divisible by 31.
+fn is_zlib(head: &[u8]) -> bool {
+    match head.first_chunk::<2>() {
+        Some([method, flags]) => {
+            method & 0x0f == 8 && method >> 4 <= 7 && flags & 0x20 == 0 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31)
+        }
+        None => false,
+    }
+}
+
+/// RFC 1952 §2.3.1.
+fn is_gzip(head: &[u8]) -> bool {
+    head.starts_with(&[0x1f, 0x8b, 8])
+}
+
+/// Inflates as far as the stream and the ceilings go; a cut or broken stream gives what came before.
+fn inflate(bytes: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(&'static str, Vec<u8>)> {
+    let zlib = is_zlib(bytes);
+    if !(zlib || is_gzip(bytes)) || !budget.attempt() {
+        return None;
+    }
+    let by_ratio = bytes.len().saturating_mul(limits.inflation_ratio).max(RATIO_FREE);
+    let most = by_ratio.min(budget.bytes);
+    let mut inflated = Vec::new();
+    let read = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    // An error ends a broken stream: what it gave before stays.
+    let complete = if zlib {
+        flate2::read::ZlibDecoder::new(bytes).take(read).read_to_end(&mut inflated)
+    } else {
+        flate2::read::GzDecoder::new(bytes).take(read).read_to_end(&mut inflated)
+    };
+    if inflated.len() > most {
+        inflated.truncate(most);
+        budget.count(if most < by_ratio || by_ratio == budget.bytes {
+            "unpacked-bytes"
+        } else {
+            "inflation-ratio"
+        });
+    }
+    budget.bytes = budget.bytes.saturating_sub(inflated.len());
+    // A header by chance, followed by noise, breaks within a few bytes.
+    let enough = if complete.is_ok() { 1 } else { 8 };
+    (inflated.len() >= enough).then_some((if zlib { "zlib" } else { "gzip" }, inflated))
+}

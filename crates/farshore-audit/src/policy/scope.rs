@@ -1,0 +1,133 @@
+//! What a capture covered, as declared by whoever took it, and what the capture itself says against that.
+//!
+//! Without a scope nothing is ever met. With one, everything that could hide a breach must be out of the way.
+
+use farshore_model::flow::Protection;
+use farshore_model::{Ledger, Timestamp};
+use serde::Deserialize;
+
+/// A declared scope.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Interfaces captured on.
+    #[serde(default)]
+    pub interfaces: Vec<String>,
+    /// Applications under test.
+    #[serde(default)]
+    pub apps: Vec<String>,
+    /// What was exercised.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// From when.
+    pub from: toml::value::Datetime,
+    /// Until when.
+    pub until: toml::value::Datetime,
+}
+
+/// A scope could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ScopeError {
+    /// What is wrong.
+    pub message: String,
+    /// Where, in bytes.
+    pub span: Option<std::ops::Range<usize>>,
+}
+
+impl Scope {
+    /// Reads a scope file.
+    pub fn read(text: &str) -> Result<Self, ScopeError> {
+        let scope: Self = toml::from_str(text).map_err(|error| ScopeError { message: error.message().to_owned(), span: error.span() })?;
+        let refused = |message: &str| Err(ScopeError { message: message.to_owned(), span: None });
+        let (Some(from), Some(until)) = (instant(&scope.from), instant(&scope.until)) else {
+            return refused("`from` and `until` must be full dates with time and offset, such as 2026-11-20T10:00:00Z");
+        };
+        if until < from {
+            return refused("`until` lies before `from`");
+        }
+        if scope.interfaces.is_empty() || scope.features.is_empty() {
+            return refused("a scope names at least one interface and one feature that was exercised");
+        }
+        Ok(scope)
+    }
+}
+
+/// What stands between "not seen" and "not there". Empty only for a scope that the capture does not contradict.
+pub fn gaps(ledger: &Ledger, scope: Option<&Scope>) -> Vec<String> {
+    let mut gaps = Vec::new();
+    let Some(scope) = scope else {
+        gaps.push("no scope was declared (--scope)".to_owned());
+        return gaps;
+    };
+    let coverage = &ledger.coverage;
+    match coverage.frames.dropped {
+        None => gaps.push("the capture does not tell how many frames it lost".to_owned()),
+        Some(0) => {}
+        Some(lost) => gaps.push(format!("the capture lost {lost} frames")),
+    }
+    let mut count = |n: u64, what: &str| {
+        if n > 0 {
+            gaps.push(format!("{n} {what}"));
+        }
+    };
+    count(ledger.inputs.iter().filter(|it| it.cut_short).count() as u64, "inputs are cut short");
+    count(coverage.frames.truncated, "frames were captured in part only");
+    count(coverage.gaps.count, "stretches of streams were not captured");
+    count(coverage.limits.values().fold(0, |sum, n| sum.saturating_add(*n)), "times a ceiling of reading was hit");
+    let undecoded = coverage.stops.iter().filter(|(reason, _)| !reason.starts_with("no IP inside")).fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
+    count(undecoded, "frames could not be decoded");
+    let opaque = ledger.flows.iter().filter(|it| it.protection == Protection::Opaque).count() as u64;
+    count(opaque, "flows carry payload in no known format");
+    let closed = |it: &&farshore_model::Flow| matches!(it.protection, Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp);
+    count(ledger.flows.iter().filter(closed).count() as u64, "flows were encrypted and not opened");
+    for input in &ledger.inputs {
+        let inside = input.first.zip(input.last).zip(instant(&scope.from).zip(instant(&scope.until)));
+        match inside {
+            Some(((first, last), (from, until))) if from <= first && last <= until => {}
+            _ => gaps.push(format!("{} is not within the declared hours", input.name)),
+        }
+    }
+    gaps
+}
+
+/// A TOML date-time as a point in time; it must have date, time and offset.
+fn instant(it: &toml::value::Datetime) -> Option<Timestamp> {
+    let (date, time) = (it.date?, it.time?);
+    let minutes = match it.offset? {
+        toml::value::Offset::Z => 0,
+        toml::value::Offset::Custom { minutes } => i64::from(minutes),
+    };
+    // Days since the epoch by the civil calendar, counted from 1 March of year 0.
+    let (year, month, day) = (i64::from(date.year), i64::from(date.month), i64::from(date.day));
+    let shifted = if month <= 2 { year.saturating_sub(1) } else { year };
+    let (era, of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let moved = month.saturating_add(9).rem_euclid(12);
+    let of_year = moved.saturating_mul(153).saturating_add(2).div_euclid(5).saturating_add(day).saturating_sub(1);
+    let leap = of_era.div_euclid(4).saturating_sub(of_era.div_euclid(100));
+    let of_cycle = of_era.saturating_mul(365).saturating_add(leap).saturating_add(of_year);
+    let days = era.saturating_mul(146_097).saturating_add(of_cycle).saturating_sub(719_468);
+    let clock = i64::from(time.hour).saturating_mul(3600).saturating_add(i64::from(time.minute).saturating_mul(60));
+    let clock = clock.saturating_add(i64::from(time.second.unwrap_or_default())).saturating_sub(minutes.saturating_mul(60));
+    Some(Timestamp::from_parts(days.saturating_mul(86_400).saturating_add(clock), u64::from(time.nanosecond.unwrap_or_default())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_agree_with_the_calendar() {
+        for text in ["1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z", "2026-11-20T10:00:00Z"] {
+            let at: toml::value::Datetime = text.parse().unwrap();
+            assert_eq!(instant(&at).unwrap().to_string(), text.replace('Z', ".000000000Z"));
+        }
+        let east: toml::value::Datetime = "2026-11-20T10:00:00+02:00".parse().unwrap();
+        assert_eq!(instant(&east).unwrap().to_string(), "2026-11-20T08:00:00.000000000Z");
+    }
+
+    #[test]
+    fn nothing_is_closed_without_a_scope() {
+        assert_eq!(gaps(&Ledger::default(), None).len(), 1);
+    }
+}
