@@ -31,6 +31,16 @@ pub(super) struct Connections {
     google: Option<Vec<u8>>,
 }
 
+/// Where a packet came from.
+#[derive(Clone, Copy)]
+struct Arrival {
+    direction: Direction,
+    /// Of its datagram.
+    origin: Origin,
+    /// Where it begins in the datagram.
+    at: usize,
+}
+
 struct Connection {
     client: Direction,
     /// The id the client chose for the server, from which the keys come.
@@ -108,7 +118,14 @@ impl Connections {
             let Ok((it, after)) = Long::read(rest) else { break };
             let at = piece.bytes.len().saturating_sub(rest.len());
             match it.kind {
-                Kind::Initial { token } => self.initial(direction, &it, token, piece.origin, at, out),
+                Kind::Initial { token } => {
+                    let arrival = Arrival {
+                        direction,
+                        origin: piece.origin,
+                        at,
+                    };
+                    self.initial(&it, token, arrival, out);
+                }
                 Kind::Retry => self.retry(direction, &it),
                 Kind::Sealed | Kind::Negotiation { .. } => {}
             }
@@ -123,7 +140,8 @@ impl Connections {
         }
     }
 
-    fn initial(&mut self, direction: Direction, it: &Long<'_>, token: bool, origin: Origin, at: usize, out: &mut dyn Sink) {
+    fn initial(&mut self, it: &Long<'_>, token: bool, arrival: Arrival, out: &mut dyn Sink) {
+        let Arrival { direction, origin, .. } = arrival;
         let Some(dialect) = packet::dialect(it.version) else { return };
         let mut room = std::mem::take(&mut self.room);
         for known in self.known.iter_mut().rev() {
@@ -149,7 +167,7 @@ impl Connections {
         }
         if !it.destination.bytes().is_empty() && self.failed < ATTEMPTS {
             if let Some((keys, frames)) = open_first(it, &mut room) {
-                let place = self.admit(direction, it, token, keys, origin, at, out);
+                let place = self.admit(it, token, keys, arrival, out);
                 if let Some(known) = self.known.get_mut(place) {
                     known.frames(direction, frames, &dialect, origin, self.crypto_bytes, out);
                 }
@@ -161,17 +179,8 @@ impl Connections {
     }
 
     /// A connection that was not known under this id: a new one, or one that a Retry sent round again.
-    #[allow(clippy::too_many_arguments)]
-    fn admit(
-        &mut self,
-        direction: Direction,
-        it: &Long<'_>,
-        token: bool,
-        keys: Keys,
-        origin: Origin,
-        at: usize,
-        out: &mut dyn Sink,
-    ) -> usize {
+    fn admit(&mut self, it: &Long<'_>, token: bool, keys: Keys, arrival: Arrival, out: &mut dyn Sink) -> usize {
+        let Arrival { direction, origin, at } = arrival;
         out.client_speaks(direction);
         let again = self.known.iter().rposition(|known| {
             known.client == direction

@@ -6,7 +6,8 @@
 //! hello. A hello that was sent again, because it voids the reading of the round trip.
 //!
 //! **Not extracted.** Everything under keys that are not public: Handshake, 0-RTT and 1-RTT packets. Migration to
-//! other addresses: it is another flow here. Drafts before the 22nd, whose headers differ.
+//! other addresses: it is another flow here. Drafts before the 22nd, whose headers differ. The server's
+//! side of Google's versions, whose acknowledgements differ.
 //!
 //! **Read after** RFC 8999, RFC 9000, RFC 9001, RFC 9368, RFC 9369, the drafts of those, and for Google's QUIC what
 //! `google.rs` names.
@@ -80,9 +81,9 @@ fn recognise(datagrams: &[(Direction, &[u8])]) -> Match {
                     if dissect::open_first(&it, &mut room).is_some() {
                         return Match::Yes;
                     }
-                    fits = true;
+                    fits |= it.fixed;
                 }
-                Kind::Initial { .. } | Kind::Sealed | Kind::Retry => fits = true,
+                Kind::Initial { .. } | Kind::Sealed | Kind::Retry => fits |= it.fixed,
             }
             rest = after;
         }

@@ -14,6 +14,8 @@ pub(super) struct Long<'a> {
     pub(super) source: Id,
     /// What kind of packet.
     pub(super) kind: Kind,
+    /// The fixed bit (RFC 9000 section 17.2), which peers that agreed on it may clear (RFC 9287).
+    pub(super) fixed: bool,
     /// The packet from its first byte to the end its length field gives.
     pub(super) bytes: &'a [u8],
     /// Where the packet number begins in `bytes`.
@@ -89,6 +91,7 @@ impl<'a> Long<'a> {
             destination,
             source,
             kind,
+            fixed: first & 0x40 != 0,
             bytes,
             number_at,
         };
@@ -99,8 +102,7 @@ impl<'a> Long<'a> {
 /// The kind of a packet, and where in the datagram it ends.
 fn read_kind(at: &mut Cursor<'_>, first: u8, version: u32) -> Result<(Kind, usize), Stop> {
     let to_the_end = at.offset().saturating_add(at.left());
-    // The fixed bit (RFC 9000 section 17.2); Google's last own versions kept it too.
-    let (Some(dialect), true) = (dialect(version), first & 0x40 != 0) else {
+    let Some(dialect) = dialect(version) else {
         return Err(at.forbidden());
     };
     // RFC 9369 section 3.2 turned the types by one.
@@ -182,7 +184,10 @@ pub(super) fn dialect(version: u32) -> Option<Dialect> {
     Some(Dialect {
         salts,
         version_2: version == 0x6b33_43cf,
-        crypto_frame: if version == 0x5130_3530 { 0x08 } else { 0x06 },
+        crypto_frame: match version {
+            0x5130_3530 | 0x5430_3530 | 0x5430_3531 => 0x08,
+            _ => 0x06,
+        },
     })
 }
 

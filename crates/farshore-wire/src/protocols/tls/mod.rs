@@ -92,18 +92,21 @@ fn begins(stream: &[u8]) -> Match {
     }
 }
 
-/// Whether a hello in a record stands further on.
+/// Whether a hello in a record stands behind words in clear (RFC 3207 and its kin), or behind the one request in
+/// binary that is as plain (PostgreSQL's SSLRequest).
 fn upgrades(stream: &[u8]) -> bool {
-    let mut rest = stream;
-    while let Some(at) = rest.iter().position(|byte| *byte == 22) {
-        let Some(found) = rest.get(at..) else { return false };
-        if let Some((header, message)) = found.split_first_chunk::<5>()
-            && Record::read(*header).is_some_and(|record| record.kind == Kind::Handshake)
-            && parse::is_evident(message) == Some(true)
-        {
-            return true;
-        }
-        rest = found.get(1..).unwrap_or_default();
-    }
-    false
+    const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
+    let words = stream
+        .iter()
+        .position(|byte| !(byte.is_ascii_graphic() || byte.is_ascii_whitespace()))
+        .unwrap_or(stream.len());
+    let before = if stream.starts_with(SSL_REQUEST) {
+        SSL_REQUEST.len()
+    } else {
+        words
+    };
+    let Some((header, message)) = stream.get(before..).and_then(<[u8]>::split_first_chunk::<5>) else {
+        return false;
+    };
+    Record::read(*header).is_some_and(|record| record.kind == Kind::Handshake) && parse::is_evident(message) == Some(true)
 }
