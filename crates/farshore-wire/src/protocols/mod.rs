@@ -6,6 +6,7 @@
 //! inner bytes go back through [`Sink::inner`].
 
 mod dns;
+mod http;
 #[cfg(test)]
 mod notebook;
 mod quic;
@@ -21,6 +22,7 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 /// All protocols, sorted by id.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
+    &http::HTTP,
     &dns::LLMNR,
     &dns::MDNS,
     &quic::QUIC,

@@ -83,8 +83,13 @@ impl Gathered {
                 length,
             };
         };
-        if touched().count() == 1 && origin.in_frame && origin.carrier == origin.frame {
-            return Span::in_frame(origin.frame, origin.offset.saturating_add(start.saturating_sub(*at)), length);
+        // Pieces of one frame with other bytes between them, as the chunks of an HTTP body: the range that holds them.
+        let here = |it: &Origin| it.in_frame && it.carrier == it.frame && it.frame == origin.frame;
+        if touched().all(|(_, it)| here(it)) {
+            let from = origin.offset.saturating_add(start.saturating_sub(*at));
+            let (last_at, last) = touched().next_back().copied().unwrap_or((*at, *origin));
+            let until = last.offset.saturating_add(end.saturating_sub(last_at));
+            return Span::in_frame(origin.frame, from, until.saturating_sub(from));
         }
         Span {
             first_frame: touched().map(|(_, o)| o.carrier).min().unwrap_or(origin.carrier),
@@ -148,5 +153,8 @@ mod tests {
         it.clear();
         it.push(&piece(b"k", 9, 9, 60));
         assert_eq!(it.span(0..1), Span::in_frame(9, 60, 1));
+        it.push(&piece(b"lm", 9, 9, 70));
+        assert_eq!(it.span(0..2), Span::in_frame(9, 60, 11));
+        assert_eq!(it.span(1..3), Span::in_frame(9, 70, 2));
     }
 }

@@ -1,0 +1,66 @@
+//! HTTP/1.0 and HTTP/1.1 in clear (RFC 9110, RFC 9112), and what leaves inside it.
+//!
+//! # What is extracted, and why it matters
+//! Every request is an [`Observation::Request`](farshore_model::Observation::Request), placed at its head. Every value anyone on the path can read is a
+//! field: `http.host`, `http.path`, each `http.query.<name>`, `http.cookie.<name>`, `http.authorization`, each
+//! `http.request.header.<name>` (cookies and authorization only under their own paths), each `http.form.<name>` of a
+//! form, the body as `http.request.body` otherwise; likewise `http.response.header.<name>`,
+//! `http.set-cookie.<name>` and `http.response.body`. Values are as sent: not percent-decoded. This is where
+//! identifiers, accounts and positions most often leave in clear. A request also tells who the client is.
+//!
+//! # What is not
+//! Compressed bodies, pictures, sound, video and fonts; HTTP/0.9 and HTTP/2; HTTP over UDP. After `101 Switching
+//! Protocols` nothing more is read. After a `CONNECT` that succeeded, TLS or HTTP inside is handed on, anything else
+//! is left alone.
+//!
+//! # Gaps
+//! A gap inside a body of known length is counted off; after any other, reading goes on where a captured segment
+//! begins with a start line. What a cut head or body held before the cut is told.
+
+mod exchange;
+mod head;
+mod values;
+
+use farshore_model::{Protection, Transport};
+
+use self::exchange::Exchange;
+use self::head::Look;
+use super::{Dissector, Match, Opening, Protocol, Start};
+use crate::limits::Limits;
+
+/// HTTP/1.
+pub static HTTP: Http = Http;
+
+/// HTTP/1, as a [`Protocol`].
+#[derive(Debug)]
+pub struct Http;
+
+impl Protocol for Http {
+    fn id(&self) -> &'static str {
+        "http"
+    }
+
+    fn matches(&self, opening: &Opening<'_>) -> Match {
+        match opening.start {
+            Start::Hinted => Match::Yes,
+            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (head::look(up), head::look(down)) {
+                (Look::Request | Look::Response, _) | (_, Look::Request | Look::Response) => Match::Yes,
+                (Look::Open, _) | (_, Look::Open) => Match::Maybe,
+                (Look::Other, Look::Other) => Match::No,
+            },
+            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
+        }
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Plaintext
+    }
+
+    fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
+        let decrypted = opening.layers.iter().any(|layer| matches!(*layer, "tls" | "quic"));
+        Box::new(Exchange::new(decrypted, limits))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Every readable value of a message, under a path of its own. Names from the wire are made safe for a path; values
+//! are handed on as they were sent, percent-encoding included: decoding is the detectors' business.
+
+use std::ops::Range;
+
+use super::head::{Head, StartLine, at, is_token, trimmed};
+use crate::protocols::{Field, Gathered, Sink};
+
+/// Bytes of a name from the wire that stand in a path.
+const LONGEST_NAME: usize = 64;
+
+/// A path: `prefix` and a name from the wire, lower-cased, cut, its odd bytes replaced.
+pub fn path(prefix: &str, name: &[u8]) -> String {
+    let mut path = String::from(prefix);
+    path.push('.');
+    for byte in name.iter().take(LONGEST_NAME) {
+        path.push(if is_token(*byte) {
+            char::from(byte.to_ascii_lowercase())
+        } else {
+            '_'
+        });
+    }
+    path
+}
+
+fn tell(gathered: &Gathered, path: &str, range: Range<usize>, out: &mut dyn Sink) {
+    let value = at(gathered.bytes(), &range);
+    if !value.is_empty() {
+        let at = gathered.span(range);
+        out.field(Field { path, value, at });
+    }
+}
+
+/// Tells what the head at the front of `gathered` holds.
+pub fn head(gathered: &Gathered, head: &Head, out: &mut dyn Sink) {
+    let bytes = gathered.bytes();
+    let asked = match &head.start {
+        StartLine::Request { target, .. } => {
+            target_values(gathered, target, out);
+            true
+        }
+        StartLine::Response { .. } => false,
+    };
+    for header in &head.headers {
+        let name = at(bytes, &header.name).to_ascii_lowercase();
+        match (asked, &name[..]) {
+            (true, b"host") => tell(gathered, "http.host", header.value.clone(), out),
+            (true, b"authorization" | b"proxy-authorization") => tell(gathered, "http.authorization", header.value.clone(), out),
+            (true, b"cookie") => {
+                for pair in split(bytes, header.value.clone(), b";") {
+                    named(gathered, "http.cookie", pair, out);
+                }
+            }
+            (false, b"set-cookie") => {
+                if let Some(pair) = split(bytes, header.value.clone(), b";").next() {
+                    named(gathered, "http.set-cookie", pair, out);
+                }
+            }
+            _ => {
+                let path = path(if asked { "http.request.header" } else { "http.response.header" }, &name);
+                if header.folded {
+                    unfolded(gathered, &path, header.value.clone(), out);
+                } else {
+                    tell(gathered, &path, header.value.clone(), out);
+                }
+            }
+        }
+    }
+}
+
+/// A value that went over several lines, its line ends replaced by one space each (RFC 9112, section 5.2).
+fn unfolded(gathered: &Gathered, path: &str, range: Range<usize>, out: &mut dyn Sink) {
+    let lines = at(gathered.bytes(), &range).split(|byte| *byte == b'\n');
+    let value = lines.map(<[u8]>::trim_ascii).collect::<Vec<_>>().join(&b' ');
+    out.field(Field {
+        path,
+        value: &value,
+        at: gathered.span(range),
+    });
+}
+
+/// The target's path, and each parameter of its query.
+fn target_values(gathered: &Gathered, target: &Range<usize>, out: &mut dyn Sink) {
+    let bytes = gathered.bytes();
+    let start = path_start(bytes, target);
+    let text = at(bytes, &(start..target.end));
+    let end_of = |mark: u8| text.iter().position(|byte| *byte == mark).map(|it| start.saturating_add(it));
+    let fragment = end_of(b'#').unwrap_or(target.end);
+    let query = end_of(b'?').filter(|it| *it < fragment);
+    tell(gathered, "http.path", start..query.unwrap_or(fragment), out);
+    if let Some(query) = query {
+        pairs(gathered, "http.query", query.saturating_add(1)..fragment, out);
+    }
+}
+
+/// Where the path begins: behind the authority of an absolute target (RFC 9112, section 3.2.2).
+fn path_start(bytes: &[u8], target: &Range<usize>) -> usize {
+    match authority(bytes, target) {
+        Some(authority) => authority.end,
+        None => target.start,
+    }
+}
+
+/// The authority of an absolute target, without user information.
+pub fn authority(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
+    let text = at(bytes, target);
+    let mark = text.windows(3).position(|it| it == b"://")?;
+    let scheme = text.get(..mark)?;
+    if scheme.is_empty()
+        || !scheme
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+    {
+        return None;
+    }
+    let start = target.start.saturating_add(mark).saturating_add(3);
+    let rest = at(bytes, &(start..target.end));
+    let length = rest
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+        .unwrap_or(rest.len());
+    let user = rest
+        .get(..length)?
+        .iter()
+        .rposition(|byte| *byte == b'@')
+        .map_or(0, |it| it.saturating_add(1));
+    Some(start.saturating_add(user)..start.saturating_add(length))
+}
+
+/// `a=1&b=2` (WHATWG URL, application/x-www-form-urlencoded).
+pub fn pairs(gathered: &Gathered, prefix: &str, range: Range<usize>, out: &mut dyn Sink) {
+    for pair in split(gathered.bytes(), range, b"&") {
+        named(gathered, prefix, pair, out);
+    }
+}
+
+/// One `name=value`; without a `=` the whole of it is a value under the bare prefix.
+fn named(gathered: &Gathered, prefix: &str, pair: Range<usize>, out: &mut dyn Sink) {
+    let bytes = gathered.bytes();
+    match at(bytes, &pair).iter().position(|byte| *byte == b'=') {
+        Some(mark) => {
+            let mark = pair.start.saturating_add(mark);
+            let path = path(prefix, at(bytes, &trimmed(bytes, pair.start..mark)));
+            tell(gathered, &path, trimmed(bytes, mark.saturating_add(1)..pair.end), out);
+        }
+        None => tell(gathered, prefix, pair, out),
+    }
+}
+
+/// The parts between any of `marks`, without white space around them.
+fn split<'a>(bytes: &'a [u8], range: Range<usize>, marks: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut next = range.start;
+    at(bytes, &range).split(move |byte| marks.contains(byte)).map(move |part| {
+        let start = next;
+        let end = start.saturating_add(part.len());
+        next = end.saturating_add(1);
+        trimmed(bytes, start..end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_from_the_wire_are_made_safe() {
+        assert_eq!(path("http.query", b"User ID[\xff]"), "http.query.user_id___");
+        assert_eq!(path("x", &[b'a'; 80]).len(), 2 + 64);
+    }
+
+    #[test]
+    fn authorities_of_absolute_targets() {
+        let told = |text: &str| authority(text.as_bytes(), &(0..text.len())).map(|it| text[it].to_owned());
+        assert_eq!(told("http://a.example:81/b?c").as_deref(), Some("a.example:81"));
+        assert_eq!(told("http://u:p@a.example").as_deref(), Some("a.example"));
+        assert_eq!(told("http://a?x=@").as_deref(), Some("a"));
+        assert_eq!(told("/r?u=http://b.example/"), None);
+        assert_eq!(told("a.example:443"), None);
+    }
+}
