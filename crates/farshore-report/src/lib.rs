@@ -8,6 +8,7 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod escape;
+pub mod html;
 pub mod json;
 pub mod terminal;
 pub mod v1;
@@ -29,7 +30,7 @@ pub trait Output: Sync {
 }
 
 /// All outputs, sorted by id.
-pub static OUTPUTS: &[&dyn Output] = &[&json::Json, &json::Ndjson, &terminal::Terminal];
+pub static OUTPUTS: &[&dyn Output] = &[&html::Html, &json::Json, &json::Ndjson, &terminal::Terminal];
 
 /// The output of that id.
 pub fn output(id: &str) -> Option<&'static dyn Output> {

@@ -10,8 +10,10 @@ mod phrase;
 mod seen;
 mod unseen;
 
+pub use inferred::{laws, organisation, owner, places};
 pub use judged::judged_order;
-pub use phrase::{bytes, count};
+pub use phrase::{bytes, count, long, name};
+pub use seen::answer;
 
 use farshore_model::{Audit, Locus, Outcome};
 
@@ -167,7 +169,18 @@ fn headline(audit: &Audit, seen: &[Item]) -> Item {
             format!("Nothing could be read in {}.", count(audit.flow_coverage.total, "flow")),
         ),
     };
-    Item::new(tone, text)
-        .detail(judged)
-        .at(seen.first().filter(|_| tone == Tone::Bad).and_then(|worst| worst.frame))
+    let tampered = || {
+        audit
+            .anomalies
+            .iter()
+            .find(|it| it.kind.starts_with("interference"))?
+            .evidence
+            .first()
+            .map(FrameRef::of)
+    };
+    let frame = match seen.first() {
+        Some(worst) if worst.tone == Tone::Bad => worst.frame,
+        _ => tampered(),
+    };
+    Item::new(tone, text).detail(judged).at(frame.filter(|_| tone == Tone::Bad))
 }

@@ -86,3 +86,24 @@ fn screen(audit: &farshore_model::Audit, width: usize, color: bool) -> String {
         .unwrap();
     String::from_utf8(bytes).unwrap()
 }
+
+#[test]
+fn the_page_of_a_call() {
+    for case in ["call", "losses", "log"] {
+        let (_, audit) = cases::all().into_iter().find(|(name, _)| *name == case).unwrap();
+        insta::assert_snapshot!(format!("{case}.html"), page(&audit, &[]).replace("><", ">\n<"));
+    }
+}
+
+fn page(audit: &farshore_model::Audit, borders: &[farshore_report::BorderShape]) -> String {
+    let options = Options {
+        borders,
+        ..Options::default()
+    };
+    let mut bytes = Vec::new();
+    farshore_report::output("html")
+        .unwrap()
+        .render(audit, &options, &mut bytes)
+        .unwrap();
+    String::from_utf8(bytes).unwrap()
+}
