@@ -1,3 +1,48 @@
-//! The `farshore` command.
+//! The `farshore` command: the only place with arguments, files, a clock-free terminal, and exit codes.
+//!
+//! Exit codes: 0 done, 2 could not run (a bad flag, an unreadable input, also one among several).
 
-fn main() {}
+mod args;
+mod audit;
+mod diagnose;
+mod inputs;
+mod list;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    quiet_faults();
+    let args = args::Args::parse();
+    let done = match args.verb {
+        args::Verb::Audit(it) => audit::run(&it),
+        args::Verb::List(it) => list::run(&it),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("farshore: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A reader that fails on one flow is caught and told as an anomaly; its message must not carry bytes of the wire.
+fn quiet_faults() {
+    std::panic::set_hook(Box::new(|fault| {
+        if let Some(place) = fault.location() {
+            eprintln!("farshore: internal fault at {}:{}; please report it", place.file(), place.line());
+        }
+    }));
+}
+
+/// Whoever read our output has had enough (`farshore … | head`).
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|it| it.downcast_ref::<std::io::Error>())
+        .any(|it| it.kind() == std::io::ErrorKind::BrokenPipe)
+}

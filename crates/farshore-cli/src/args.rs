@@ -1,0 +1,153 @@
+//! What may be typed. Nothing is opened or looked up here.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+/// Where does this app's data land, who can read it on the way, and whose law reaches it?
+#[derive(Debug, Parser)]
+#[command(name = "farshore", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Who receives what, where, readable by whom, judged
+    Audit(Audit),
+    /// What is built in: packs, data, protocols, formats
+    List(List),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// Captures (pcap, pcapng), folders of them, or `-` for standard input
+    #[arg(value_name = "INPUT", required_unless_present = "read")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Read this capture (the same as INPUT)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) read: Vec<PathBuf>,
+    /// No name lookups (the default: farshore never uses the network)
+    #[arg(short = 'n', hide = true)]
+    pub(crate) numeric: bool,
+
+    /// Values to look for, in TOML: [[known]] name, kind, value
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) known: Vec<PathBuf>,
+    /// What is known of the inputs, in CSV: a column `input`, then any others
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labels: Option<PathBuf>,
+    /// What is known of all inputs
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
+    pub(crate) label: Vec<String>,
+
+    /// Judge by this pack: a built-in one, or a file
+    #[arg(long, value_name = "PACK|FILE", help_heading = "Judging")]
+    pub(crate) policy: Vec<String>,
+    /// What the capture covered, in TOML; without it nothing is ever `met`
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    pub(crate) scope: Option<PathBuf>,
+    /// Judge dated facts as of this day (default: the day of the capture)
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Judging")]
+    pub(crate) as_of: Option<String>,
+
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Write to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the output file
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Further sections of the JSON formats
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION,…", help_heading = "Output")]
+    pub(crate) with: Vec<Section>,
+    /// Show values as they are (default: masked)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_pii: bool,
+    /// Add digests of found values, HMAC-SHA-256 under the key in this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) digest_key: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(crate) color: Color,
+
+    /// Inputs read side by side (default: as many as there are processors)
+    #[arg(long, value_name = "N", help_heading = "Running")]
+    pub(crate) jobs: Option<std::num::NonZeroUsize>,
+    /// Set a ceiling of reading, such as body-bytes=1000000
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
+    pub(crate) limit: Vec<String>,
+    /// Say more on standard error
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
+    pub(crate) verbose: u8,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// What to list
+    #[arg(value_enum)]
+    pub(crate) what: Listing,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = ListFormat::Terminal)]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Listing {
+    /// Policy packs, with their clauses
+    Packs,
+    /// Data sets, with edition and licence
+    Data,
+    /// Protocols that are read
+    Protocols,
+    /// Input formats that are read
+    Formats,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Terminal,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A finding that fits a screen
+    Terminal,
+    /// One object, schema farshore.audit/1
+    Json,
+    /// The same, one object a line
+    Ndjson,
+    /// One self-contained page
+    Html,
+}
+
+impl Format {
+    pub(crate) const fn id(self) -> &'static str {
+        match self {
+            Self::Terminal => "terminal",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Html => "html",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Section {
+    Flows,
+    Observations,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}

@@ -1,0 +1,243 @@
+//! `farshore audit`: reads the inputs side by side, merges them in the order given, judges, writes.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Context;
+use farshore::model::Date;
+use farshore::policy::{self, Scope, pack::Pack};
+use farshore::{Audit, Circumstances, Datasets, Detecting, Detectors, DigestKey, Ledger, Limits, Reading, known};
+use farshore_report::{BorderShape, Options, Sections};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::{self, Format, Section};
+use crate::inputs::{self, Source};
+use crate::{diagnose, output};
+
+/// Runs the verb.
+pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
+    output::check(args.output.as_deref(), args.force)?;
+    let paths: Vec<_> = args.read.iter().chain(&args.inputs).cloned().collect();
+    let sources = inputs::sources(&paths, args.labels.as_deref(), &args.label)?;
+    let detectors = detectors(args)?;
+    let packs = packs(&args.policy)?;
+    let scope = args.scope.as_deref().map(read_scope).transpose()?;
+    let as_of = args
+        .as_of
+        .as_deref()
+        .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
+        .transpose()?;
+    let limits = limits(&args.limit)?;
+
+    let (ledger, unreadable) = read_all(&sources, &limits, &detectors, args)?;
+    let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
+    let data = if fictional {
+        Datasets::with_fictional()
+    } else {
+        Datasets::embedded()
+    };
+    let audit = farshore::judge(
+        ledger,
+        &Circumstances {
+            data,
+            packs: &packs,
+            scope: scope.as_ref(),
+            as_of,
+            version: env!("CARGO_PKG_VERSION"),
+            show_pii: args.show_pii,
+        },
+    );
+    write(&audit, args)?;
+    Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// Reads all inputs; those that cannot be read are named, the rest stands.
+fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &args::Audit) -> anyhow::Result<(Ledger, usize)> {
+    let jobs = args
+        .jobs
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, std::num::NonZeroUsize::get)
+        .min(sources.len());
+    let bars = MultiProgress::with_draw_target(if args.quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    });
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<anyhow::Result<Ledger>>>> = sources.iter().map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some((source, slot)) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    sources.get(at).zip(results.get(at))
+                } {
+                    let read = read_one(source, limits, detectors, &bars);
+                    if let Ok(mut slot) = slot.lock() {
+                        *slot = Some(read);
+                    }
+                }
+            });
+        }
+    });
+    let mut ledger = Ledger::default();
+    let mut failed = Vec::new();
+    for (source, slot) in sources.iter().zip(results) {
+        match slot.into_inner().ok().flatten() {
+            Some(Ok(part)) => {
+                if !args.quiet {
+                    warn(source, &part);
+                }
+                ledger.merge(part);
+            }
+            Some(Err(error)) => failed.push(format!("{}: {error:#}", source.shown())),
+            None => failed.push(format!("{}: was not read", source.shown())),
+        }
+    }
+    anyhow::ensure!(!ledger.inputs.is_empty(), "{}", failed.join("\n"));
+    for line in &failed {
+        eprintln!("farshore: {line}");
+    }
+    Ok((ledger, failed.len()))
+}
+
+fn read_one(source: &Source, limits: &Limits, detectors: &Detectors, bars: &MultiProgress) -> anyhow::Result<Ledger> {
+    let reader = source.open()?;
+    let how = Reading {
+        limits: limits.clone(),
+        labels: source.labels.clone(),
+        ..Reading::default()
+    };
+    let bar = bars.add(ProgressBar::new(source.bytes().unwrap_or_default()));
+    let style = if source.bytes().is_some() {
+        "{msg} {wide_bar} {bytes}/{total_bytes}"
+    } else {
+        "{msg} {spinner} {bytes}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_message(farshore_report::escape::visible(&source.name()));
+    let ledger = farshore::read(reader, &source.name(), &how, detectors, &mut |bytes| bar.set_position(bytes));
+    bar.finish_and_clear();
+    Ok(ledger?)
+}
+
+/// What was lost is said at once, not only in the report.
+fn warn(source: &Source, ledger: &Ledger) {
+    for anomaly in ledger.anomalies.iter().filter(|it| it.flow.is_none()) {
+        let frames = ledger.coverage.frames.total;
+        eprintln!(
+            "farshore: warning: {}: {}; the {frames} frames before it were read",
+            source.shown(),
+            anomaly.because
+        );
+    }
+    for (name, times) in &ledger.coverage.limits {
+        eprintln!(
+            "farshore: warning: {}: the ceiling {name} was hit {times} times; --limit {name}=N raises it",
+            source.shown()
+        );
+    }
+}
+
+fn detectors(args: &args::Audit) -> anyhow::Result<Detectors> {
+    let mut values = Vec::new();
+    let mut last = None;
+    for path in &args.known {
+        let text = read_text(path)?;
+        values.extend(known::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.problem, it.span))?);
+        last = Some(path);
+    }
+    let digest_key = match &args.digest_key {
+        Some(path) => Some(DigestKey::new(fs::read(path).with_context(|| path.display().to_string())?)),
+        None => None,
+    };
+    let options = Detecting {
+        show_pii: args.show_pii,
+        digest_key,
+        ..Detecting::default()
+    };
+    let built = Detectors::new(&values, options);
+    match last {
+        Some(path) => built.with_context(|| path.display().to_string()),
+        None => Ok(built?),
+    }
+}
+
+/// The packs named, by id or file; the default one if none is.
+fn packs(named: &[String]) -> anyhow::Result<Vec<Pack>> {
+    let default = [policy::DEFAULT.to_owned()];
+    let named = if named.is_empty() { &default } else { named };
+    named
+        .iter()
+        .map(|name| {
+            if let Some(pack) = policy::built_in(name) {
+                return Ok(pack?);
+            }
+            let path = Path::new(name);
+            let built_in = || policy::ids().collect::<Vec<_>>().join(", ");
+            let text = fs::read_to_string(path)
+                .with_context(|| format!("--policy {name}: neither a built-in pack ({}) nor a file", built_in()))?;
+            Pack::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+        })
+        .collect()
+}
+
+fn read_scope(path: &Path) -> anyhow::Result<Scope> {
+    let text = read_text(path)?;
+    Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+}
+
+fn limits(settings: &[String]) -> anyhow::Result<Limits> {
+    let mut limits = Limits::default();
+    for setting in settings {
+        let (name, value) = setting
+            .split_once('=')
+            .with_context(|| format!("--limit {setting}: expected NAME=VALUE"))?;
+        let value = value
+            .parse()
+            .with_context(|| format!("--limit {setting}: expected a whole number"))?;
+        limits.set(name, value).with_context(|| format!("--limit {setting}"))?;
+    }
+    Ok(limits)
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+fn write(audit: &Audit, args: &args::Audit) -> anyhow::Result<()> {
+    let renderer = farshore_report::output(args.format.id()).context("no such format")?;
+    let borders = if args.format == Format::Html { borders() } else { Vec::new() };
+    let to_file = args.output.is_some();
+    let options = Options {
+        sections: Sections {
+            flows: args.with.contains(&Section::Flows),
+            observations: args.with.contains(&Section::Observations),
+        },
+        color: output::color(args.color, to_file),
+        width: output::width(),
+        borders: &borders,
+    };
+    output::write(args.output.as_deref(), args.force, &mut |out| renderer.render(audit, &options, out))
+}
+
+/// The outlines of the data set, as the report takes them.
+fn borders() -> Vec<BorderShape> {
+    let degrees = |it: i32| i16::try_from(it).unwrap_or_default();
+    farshore::parties::borders::outlines()
+        .iter()
+        .map(|it| BorderShape {
+            country: it.country,
+            rings: it
+                .rings
+                .iter()
+                .map(|ring| ring.iter().map(|p| (degrees(p.longitude), degrees(p.latitude))).collect())
+                .collect(),
+        })
+        .collect()
+}

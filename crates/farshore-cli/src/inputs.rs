@@ -1,0 +1,119 @@
+//! Which files are read: paths as given, folders as their files by name.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// One input, not yet opened.
+#[derive(Debug)]
+pub(crate) struct Source {
+    path: PathBuf,
+    /// What the user says of it.
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+impl Source {
+    /// The base name, as it stands in outputs.
+    pub(crate) fn name(&self) -> String {
+        if self.is_stdin() {
+            return "-".to_owned();
+        }
+        self.path
+            .file_name()
+            .unwrap_or(self.path.as_os_str())
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// The path as the user knows it, for messages.
+    pub(crate) fn shown(&self) -> String {
+        if self.is_stdin() {
+            "standard input".to_owned()
+        } else {
+            self.path.display().to_string()
+        }
+    }
+
+    /// Its length, where there is one.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        fs::metadata(&self.path).ok().filter(fs::Metadata::is_file).map(|it| it.len())
+    }
+
+    /// Opens it.
+    pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        if self.is_stdin() {
+            return Ok(Box::new(io::stdin()));
+        }
+        if self.path.is_dir() {
+            return Err(io::Error::other("is a folder"));
+        }
+        Ok(Box::new(File::open(&self.path)?))
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.path == Path::new("-")
+    }
+}
+
+/// All inputs: folders opened into their files, labels attached.
+pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[String]) -> anyhow::Result<Vec<Source>> {
+    let table = labels.map(read_labels).transpose()?.unwrap_or_default();
+    let mut common = BTreeMap::new();
+    for pair in for_all {
+        let (key, value) = pair
+            .split_once('=')
+            .with_context(|| format!("--label {pair}: expected KEY=VALUE"))?;
+        common.insert(key.to_owned(), value.to_owned());
+    }
+    let mut found = Vec::new();
+    for path in paths {
+        if path != Path::new("-") && path.is_dir() {
+            let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
+            let mut files = entries
+                .map(|it| it.map(|it| it.path()))
+                .collect::<io::Result<Vec<_>>>()
+                .with_context(|| path.display().to_string())?;
+            files.retain(|it| it.is_file());
+            files.sort();
+            anyhow::ensure!(!files.is_empty(), "{}: the folder holds no files", path.display());
+            found.extend(files);
+        } else {
+            found.push(path.clone());
+        }
+    }
+    anyhow::ensure!(
+        found.iter().filter(|it| *it == Path::new("-")).count() <= 1,
+        "standard input can be read once only"
+    );
+    let label = |path: PathBuf| {
+        let given = path.display().to_string();
+        let base = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut labels = common.clone();
+        labels.extend(table.get(&given).or_else(|| table.get(&base)).cloned().unwrap_or_default());
+        Source { path, labels }
+    };
+    Ok(found.into_iter().map(label).collect())
+}
+
+/// Labels by input. Empty cells say nothing.
+fn read_labels(path: &Path) -> anyhow::Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let shown = path.display().to_string();
+    let mut reader = csv::Reader::from_path(path).with_context(|| shown.clone())?;
+    let headers = reader.headers().with_context(|| shown.clone())?.clone();
+    let input = headers
+        .iter()
+        .position(|it| it == "input")
+        .with_context(|| format!("{shown}: expected a column named `input`"))?;
+    let mut table = BTreeMap::new();
+    for row in reader.records() {
+        let row = row.with_context(|| shown.clone())?;
+        let cells = headers.iter().zip(row.iter()).enumerate();
+        let labels = cells.filter(|(at, (_, value))| *at != input && !value.is_empty());
+        let labels = labels.map(|(_, (key, value))| (key.to_owned(), value.to_owned())).collect();
+        table.insert(row.get(input).unwrap_or_default().to_owned(), labels);
+    }
+    Ok(table)
+}

@@ -1,0 +1,55 @@
+//! Where answers go: standard output, or a file that appears whole or not at all.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::args::Color;
+
+/// Writes to the file, or to standard output if there is none.
+pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let Some(path) = to else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        body(&mut out)?;
+        out.flush()?;
+        return Ok(());
+    };
+    let shown = || path.display().to_string();
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(shown)?;
+    let mut out = BufWriter::new(&mut file);
+    body(&mut out).with_context(shown)?;
+    out.flush().with_context(shown)?;
+    drop(out);
+    if force {
+        file.persist(path).map_err(|it| it.error).with_context(shown)?;
+    } else {
+        file.persist_noclobber(path)
+            .map_err(|it| it.error)
+            .with_context(|| format!("{}: not written (--force overwrites)", shown()))?;
+    }
+    Ok(())
+}
+
+/// Refuses early what would be refused late, before hours of work.
+pub(crate) fn check(to: Option<&Path>, force: bool) -> anyhow::Result<()> {
+    match to {
+        Some(path) if !force && path.exists() => anyhow::bail!("{}: it exists; --force overwrites it", path.display()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether to use colours on standard output.
+pub(crate) fn color(wish: Color, to_file: bool) -> bool {
+    match wish {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => !to_file && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
+    }
+}
+
+/// Columns of the terminal; 100 where there is none.
+pub(crate) fn width() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).clamp(60, 160))
+}
