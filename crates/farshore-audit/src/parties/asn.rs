@@ -8,7 +8,7 @@ use super::{
     asn_country,
     columns::{ColumnError, Columns, leb128, unzigzag},
     dataset::DatasetInfo,
-    points::{self, Both},
+    points::{self, Points},
 };
 
 const V4: &[u8] = include_bytes!("../../../../packs/parties/asn/v4.bin");
@@ -18,7 +18,10 @@ const META: &str = include_str!("../../../../packs/parties/asn/meta.toml");
 
 /// The network that announces an address. Of IPv6 a third of the ranges are not announced: likely, not certain.
 pub fn network(address: IpAddr) -> Option<Network> {
-    let asn = decoded().points.at(address)?;
+    let asn = match address {
+        IpAddr::V4(ip) => v4().at(ip.to_bits()),
+        IpAddr::V6(ip) => v6().at(points::upper(ip)),
+    }?;
     (asn != 0).then(|| Network {
         asn,
         name: name(asn).unwrap_or_default().to_owned(),
@@ -28,10 +31,10 @@ pub fn network(address: IpAddr) -> Option<Network> {
 
 /// The holder of an AS number.
 pub fn name(asn: u32) -> Option<&'static str> {
-    let decoded = decoded();
-    let index = decoded.numbers.binary_search(&asn).ok()?;
-    let (from, to) = decoded.spans.get(index)?;
-    decoded.names.get(*from..*to)
+    let holders = holders();
+    let index = holders.numbers.binary_search(&asn).ok()?;
+    let (from, to) = holders.spans.get(index)?;
+    holders.names.get(*from..*to)
 }
 
 /// Source, date, licence.
@@ -49,45 +52,54 @@ pub fn files() -> [&'static [u8]; 3] {
 /// Breakpoints of either family and names; `None` if they are not sorted.
 #[cfg(test)]
 pub fn checked() -> Option<(usize, usize, usize)> {
-    let Decoded {
-        points, numbers, spans, ..
-    } = decoded();
-    let sound = points.v4.is_sound() && points.v6.is_sound() && numbers.is_sorted() && numbers.len() == spans.len();
-    sound.then(|| (points.v4.len(), points.v6.len(), numbers.len()))
+    let Holders { numbers, spans, .. } = holders();
+    let sound = v4().is_sound() && v6().is_sound() && numbers.is_sorted() && numbers.len() == spans.len();
+    sound.then(|| (v4().len(), v6().len(), numbers.len()))
 }
 
+/// AS numbers in order, and where the name of each stands.
 #[derive(Debug, Default)]
-struct Decoded {
-    points: Both<u32>,
+struct Holders {
     numbers: Vec<u32>,
     names: String,
     spans: Vec<(usize, usize)>,
 }
 
 /// An embedded file cannot be broken at run time: a test decodes every one.
-fn decoded() -> &'static Decoded {
-    static DECODED: OnceLock<Decoded> = OnceLock::new();
-    DECODED.get_or_init(|| decode().unwrap_or_default())
+fn v4() -> &'static Points<u32, u32> {
+    static POINTS: OnceLock<Points<u32, u32>> = OnceLock::new();
+    POINTS.get_or_init(|| family(V4, points::v4).unwrap_or_default())
 }
 
-fn decode() -> Result<Decoded, ColumnError> {
-    let (v4, v6, holders) = (Columns::read(V4)?, Columns::read(V6)?, Columns::read(NAMES)?);
-    let numbers = leb128(holders.column(0)?).scan(0_u64, |asn, delta| {
+fn v6() -> &'static Points<u64, u32> {
+    static POINTS: OnceLock<Points<u64, u32>> = OnceLock::new();
+    POINTS.get_or_init(|| family(V6, points::v6).unwrap_or_default())
+}
+
+fn holders() -> &'static Holders {
+    static HOLDERS: OnceLock<Holders> = OnceLock::new();
+    HOLDERS.get_or_init(|| read_holders().unwrap_or_default())
+}
+
+fn family<K>(file: &[u8], points: fn(&[u8], Vec<u32>) -> Points<K, u32>) -> Result<Points<K, u32>, ColumnError> {
+    let file = Columns::read(file)?;
+    Ok(points(file.column(0)?, numbers_of(&file)?))
+}
+
+fn read_holders() -> Result<Holders, ColumnError> {
+    let file = Columns::read(NAMES)?;
+    let numbers = leb128(file.column(0)?).scan(0_u64, |asn, delta| {
         *asn = asn.checked_add(delta)?;
         u32::try_from(*asn).ok()
     });
-    let names = String::from_utf8_lossy(holders.column(1)?).into_owned();
+    let names = String::from_utf8_lossy(file.column(1)?).into_owned();
     let spans = names.lines().scan(0_usize, |from, line| {
         let to = from.saturating_add(line.len());
         let span = (*from, to);
         *from = to.saturating_add(1);
         Some(span)
     });
-    Ok(Decoded {
-        points: Both {
-            v4: points::v4(v4.column(0)?, numbers_of(&v4)?),
-            v6: points::v6(v6.column(0)?, numbers_of(&v6)?),
-        },
+    Ok(Holders {
         numbers: numbers.collect(),
         spans: spans.collect(),
         names,

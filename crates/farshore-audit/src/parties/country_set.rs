@@ -10,49 +10,48 @@ use farshore_model::{
 use super::{
     columns::{ColumnError, Columns},
     dataset::DatasetInfo,
-    points::{self, Both},
+    points::{self, Points},
 };
 
-/// An embedded set, decoded when it is first asked.
+/// An embedded set; each family is decoded when it is first asked.
 pub struct CountrySet {
-    v4: &'static [u8],
-    v6: &'static [u8],
-    meta: &'static str,
     kind: ClaimKind,
-    decoded: OnceLock<Decoded>,
+    files: [&'static [u8]; 2],
+    meta: &'static str,
+    info: OnceLock<Option<DatasetInfo>>,
+    v4: OnceLock<Family<u32>>,
+    v6: OnceLock<Family<u64>>,
 }
 
-#[derive(Debug, Default)]
-struct Decoded {
-    info: Option<DatasetInfo>,
-    v4_codes: Vec<Country>,
-    v6_codes: Vec<Country>,
-    points: Both<u8>,
+/// Breakpoints, and the country each value stands for (value 0 for none).
+#[derive(Debug)]
+struct Family<K> {
+    points: Points<K, u8>,
+    codes: Vec<Country>,
 }
 
 impl CountrySet {
     /// A set and what sort of opinion it gives.
     pub const fn new(v4: &'static [u8], v6: &'static [u8], meta: &'static str, kind: ClaimKind) -> Self {
         CountrySet {
-            v4,
-            v6,
-            meta,
             kind,
-            decoded: OnceLock::new(),
+            files: [v4, v6],
+            meta,
+            info: OnceLock::new(),
+            v4: OnceLock::new(),
+            v6: OnceLock::new(),
         }
     }
 
     /// What it says of an address, if anything.
     pub fn claim(&self, address: IpAddr) -> Option<CountryClaim> {
-        let decoded = self.decoded();
-        let rank = usize::from(decoded.points.at(address)?).checked_sub(1)?;
-        let codes = match address {
-            IpAddr::V4(_) => &decoded.v4_codes,
-            IpAddr::V6(_) => &decoded.v6_codes,
+        let country = match address {
+            IpAddr::V4(ip) => self.v4().at(ip.to_bits()),
+            IpAddr::V6(ip) => self.v6().at(points::upper(ip)),
         };
-        let info = decoded.info.as_ref()?;
+        let info = self.info()?;
         Some(CountryClaim {
-            country: *codes.get(rank)?,
+            country: country?,
             kind: self.kind,
             source: info.name.clone(),
             edition: info.edition.clone(),
@@ -61,41 +60,57 @@ impl CountrySet {
 
     /// Source, date, licence.
     pub fn info(&self) -> Option<&DatasetInfo> {
-        self.decoded().info.as_ref()
+        self.info.get_or_init(|| DatasetInfo::read(self.meta).ok()).as_ref()
     }
 
     /// The embedded files, in order of name.
     #[cfg(test)]
     pub fn files(&self) -> [&'static [u8]; 2] {
-        [self.v4, self.v6]
+        self.files
     }
 
     /// Breakpoints of either family, and the codes in use; `None` if they are not sorted.
     #[cfg(test)]
     pub fn checked(&self) -> Option<(usize, usize, Vec<Country>)> {
-        let decoded = self.decoded();
-        let points = &decoded.points;
-        let codes = decoded.v4_codes.iter().chain(&decoded.v6_codes).copied().collect();
-        (points.v4.is_sound() && points.v6.is_sound()).then(|| (points.v4.len(), points.v6.len(), codes))
+        let (v4, v6) = (self.v4(), self.v6());
+        let codes = v4.codes.iter().chain(&v6.codes).copied().collect();
+        (v4.points.is_sound() && v6.points.is_sound()).then(|| (v4.points.len(), v6.points.len(), codes))
     }
 
     /// An embedded file cannot be broken at run time: a test decodes every one.
-    fn decoded(&self) -> &Decoded {
-        self.decoded.get_or_init(|| self.decode().unwrap_or_default())
+    fn v4(&self) -> &Family<u32> {
+        let [file, _] = self.files;
+        self.v4.get_or_init(|| family(file, points::v4).unwrap_or_default())
     }
 
-    fn decode(&self) -> Result<Decoded, ColumnError> {
-        let (v4, v6) = (Columns::read(self.v4)?, Columns::read(self.v6)?);
-        Ok(Decoded {
-            info: DatasetInfo::read(self.meta).ok(),
-            v4_codes: codes(v4.column(2)?),
-            v6_codes: codes(v6.column(2)?),
-            points: Both {
-                v4: points::v4(v4.column(0)?, v4.column(1)?.to_vec()),
-                v6: points::v6(v6.column(0)?, v6.column(1)?.to_vec()),
-            },
-        })
+    fn v6(&self) -> &Family<u64> {
+        let [_, file] = self.files;
+        self.v6.get_or_init(|| family(file, points::v6).unwrap_or_default())
     }
+}
+
+impl<K: Copy + Ord> Family<K> {
+    fn at(&self, key: K) -> Option<Country> {
+        let rank = usize::from(self.points.at(key)?).checked_sub(1)?;
+        self.codes.get(rank).copied()
+    }
+}
+
+impl<K> Default for Family<K> {
+    fn default() -> Self {
+        Family {
+            points: Points::default(),
+            codes: Vec::new(),
+        }
+    }
+}
+
+fn family<K>(file: &[u8], points: fn(&[u8], Vec<u8>) -> Points<K, u8>) -> Result<Family<K>, ColumnError> {
+    let file = Columns::read(file)?;
+    Ok(Family {
+        points: points(file.column(0)?, file.column(1)?.to_vec()),
+        codes: codes(file.column(2)?),
+    })
 }
 
 /// A column of two-letter codes, by rank.

@@ -1,11 +1,11 @@
 //! Owns look-up in sorted breakpoints: from this address on, this value. Refuses to know what a value means.
 
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 use super::columns::leb128;
 
 /// Breakpoints of one family. Value 0 means that nothing is said.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Points<K, V> {
     starts: Vec<K>,
     values: Vec<V>,
@@ -31,23 +31,19 @@ impl<K: Copy + Ord, V: Copy> Points<K, V> {
     }
 }
 
-/// Breakpoints of both families.
-#[derive(Debug, Default)]
-pub struct Both<V> {
-    /// IPv4, whole addresses.
-    pub v4: Points<u32, V>,
-    /// IPv6, the upper 64 bits.
-    pub v6: Points<u64, V>,
-}
-
-impl<V: Copy> Both<V> {
-    /// The value at an address.
-    pub fn at(&self, address: IpAddr) -> Option<V> {
-        match address {
-            IpAddr::V4(ip) => self.v4.at(ip.to_bits()),
-            IpAddr::V6(ip) => self.v6.at(u64::try_from(ip.to_bits() >> 64).ok()?),
+impl<K, V> Default for Points<K, V> {
+    fn default() -> Self {
+        Points {
+            starts: Vec::new(),
+            values: Vec::new(),
         }
     }
+}
+
+/// The part of an IPv6 address the sets tell apart: its upper 64 bits.
+pub fn upper(address: Ipv6Addr) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = address.octets();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// IPv4 breakpoints: deltas of whole /24s have a cleared low bit.

@@ -250,7 +250,11 @@ fn row(facts: &PartyFacts<'_>, tie: &Tie<'_>, law: &AccessLaw, trigger: Trigger,
     }
     missing.extend(open_of_trigger(tie, trigger));
     if !law.addresses(tie.kind) {
-        missing.push(format!("whether {} is a {}", tie.party, law.addressees.join(" or a ")));
+        missing.push(format!(
+            "whether {} is among those addressed: {}",
+            tie.party,
+            law.addressees.join("; ")
+        ));
     }
     let kept_there = facts.location.countries == [tie.state] && open_of_place(facts.location, tie.state).is_empty();
     if law.abroad == Abroad::No && !kept_there {

@@ -155,7 +155,10 @@ fn a_party_the_law_may_not_address_is_asked_for() {
         .find(|row| row.law.as_ref().is_some_and(|law| law.id == "ch-buepf-26"))
         .unwrap();
     assert_eq!(row.answer, Answer::CannotTell);
-    assert!(row.missing[0].starts_with("whether A is a telecommunications provider"), "{row:?}");
+    assert!(
+        row.missing[0].starts_with("whether A is among those addressed: telecommunications provider"),
+        "{row:?}"
+    );
     let rows = service(&organisation("CH", &[], "telecom"), &nowhere(), "2026-11-01");
     assert!(laws(&rows, Answer::Yes).contains("ch-buepf-26"));
 }

@@ -125,6 +125,8 @@ fn a_host_is_operated_or_hosted_never_both() {
         ("app.azureedge.net", None, Some("microsoft")),
         ("app-a.akamaihd.net", None, Some("akamai")),
         ("1.2.3.4.bc.googleusercontent.com", None, Some("google")),
+        ("vm.westeurope.cloudapp.azure.com", None, Some("microsoft")),
+        ("portal.azure.com", Some("microsoft"), None),
         ("www.google.com", Some("google"), None),
         ("notagora.io", None, None),
         ("relay.voice.example", None, None),
@@ -141,7 +143,14 @@ fn a_host_is_operated_or_hosted_never_both() {
 fn an_entity_of_the_web_has_a_name_and_no_country() {
     let found = Datasets::embedded().organisation_of_host("lux.speedcurve.com").unwrap();
     assert_eq!((found.organisation.name.as_str(), found.organisation.seat), ("SpeedCurve", None));
-    assert_eq!(found.organisation.source, "third-party-web");
+    assert_eq!(
+        (found.organisation.id.as_str(), found.organisation.source.as_str()),
+        ("web:speedcurve", "third-party-web")
+    );
+    // A pattern longer than the hosting suffix names somebody; one that covers all of a cloud's names does not.
+    let data = Datasets::embedded();
+    assert!(data.organisation_of_host("lh3.googleusercontent.com").is_some() && data.host_of("lh3.googleusercontent.com").is_some());
+    assert!(data.organisation_of_host("app-a.akamaihd.net").is_none());
 }
 
 #[test]

@@ -28,8 +28,13 @@ impl Entity {
     /// The same as the model names it: grouped by company, without any country.
     pub fn organisation(&self) -> Organisation {
         let name = if self.company.is_empty() { &self.name } else { &self.company };
+        let words: Vec<_> = name
+            .split(|letter: char| !letter.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .collect();
         Organisation {
-            id: String::new(),
+            // Apart from our own ids: a name that reads alike is not yet the same party.
+            id: format!("web:{}", words.join("-").to_lowercase()),
             name: name.clone(),
             kind: self.category.clone(),
             seat: None,
