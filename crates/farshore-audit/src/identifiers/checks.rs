@@ -81,8 +81,21 @@ pub(super) fn named(name: &str) -> Option<Check> {
 /// Words that stand where a value is missing.
 fn is_placeholder(text: &str) -> bool {
     const WORDS: &[&str] = &[
-        "anonymous", "default", "disabled", "enabled", "false", "guest", "n/a", "nan", "nil", "none", "null", "true", "undefined",
-        "unknown", "unset",
+        "anonymous",
+        "default",
+        "disabled",
+        "enabled",
+        "false",
+        "guest",
+        "n/a",
+        "nan",
+        "nil",
+        "none",
+        "null",
+        "true",
+        "undefined",
+        "unknown",
+        "unset",
     ];
     let mut chars = text.chars().filter(char::is_ascii_alphanumeric);
     let first = chars.next();
@@ -101,11 +114,18 @@ fn is_digits(text: &str) -> bool {
 
 /// RFC 5321 §4.1.2 (dot-string at a domain). Without a key name the domain must end in a suffix that exists.
 fn email(it: &Candidate<'_>) -> Option<Accepted> {
-    let text = it.text()?.replace("%40", "@");
+    let whole = it.text()?;
+    // `%22ivan`: the digits of a triplet are no part of the name.
+    let skipped = if !it.named && it.before.ends_with(b"%") && percent_digits(whole) {
+        2
+    } else {
+        0
+    };
+    let text = whole.get(skipped..)?.replace("%40", "@");
     let (local, domain) = text.rsplit_once('@')?;
-    let labels_fit = domain.split('.').all(|label| {
-        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
-    });
+    let labels_fit = domain
+        .split('.')
+        .all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-'));
     if local.starts_with('.') || local.ends_with('.') || local.contains("..") || !domain.contains('.') || !labels_fit {
         return None;
     }
@@ -119,13 +139,29 @@ fn email(it: &Candidate<'_>) -> Option<Accepted> {
             return None;
         }
     }
-    Some(Accepted::plainly(text.to_ascii_lowercase()))
+    if local.is_empty() {
+        return None;
+    }
+    Some(Accepted {
+        canonical: text.to_ascii_lowercase(),
+        part: Some(skipped..whole.len()),
+        decoded_by: if whole.contains("%40") { &["url"] } else { &[] },
+    })
+}
+
+fn percent_digits(text: &str) -> bool {
+    text.as_bytes()
+        .first_chunk::<2>()
+        .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// `scheme://user:secret@host`: what stands before the `@` is no mailbox.
 fn is_userinfo(before: &[u8]) -> bool {
     let near = before.get(before.len().saturating_sub(256)..).unwrap_or(before);
-    let word = near.rsplit(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'<')).next().unwrap_or(near);
+    let word = near
+        .rsplit(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'<'))
+        .next()
+        .unwrap_or(near);
     let Some(at) = word.windows(3).rposition(|three| three == b"://") else {
         return false;
     };
@@ -173,7 +209,12 @@ fn imsi(it: &Candidate<'_>) -> Option<Accepted> {
 
 /// IEEE 802: six octets of one interface: neither zero nor a group address (broadcast is one).
 fn mac(it: &Candidate<'_>) -> Option<Accepted> {
-    let digits: String = it.text()?.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase();
+    let digits: String = it
+        .text()?
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .collect::<String>()
+        .to_ascii_lowercase();
     let first = u8::from_str_radix(digits.get(..2)?, 16).ok()?;
     if digits.len() != 12 || first & 1 == 1 || digits.bytes().all(|b| b == b'0') {
         return None;
@@ -192,9 +233,8 @@ fn ad_id(it: &Candidate<'_>) -> Option<Accepted> {
 /// ITU-T E.164: `+`, a country code in use, as many digits as its plan has.
 fn phone(it: &Candidate<'_>) -> Option<Accepted> {
     static TABLE: OnceLock<CallingCodes> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        toml::from_str(include_str!("../../../../packs/identifiers/tables/calling-codes.toml")).unwrap_or_default()
-    });
+    let table =
+        TABLE.get_or_init(|| toml::from_str(include_str!("../../../../packs/identifiers/tables/calling-codes.toml")).unwrap_or_default());
     let digits = dialled(it.text()?);
     let planned = table.codes.iter().any(|(code, least, most)| {
         let Some(national) = digits.strip_prefix(&code.to_string()) else {
@@ -202,7 +242,10 @@ fn phone(it: &Candidate<'_>) -> Option<Accepted> {
         };
         // The North American plan has ten digits, area and exchange from 2 up.
         let north_american = *code != 1
-            || national.len() == 10 && [0, 3].iter().all(|place| national.as_bytes().get(*place).is_some_and(|b| *b >= b'2'));
+            || national.len() == 10
+                && [0, 3]
+                    .iter()
+                    .all(|place| national.as_bytes().get(*place).is_some_and(|b| *b >= b'2'));
         (*least..=*most).contains(&national.len()) && north_american
     });
     let fits = planned && digits.len() >= 8 && digits.len() <= 15 && !is_placeholder(&digits);
@@ -223,7 +266,11 @@ fn phone_named(it: &Candidate<'_>) -> Option<Accepted> {
 }
 
 fn dialled(text: &str) -> String {
-    text.replace("%2B", "").replace("%2b", "").chars().filter(char::is_ascii_digit).collect()
+    text.replace("%2B", "")
+        .replace("%2b", "")
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect()
 }
 
 /// Degrees north (ISO 6709): two decimals are a kilometre.
@@ -277,7 +324,7 @@ fn authorization(it: &Candidate<'_>) -> Option<Accepted> {
 /// RFC 3986 §3.2.1: `//user:password@`.
 fn url_credential(it: &Candidate<'_>) -> Option<Accepted> {
     let start = it.value.windows(3).position(|three| three == b"://")?.saturating_add(3);
-    let end = it.value.len().checked_sub(1)?;
+    let end = it.value.iter().rposition(|b| *b == b'@')?;
     let inner = it.value.get(start..end)?;
     let secret = inner.splitn(2, |b| *b == b':').nth(1)?;
     let fits = !secret.is_empty() && !is_hidden(secret);

@@ -45,12 +45,47 @@ pub(super) struct Variant {
     pub bits: u32,
     /// Found only where bytes are not text: as text it would be noise.
     pub binary: bool,
+    /// When chance is judged, it counts as this variant, found so many bytes further on: a number in eight bytes
+    /// that begin or end with four zeros is as likely as its other four bytes.
+    pub counts_as: Option<(usize, usize)>,
     form: Form,
     case: Case,
     /// The bytes that base64 must decode to.
     inner: Vec<u8>,
-    /// The value is a number: it does not stand inside a longer run of digits.
-    decimal: bool,
+    /// What may not touch it.
+    edge: Edge,
+}
+
+/// What a value must not touch on either side, or it is part of something longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edge {
+    /// A number: digits.
+    Digits,
+    /// A short word: letters and digits.
+    Word,
+    /// Long enough to be itself anywhere.
+    Free,
+}
+
+impl Edge {
+    fn of(value: &str) -> Self {
+        if value.bytes().all(|b| b.is_ascii_digit()) {
+            Self::Digits
+        } else if value.len() < 8 {
+            Self::Word
+        } else {
+            Self::Free
+        }
+    }
+
+    fn is_free(self, before: Option<u8>, after: Option<u8>) -> bool {
+        let touches = |test: fn(&u8) -> bool| before.as_ref().is_some_and(test) || after.as_ref().is_some_and(test);
+        match self {
+            Self::Digits => !touches(u8::is_ascii_digit),
+            Self::Word => !touches(u8::is_ascii_alphanumeric),
+            Self::Free => true,
+        }
+    }
 }
 
 /// All patterns of one value.
@@ -59,7 +94,7 @@ pub(super) fn variants(known: usize, value: &str) -> Vec<Variant> {
         known,
         all: Vec::new(),
         patterns: BTreeSet::new(),
-        decimal: value.bytes().all(|b| b.is_ascii_digit()),
+        edge: Edge::of(value),
     };
     let spellings = Spellings::of(value);
     for text in &spellings.texts {
@@ -79,17 +114,32 @@ pub(super) fn variants(known: usize, value: &str) -> Vec<Variant> {
             made.base64(guid, &["base64", "guid"]);
         }
     }
-    if made.decimal && !value.starts_with('0') {
+    if made.edge == Edge::Digits && !value.starts_with('0') {
         made.integers(value);
     }
     made.all
+}
+
+/// Lets the 64-bit encodings of numbers under 2³² count as the 32-bit ones they contain. `first`: of this value.
+pub(super) fn pair_integers(variants: &mut [Variant], first: usize) {
+    let place = |variants: &[Variant], name: &str| {
+        let found = variants.iter().skip(first).position(|it| it.decoded_by == [name])?;
+        Some(found.saturating_add(first))
+    };
+    for (long, short, shift) in [("u64be", "u32be", 4), ("u64le", "u32le", 0)] {
+        if let (Some(long), Some(short)) = (place(variants, long), place(variants, short))
+            && let Some(it) = variants.get_mut(long)
+        {
+            it.counts_as = Some((short, shift));
+        }
+    }
 }
 
 struct Made {
     known: usize,
     all: Vec<Variant>,
     patterns: BTreeSet<(Vec<u8>, Case)>,
-    decimal: bool,
+    edge: Edge,
 }
 
 impl Made {
@@ -112,10 +162,11 @@ impl Made {
             decoded_by: decoded_by.to_vec(),
             bits: u32::try_from(bits).unwrap_or(u32::MAX),
             binary,
+            counts_as: None,
             form,
             case,
             inner: Vec::new(),
-            decimal: self.decimal,
+            edge: self.edge,
         });
         self.all.last_mut()
     }
@@ -193,20 +244,19 @@ impl Variant {
         let before = at.start.checked_sub(1).and_then(|i| text.get(i)).copied();
         let after = text.get(at.end).copied();
         match self.form {
-            Form::Text => self.stands_alone(before, after).then_some(at),
+            Form::Text => self.edge.is_free(before, after).then_some(at),
             Form::Percent => {
                 // `%2B`: the boundary before may be the end of a triplet, whose digits are no part of a word.
                 let triplet = at.start.checked_sub(3).and_then(|i| text.get(i)) == Some(&b'%');
                 let before = if triplet { None } else { before };
-                self.stands_alone(before, after).then_some(at)
+                self.edge.is_free(before, after).then_some(at)
             }
             Form::HexOfText => {
-                let digit = |from: Option<usize>| {
-                    from.and_then(|i| text.get(i..i.checked_add(2)?))
-                        .is_some_and(|two| matches!(two, [b'3', b'0'..=b'9']))
+                let byte = |from: Option<usize>| {
+                    let digits = from.and_then(|i| text.get(i..i.checked_add(2)?))?;
+                    unhex(str::from_utf8(digits).ok()?)?.first().copied()
                 };
-                let longer = digit(at.start.checked_sub(2)) || digit(Some(at.end));
-                (!self.decimal || !longer).then_some(at)
+                self.edge.is_free(byte(at.start.checked_sub(2)), byte(Some(at.end))).then_some(at)
             }
             Form::Bytes => Some(at),
             Form::Base64 { before, alphabet } => self.verify_base64(text, at, before, alphabet),
@@ -232,8 +282,8 @@ impl Variant {
             }
         };
         let printable = |byte: Option<u8>| byte.is_none_or(|b| b == b' ' || b.is_ascii_graphic());
-        let digit = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_digit());
-        if self.decimal && (digit(previous) || digit(next)) {
+        // Bytes of an identifier are no text: digits beside them mean nothing.
+        if self.decoded_by.len() == 1 && !self.edge.is_free(previous, next) {
             return None;
         }
         // A few characters turn up in base64 of keys and hashes: their neighbours must at least be text.
@@ -242,15 +292,6 @@ impl Variant {
         }
         let first = start.checked_add(before)?;
         Some(first..end)
-    }
-
-    /// A number is not part of a longer one; a short word is not part of a longer word.
-    fn stands_alone(&self, before: Option<u8>, after: Option<u8>) -> bool {
-        let touches = |test: fn(&u8) -> bool| before.as_ref().is_some_and(test) || after.as_ref().is_some_and(test);
-        if self.decimal {
-            return !touches(u8::is_ascii_digit);
-        }
-        self.pattern.len() >= 8 || !touches(u8::is_ascii_alphanumeric)
     }
 }
 
@@ -317,7 +358,10 @@ impl Spellings {
 /// 8-4-4-4-12 hex digits (RFC 9562 §4).
 pub(super) fn is_uuid(text: &str) -> bool {
     let mut groups = text.split('-');
-    [8, 4, 4, 4, 12].iter().all(|n| groups.next().is_some_and(|group| group.len() == *n)) && groups.next().is_none()
+    [8, 4, 4, 4, 12]
+        .iter()
+        .all(|n| groups.next().is_some_and(|group| group.len() == *n))
+        && groups.next().is_none()
 }
 
 fn is_mac(text: &str) -> bool {
@@ -388,5 +432,8 @@ fn unhex(digits: &str) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|[high, low]| Some(nibble(*high)?.checked_shl(4)? | nibble(*low)?)).collect()
+    pairs
+        .iter()
+        .map(|[high, low]| Some(nibble(*high)?.checked_shl(4)? | nibble(*low)?))
+        .collect()
 }

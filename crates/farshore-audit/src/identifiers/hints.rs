@@ -80,7 +80,11 @@ impl Walk<'_> {
     /// The bytes up to the first that ends the value, a control character, or the end.
     fn until(&self, ends: impl Fn(u8) -> bool) -> Option<Range<usize>> {
         let rest = self.text.get(self.at..)?;
-        let length = rest.iter().take(LONGEST_VALUE).take_while(|b| !ends(**b) && !b.is_ascii_control()).count();
+        let length = rest
+            .iter()
+            .take(LONGEST_VALUE)
+            .take_while(|b| !ends(**b) && !b.is_ascii_control())
+            .count();
         (length > 0).then_some(self.at..self.at.saturating_add(length))
     }
 }
@@ -95,7 +99,9 @@ pub(super) fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut changed = false;
     while let Some((first, tail)) = rest.split_first() {
         let digits = tail.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
-        let byte = digits.and_then(|two| str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok());
+        let byte = digits
+            .and_then(|two| str::from_utf8(two).ok())
+            .and_then(|two| u8::from_str_radix(two, 16).ok());
         match byte {
             Some(byte) if *first == b'%' => {
                 decoded.push(byte);

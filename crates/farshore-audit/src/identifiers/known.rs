@@ -62,15 +62,15 @@ pub fn read(text: &str) -> Result<Vec<Known>, KnownError> {
     let mut seen = BTreeMap::new();
     let mut all = Vec::with_capacity(file.known.len());
     for entry in file.known {
-        let fail = |problem: String, span: Range<usize>| KnownError {
-            problem,
-            span: Some(span),
-        };
+        let fail = |problem: String, span: Range<usize>| KnownError { problem, span: Some(span) };
         if entry.name.get_ref().trim().is_empty() {
             return Err(fail("`name` is empty".to_owned(), entry.name.span()));
         }
         if !is_kind(entry.kind.get_ref()) {
-            let problem = format!("kind `{}` is not of the form `user-id`: lower-case letters, digits, dashes", entry.kind.get_ref());
+            let problem = format!(
+                "kind `{}` is not of the form `user-id`: lower-case letters, digits, dashes",
+                entry.kind.get_ref()
+            );
             return Err(fail(problem, entry.kind.span()));
         }
         let known = Known {
@@ -98,12 +98,19 @@ pub(super) fn check(known: &Known) -> Result<(), String> {
         ));
     }
     if known.value.len() > LONGEST {
-        return Err(format!("the value of `{}` has {} bytes; {LONGEST} is the most", known.name, known.value.len()));
+        return Err(format!(
+            "the value of `{}` has {} bytes; {LONGEST} is the most",
+            known.name,
+            known.value.len()
+        ));
     }
     let mut chars = known.value.chars();
     let first = chars.next();
     if chars.all(|c| Some(c) == first) {
-        return Err(format!("the value of `{}` is one character repeated: it would be found by chance", known.name));
+        return Err(format!(
+            "the value of `{}` is one character repeated: it would be found by chance",
+            known.name
+        ));
     }
     if known.value.trim() != known.value {
         return Err(format!("the value of `{}` begins or ends with white space", known.name));
@@ -150,7 +157,7 @@ mod tests {
         ] {
             let error = read(&text).unwrap_err();
             assert!(error.to_string().contains(says), "{error}");
-            let span = error.span.unwrap();
+            let span = error.span.clone().unwrap();
             assert_eq!(text.get(span.clone()).map(str::trim), Some(about), "{error} at {span:?}");
         }
         assert!(read("").unwrap_err().to_string().contains("nothing to look for"));

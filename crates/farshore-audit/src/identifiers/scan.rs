@@ -88,7 +88,9 @@ impl Rules {
         let mut variants = Vec::new();
         for (number, it) in known.iter().enumerate() {
             known::check(it).map_err(|problem| KnownError { problem, span: None })?;
+            let first = variants.len();
             variants.extend(forms::variants(number, &it.value));
+            forms::pair_integers(&mut variants, first);
         }
         let packs = packs.into_iter().map(Ready::new).collect::<Result<Vec<_>, _>>()?;
         let mut patterns: Vec<Vec<u8>> = variants.iter().map(|it| it.pattern.clone()).collect();
@@ -110,7 +112,7 @@ impl Rules {
             .map_err(|error| DetectorsError::TooMuch(error.to_string()))?;
         Ok(Self {
             known: known.to_vec(),
-            weak_variants: variants.iter().filter(|it| it.binary || it.bits < STRONG_BITS).count(),
+            weak_variants: variants.iter().filter(|it| it.bits < STRONG_BITS && it.counts_as.is_none()).count(),
             variants,
             packs,
             automaton,
@@ -210,21 +212,19 @@ impl Rules {
         let Some(range) = variant.verify(layer.text, at) else {
             return;
         };
-        let weak = match place {
-            Some(place) if variant.binary && variant.bits < 64 || place_is_weak(variant) => {
-                let group = WeakGroup {
-                    variant: u32::try_from(number).unwrap_or(u32::MAX),
-                    place,
-                    offset: u64::try_from(offset).unwrap_or(u64::MAX),
-                };
-                let content = *content.get_or_insert_with(|| chance::digest(&[layer.text]));
-                if !work.tally.hit(group, content, self.options.limits.weak_places) {
-                    work.budget.count("weak-places");
-                }
-                Some(group)
+        let weak = place.filter(|_| is_weak(variant, layer.text, &range)).map(|place| {
+            let (stands_for, shift) = variant.counts_as.unwrap_or((number, 0));
+            let group = WeakGroup {
+                variant: u32::try_from(stands_for).unwrap_or(u32::MAX),
+                place,
+                offset: u64::try_from(offset.saturating_add(shift)).unwrap_or(u64::MAX),
+            };
+            let content = *content.get_or_insert_with(|| chance::digest(&[layer.text]));
+            if !work.tally.hit(group, content, self.options.limits.weak_places) {
+                work.budget.count("weak-places");
             }
-            _ => None,
-        };
+            group
+        });
         let Some(known) = self.known.get(variant.known) else {
             return;
         };
@@ -263,7 +263,11 @@ impl Rules {
 
     /// A key name inside the text says what the value behind it is.
     fn by_key(&self, layer: &Layer<'_>, keys: &[(usize, Range<usize>)], opaque: bool, work: &mut Work<'_>) {
-        let most = layer.text.len().saturating_mul(self.options.limits.hinted_bytes).max(hints::LONGEST_VALUE);
+        let most = layer
+            .text
+            .len()
+            .saturating_mul(self.options.limits.hinted_bytes)
+            .max(hints::LONGEST_VALUE);
         let mut left = most;
         for (number, key) in keys {
             let Some(ready) = self.packs.get(*number) else { continue };
@@ -288,7 +292,13 @@ impl Rules {
             if anchored.get(number) != Some(&true) || !ready.looks_under(layer.path) {
                 continue;
             }
-            let runs = runs.get_or_insert_with(|| if textual { vec![0..layer.text.len()] } else { printable_runs(layer.text) });
+            let runs = runs.get_or_insert_with(|| {
+                if textual {
+                    std::iter::once(0..layer.text.len()).collect()
+                } else {
+                    printable_runs(layer.text)
+                }
+            });
             for run in runs.iter() {
                 let Some(text) = layer.text.get(run.clone()) else { continue };
                 for it in ready.anywhere.find_iter(text) {
@@ -444,9 +454,33 @@ impl Rules {
     }
 }
 
-/// Whether one hit among opaque bytes says little.
-fn place_is_weak(variant: &Variant) -> bool {
-    variant.bits < STRONG_BITS
+/// Whether a hit among opaque bytes says little. Text that goes on around it makes an accident less likely.
+fn is_weak(variant: &Variant, text: &[u8], at: &Range<usize>) -> bool {
+    if variant.binary || variant.bits >= STRONG_BITS {
+        return variant.bits < STRONG_BITS;
+    }
+    let missing = STRONG_BITS.saturating_sub(variant.bits);
+    // 95 of 256 bytes are printable: each neighbour that is adds log2(256 / 95) = 1.43 bits.
+    let neighbours = usize::try_from(missing.saturating_mul(100) / 143)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
+    let printable = |b: &&u8| b.is_ascii_graphic() || **b == b' ';
+    let before = text
+        .get(..at.start)
+        .unwrap_or(&[])
+        .iter()
+        .rev()
+        .take(neighbours)
+        .take_while(printable)
+        .count();
+    let after = text
+        .get(at.end..)
+        .unwrap_or(&[])
+        .iter()
+        .take(neighbours)
+        .take_while(printable)
+        .count();
+    before.saturating_add(after) < neighbours
 }
 
 impl Layer<'_> {

@@ -109,7 +109,9 @@ pub(super) fn unpack(text: &[u8], limits: &Limits, budget: &mut Budget) -> Vec<U
     for run in runs(text) {
         let Some(chars) = text.get(run.clone()) else { continue };
         // Padding belongs to the run that is reported.
-        let padding = text.get(run.end..).map_or(0, |rest| rest.iter().take(2).take_while(|b| **b == b'=').count());
+        let padding = text
+            .get(run.end..)
+            .map_or(0, |rest| rest.iter().take(2).take_while(|b| **b == b'=').count());
         let range = run.start..run.end.saturating_add(padding);
         if let Some((decoded_by, bytes)) = unpack_run(chars, limits, budget) {
             all.push(Unpacked { range, decoded_by, bytes });

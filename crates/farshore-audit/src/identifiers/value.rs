@@ -79,7 +79,11 @@ fn mailbox(whole: &str, local: &str, domain: &str) -> String {
     let mask = format!("{}@{}", ends(local, 5), ends(domain, 5));
     let kept = mask.chars().filter(|c| *c != '…').count();
     if kept.saturating_mul(5) > whole.chars().count().saturating_mul(2) {
-        return format!("{HIDDEN}@{HIDDEN}");
+        return if whole.chars().count() < 3 {
+            HIDDEN.to_owned()
+        } else {
+            format!("{HIDDEN}@{HIDDEN}")
+        };
     }
     mask
 }
@@ -138,13 +142,18 @@ mod tests {
     fn a_mask_gives_nothing_away() {
         let mut state = 7_u64;
         let mut next = move |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % below
         };
         let alphabet: Vec<char> = "ab…é9.@-_0 Z\u{202e}\n".chars().collect();
         for round in 0..20_000 {
             let length = 1 + next(40);
-            let value: String = (0..length).map(|_| alphabet[next(alphabet.len() as u64) as usize]).filter(|c| *c != '…').collect();
+            let value: String = (0..length)
+                .map(|_| alphabet[next(alphabet.len() as u64) as usize])
+                .filter(|c| *c != '…')
+                .collect();
             let name = ["email", "user-id", "credential", "cookie"][round % 4];
             let mask = masked(&kind(name), &value);
             let plain: Vec<char> = value.chars().collect();
@@ -166,7 +175,10 @@ mod tests {
         let key = DigestKey::new(*b"Jefe");
         let full = sighted(&user, "what do ya want for nothing?", true, Some(&key));
         assert_eq!(full.raw.as_deref(), Some("what do ya want for nothing?"));
-        assert_eq!(full.digest.as_deref(), Some("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+        assert_eq!(
+            full.digest.as_deref(),
+            Some("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
+        );
         assert!(!format!("{key:?}").contains("74"));
         assert_ne!(sighted(&kind("imei"), "1009431", false, None).print, plain.print);
     }
