@@ -88,10 +88,34 @@ impl Opener {
         opened.is_ok().then_some(frames)
     }
 
-    /// The bytes the keys were made of, for the vectors of RFC 9001.
+    /// One of the derived values, for the vectors of the RFCs.
     #[cfg(test)]
     pub(super) const fn iv(&self) -> [u8; 12] {
         self.iv
+    }
+
+    /// Puts the protection on, for tests that need packets of their own. The header ends with the packet number.
+    #[cfg(test)]
+    pub(super) fn seal(&self, header: &[u8], number_length: usize, frames: &[u8]) -> Vec<u8> {
+        let (fixed, number) = header.split_at(header.len() - number_length);
+        let mut nonce = self.iv;
+        for (place, byte) in nonce.iter_mut().rev().zip(number.iter().rev()) {
+            *place ^= byte;
+        }
+        let mut body = frames.to_vec();
+        let tag = self
+            .packets
+            .encrypt_inout_detached(&nonce.into(), header, body.as_mut_slice().into())
+            .unwrap();
+        body.extend_from_slice(&tag);
+        let sample: [u8; 16] = body[4 - number_length..][..16].try_into().unwrap();
+        let mut mask = sample.into();
+        self.headers.encrypt_block(&mut mask);
+        let mut packet = fixed.to_vec();
+        packet[0] ^= mask[0] & 0x0f;
+        packet.extend(number.iter().zip(&mask[1..]).map(|(byte, mask)| byte ^ mask));
+        packet.extend_from_slice(&body);
+        packet
     }
 }
 

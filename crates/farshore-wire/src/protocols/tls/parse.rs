@@ -26,7 +26,7 @@ pub(super) struct ClientHello<'a> {
     pub(super) version: u16,
     /// Cipher suites as sent, GREASE included.
     pub(super) suites: Vec<u16>,
-    /// Extension numbers as sent, GREASE included; `None` when the hello has no extension block.
+    /// Extension numbers as sent, GREASE included.
     pub(super) extensions: Vec<u16>,
     /// `supported_groups`.
     pub(super) groups: Vec<u16>,
@@ -281,7 +281,7 @@ fn rank(version: u16) -> (u8, u16) {
         0x7f00..=0x7fff => (1, version),
         0x0304 => (2, version),
         0x0000..=0x0303 => (0, version),
-        // Anything newer or private comes before all that is known: it is offered, seldom chosen.
+        // Private numbers stand beside known ones: those say more.
         _ => (0, 0),
     }
 }
