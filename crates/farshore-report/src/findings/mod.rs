@@ -121,8 +121,9 @@ impl Item {
 impl Story {
     /// Of an audit.
     pub fn of(audit: &Audit) -> Self {
-        let mut seen = seen::items(audit);
-        let headline = headline(audit, &seen);
+        let told = seen::told(audit);
+        let headline = headline(audit, &told);
+        let mut seen: Vec<Item> = told.into_iter().map(|it| it.item).collect();
         let alarming = seen.iter().take_while(|it| it.tone == Tone::Bad).count();
         seen.splice(alarming..alarming, seen::tampering(audit));
         Self {
@@ -135,7 +136,7 @@ impl Story {
     }
 }
 
-fn headline(audit: &Audit, seen: &[Item]) -> Item {
+fn headline(audit: &Audit, seen: &[seen::Told]) -> Item {
     let outcomes = |outcome| audit.verdicts.iter().filter(|it| it.outcome == outcome && !it.note).count();
     let breached = outcomes(Outcome::Breached);
     let judged = match (breached, outcomes(Outcome::Undetermined), outcomes(Outcome::Met)) {
@@ -146,7 +147,7 @@ fn headline(audit: &Audit, seen: &[Item]) -> Item {
         (breached, open, _) => format!("{} breached, {open} undetermined.", count(breached, "clause")),
     };
     let (tone, text) = match seen.first() {
-        Some(worst) if worst.tone == Tone::Bad => (Tone::Bad, format!("Readable by others: {}.", worst.title)),
+        Some(worst) if worst.item.tone == Tone::Bad => (Tone::Bad, worst.sentence.clone()),
         _ if audit.anomalies.iter().any(|it| it.kind.starts_with("interference")) => {
             (Tone::Bad, "Something on the path seems to have changed what was sent.".to_owned())
         }
@@ -179,7 +180,7 @@ fn headline(audit: &Audit, seen: &[Item]) -> Item {
             .map(FrameRef::of)
     };
     let frame = match seen.first() {
-        Some(worst) if worst.tone == Tone::Bad => worst.frame,
+        Some(worst) if worst.item.tone == Tone::Bad => worst.item.frame,
         _ => tampered(),
     };
     Item::new(tone, text).detail(judged).at(frame.filter(|_| tone == Tone::Bad))

@@ -1,6 +1,6 @@
 //! What is readable on the wire, and by whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::{Answer, Audit, DatumKind, Exposure, Outcome, Protection, ReaderRole};
 
@@ -14,23 +14,47 @@ struct Group<'a> {
     members: Vec<&'a Exposure>,
 }
 
-pub fn items(audit: &Audit) -> Vec<Item> {
-    let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
+/// One group of exposures, told.
+pub struct Told {
+    /// As an item of the list.
+    pub item: Item,
+    /// As a sentence of its own.
+    pub sentence: String,
+}
+
+/// Destinations beyond which the same kind is told once for all of them.
+const APART: usize = 3;
+
+pub fn told(audit: &Audit) -> Vec<Told> {
     let breached = breached(audit);
-    for (index, exposure) in audit.exposures.iter().enumerate() {
-        let rank = rank(exposure, breached.contains(&index));
+    let alike = |index: usize, it: &Exposure| {
+        (
+            rank(it, breached.contains(&index)),
+            it.kind.clone(),
+            it.protection,
+            reader_answers(it),
+        )
+    };
+    let mut receivers: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
+    for (index, it) in audit.exposures.iter().enumerate() {
+        receivers.entry(alike(index, it)).or_default().insert(it.destination);
+    }
+    let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
+    for (index, it) in audit.exposures.iter().enumerate() {
+        let key = alike(index, it);
         // What nobody but its receiver reads, and names, are told together whatever the destination.
-        let destination = (!is_told_together(exposure)).then_some(exposure.destination);
-        let key = (rank, destination, &exposure.kind, exposure.protection, reader_answers(exposure));
+        let together = is_told_together(it) || receivers.get(&key).is_some_and(|all| all.len() > APART);
+        let rank = key.0;
+        let key = (key, (!together).then_some(it.destination));
         groups
             .entry(key)
             .or_insert_with(|| Group { rank, members: vec![] })
             .members
-            .push(exposure);
+            .push(it);
     }
     let mut groups: Vec<Group<'_>> = groups.into_values().collect();
     groups.sort_by_key(|group| (group.rank, group.members.first().and_then(|it| frame(it))));
-    groups.iter().map(|group| item(audit, &group.members)).collect()
+    groups.iter().map(|group| tell(audit, &group.members)).collect()
 }
 
 /// Signs that somebody on the path changed what was sent.
@@ -42,7 +66,7 @@ pub fn tampering(audit: &Audit) -> impl Iterator<Item = Item> + '_ {
         .map(|it| Item::new(Tone::Bad, format!("signs of {}: {}", it.kind, long(&it.because))).at(it.evidence.first().map(FrameRef::of)))
 }
 
-fn breached(audit: &Audit) -> std::collections::BTreeSet<usize> {
+fn breached(audit: &Audit) -> BTreeSet<usize> {
     let breached = audit.verdicts.iter().filter(|it| it.outcome == Outcome::Breached);
     breached.flat_map(|it| it.exposures.iter().copied()).collect()
 }
@@ -95,9 +119,12 @@ fn frame(exposure: &Exposure) -> Option<FrameRef> {
     exposure.evidence.first().map(FrameRef::of)
 }
 
-fn item(audit: &Audit, members: &[&Exposure]) -> Item {
+fn tell(audit: &Audit, members: &[&Exposure]) -> Told {
     let Some(first) = members.first() else {
-        return Item::new(Tone::Plain, "");
+        return Told {
+            item: Item::new(Tone::Plain, ""),
+            sentence: String::new(),
+        };
     };
     let receivers: Vec<String> = {
         let mut indices: Vec<usize> = members.iter().map(|it| it.destination).collect();
@@ -109,7 +136,9 @@ fn item(audit: &Audit, members: &[&Exposure]) -> Item {
             .map(|it| name(&it.name))
             .collect()
     };
-    let values: Vec<String> = members.iter().map(|it| value(it, audit.show_pii)).collect();
+    let mut prints = BTreeSet::new();
+    let distinct = members.iter().filter(|it| prints.insert((it.value.print, &it.value.masked)));
+    let values: Vec<String> = distinct.map(|it| value(it, audit.show_pii)).collect();
     let what = match values.as_slice() {
         [one] if first.kind == DatumKind::CONTENT => format!("{} ({one})", name(first.kind.as_str())),
         [one] => format!("{} {one}", name(first.kind.as_str())),
@@ -123,7 +152,7 @@ fn item(audit: &Audit, members: &[&Exposure]) -> Item {
         _ => format!(" → {}", some(&receivers, 3)),
     };
     let times: u64 = members.iter().fold(0, |sum, it| sum.saturating_add(it.count));
-    let fields: std::collections::BTreeSet<&str> = members.iter().map(|it| it.field.as_str()).collect();
+    let fields: BTreeSet<&str> = members.iter().map(|it| it.field.as_str()).collect();
     let fields: Vec<String> = fields.into_iter().map(name).collect();
     let how = format!(
         "{}, as {}, {}",
@@ -131,9 +160,34 @@ fn item(audit: &Audit, members: &[&Exposure]) -> Item {
         some(&fields, 2),
         count(times, "time")
     );
-    Item::new(tone(first), format!("{what}{to}, {how}"))
-        .detail(readers(first))
-        .at(members.iter().filter_map(|it| frame(it)).min())
+    let go = if values.len() == 1 { "goes" } else { "go" };
+    let whom = if receivers.is_empty() {
+        String::new()
+    } else {
+        format!(" to {}", some(&receivers, 3))
+    };
+    let who = if strangers(first, ReaderRole::OnPath) {
+        "whoever carries the frames can read it"
+    } else {
+        "it is passed on to others"
+    };
+    let the = if values.len() == 1 || first.kind == DatumKind::CONTENT {
+        "The "
+    } else {
+        ""
+    };
+    Told {
+        sentence: format!("{the}{what} {go} {}{whom}: {who}.", protection(first.protection)),
+        item: Item::new(tone(first), format!("{what}{to}, {how}"))
+            .detail(readers(first))
+            .at(members.iter().filter_map(|it| frame(it)).min()),
+    }
+}
+
+fn strangers(exposure: &Exposure, role: ReaderRole) -> bool {
+    let mut of_role = exposure.readers.iter().filter(|it| it.role == role).peekable();
+    // Where nobody was asked, what stands in the clear is read by whoever carries it.
+    (of_role.peek().is_none() && exposure.protection == Protection::Plaintext) || of_role.any(|it| it.answer == Answer::Yes)
 }
 
 fn value(exposure: &Exposure, show_pii: bool) -> String {

@@ -119,7 +119,7 @@ fn destination(index: usize, it: &Destination) -> Markup {
             th scope="row" data-label="Destination" {
                 (name(&it.name))
                 @if let Some(domain) = &it.domain { @if *domain != it.name { span.sub { (name(domain)) } } }
-                @for place in it.places.iter().take(4) { span.sub { (place.address) @if let Some(special) = place.special { " " (special) } } }
+                @for place in it.places.iter().filter(|place| place.address.to_string() != it.name).take(4) { span.sub { (place.address) @if let Some(special) = place.special { " " (special) } } }
                 @if it.places.len() > 4 { span.sub { "and " (it.places.len().saturating_sub(4)) " more addresses" } }
                 @if !it.candidates.is_empty() { span.sub { "perhaps " (it.candidates.iter().take(3).map(|it| name(it)).collect::<Vec<_>>().join(", ")) } }
             }
@@ -238,8 +238,8 @@ fn exposure(audit: &Audit, index: usize, it: &Exposure, reasons: &mut Reasons) -
                 (name(it.kind.as_str())) span.sub { (name(words::value(it, audit.show_pii))) @if let Some(known) = &it.known_as { " “" (name(known)) "”" } }
                 @if !it.label.is_empty() { span.sub { (name(&it.label)) } }
             }
-            (cell("To", html! { @if let Some(to) = to { (links('d', &[it.destination])) (name(&to.name)) } }))
-            (cell("How", html! { (it.protection.word()) span.sub { (name(&it.field)) ", " (count(it.count, "time")) } }))
+            td.name data-label="To" { @if let Some(to) = to { (links('d', &[it.destination])) (name(&to.name)) } }
+            td.name data-label="How" { (it.protection.word()) span.sub { (name(&it.field)) ", " (count(it.count, "time")) } }
             @for role in ROLES { (reader(it, role, reasons)) }
         }
     }
