@@ -255,7 +255,11 @@ fn a_retry_asks_for_a_second_hello_which_is_read_in_spite_of_change_cipher_spec(
         (Up, up.clone()),
         (
             Down,
-            [record(22, &server_hello(retry, 0x1301, &[version.clone()])), change.clone()].concat(),
+            [
+                record(22, &server_hello(retry, 0x1301, std::slice::from_ref(&version))),
+                change.clone(),
+            ]
+            .concat(),
         ),
         (Up, [change, up].concat()),
         (
