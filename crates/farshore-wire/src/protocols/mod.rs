@@ -10,6 +10,7 @@ mod http;
 #[cfg(test)]
 mod notebook;
 mod quic;
+mod rtp;
 mod sd_rtn;
 mod tls;
 
@@ -26,6 +27,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::LLMNR,
     &dns::MDNS,
     &quic::QUIC,
+    &rtp::RTP,
     &sd_rtn::SD_RTN,
     &tls::TLS,
 ];

@@ -1,0 +1,74 @@
+//! RTP found without signalling (RFC 3550, RFC 3551), and whether it can be heard.
+//!
+//! # What is extracted, and why it matters
+//! Each source of a flow is one [`Observation::Media`](farshore_model::Observation::Media): SSRC, payload type, codec where the type is static, packets,
+//! and whether anyone on the path can turn it back into sound. G.711 is decoded, hashed, and put to a test that cipher
+//! text fails (stated in `sound.rs`, with its error), because every byte is valid G.711. A voice that can be heard is the
+//! gravest thing a capture of a call can show, so it is said only when shown.
+//!
+//! # What is not
+//! Other codecs are not decoded: `cannot-tell`, never `no`: statistics alone do not show encryption. Streams of RTCP,
+//! of telephone events alone, of SSRC 0. Under SRTP (RFC 3711) the header is in clear as well, so this finds SRTP too; a payload longer
+//! than its samples by what a tag takes is said to be that.
+//!
+//! # The test a flow must pass
+//! Among its latest 16 datagrams, some 5 of one direction with version 2, one SSRC other than 0 and one payload type
+//! (not 64 to 95, RFC 5761; headers with CSRCs and extensions that fit the datagram), in sequence with steps of 1 to 8, copies
+//! aside, and either
+//! - *like audio*: the timestamp goes on by one same step per packet, 40 to 11520 ticks and not 256, but where the marker
+//!   says that a talk spurt begins; or
+//! - *like video*: packets of one picture share their timestamp, the last alone carries the marker, pictures are 10 ms
+//!   to 10 s apart at 90 kHz; two pictures begin and one has several packets.
+//!
+//! For PCMU, PCMA, G.722, GSM and G.729 there must be 4, like audio, and each payload as long as its step takes, or longer by
+//! one same tag of at most 20 bytes; else the flow is not RTP, however it counts.
+//!
+//! *Error*. Independent even bytes: each packet after the first agrees with it in version, type and SSRC at 2^-41, is in
+//! sequence at 2^-13 and in time at 2^-18 or less: three such packets 2^-216, times the 2^11 ways to choose 4 of 16. What remains are formats with the same
+//! shape: a constant first byte from 0x80 to 0xbf, a counter at byte 2, at byte 4 a clock in even steps and a constant at byte 8.
+//! A packet header in which the clock is wall time does not pass, nor one whose counter is little-endian, of 32 bits, or moves
+//! by packets of both directions more than 8 apart.
+
+mod packet;
+mod recognition;
+mod sound;
+mod streams;
+
+use farshore_model::{Protection, Transport};
+
+use self::streams::Streams;
+use super::{Dissector, Match, Opening, Protocol, Start};
+use crate::limits::Limits;
+
+/// RTP.
+pub static RTP: Rtp = Rtp;
+
+/// RTP, as a [`Protocol`].
+#[derive(Debug)]
+pub struct Rtp;
+
+impl Protocol for Rtp {
+    fn id(&self) -> &'static str {
+        "rtp"
+    }
+
+    fn matches(&self, opening: &Opening<'_>) -> Match {
+        match opening.start {
+            Start::Hinted => Match::Yes,
+            Start::Datagrams(window) if opening.transport == Transport::Udp && recognition::is_rtp(window) => Match::Yes,
+            Start::Datagrams(_) if opening.transport == Transport::Udp => Match::Maybe,
+            Start::Datagrams(_) | Start::Stream { .. } => Match::No,
+        }
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Opaque
+    }
+
+    fn start(&self, _: &Opening<'_>, _: &Limits) -> Box<dyn Dissector> {
+        Box::new(Streams::default())
+    }
+}
+
+#[cfg(test)]
+mod tests;

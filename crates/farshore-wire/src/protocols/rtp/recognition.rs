@@ -1,0 +1,137 @@
+//! The test by which a flow is taken for RTP when nothing announced it. It is stated in the parent's documentation.
+
+use std::collections::BTreeMap;
+
+use farshore_model::Direction;
+
+use super::packet::{Packet, bytes_for};
+
+/// Distinct packets of one source that must fit together.
+const RUN: usize = 5;
+
+/// As above for codecs whose payload length must fit the clock as well.
+const RUN_WITH_LENGTHS: usize = 4;
+
+/// Sequence numbers one step may go forward: a little loss.
+pub const LARGEST_LOSS: u16 = 8;
+
+/// Clock ticks one packet may hold: 5 samples (the shortest frames in use are 2.5 ms at 16 kHz = 40) to 120 ms at
+/// 96 kHz. Keeps out counters that step by 1 and counters in the other byte order, which step by 2^8, 2^16 and 2^24
+/// times a small number: 256 is left out by name.
+const TICKS: std::ops::RangeInclusive<u32> = 40..=11_520;
+
+/// Ticks between two pictures: a hundredth of a second to ten seconds at 90 kHz.
+const PICTURE_TICKS: std::ops::RangeInclusive<u32> = 900..=900_000;
+
+/// Bytes an SRTP authentication tag and key index may add (RFC 3711, RFC 7714): 4 to 16 and up to 4 more.
+pub const LONGEST_TAG: u32 = 20;
+
+/// Whether one source among these datagrams passes.
+pub fn is_rtp(window: &[(Direction, &[u8])]) -> bool {
+    let mut sources: BTreeMap<(bool, u32, u8), Vec<Packet<'_>>> = BTreeMap::new();
+    for (direction, bytes) in window {
+        if let Some(packet) = Packet::read(bytes).filter(|it| it.ssrc != 0 && !it.payload.is_empty()) {
+            let source = (*direction == Direction::Up, packet.ssrc, packet.payload_type);
+            sources.entry(source).or_default().push(packet);
+        }
+    }
+    sources.into_values().any(is_run)
+}
+
+/// Whether packets of one source and payload type follow each other as RTP's do.
+fn is_run(mut packets: Vec<Packet<'_>>) -> bool {
+    let Some(first) = packets.first().copied() else { return false };
+    // Order by distance from the first, as signed 16-bit numbers; captures hold packets twice and out of order.
+    packets.sort_by_key(|it| distance(first.sequence, it.sequence));
+    packets.dedup_by_key(|it| (it.sequence, it.timestamp));
+    let pairs: Vec<_> = packets
+        .windows(2)
+        .filter_map(|pair| Some(Pair::of(pair.first()?, pair.get(1)?)))
+        .collect();
+    if pairs.iter().any(|it| it.steps == 0 || it.steps > LARGEST_LOSS) {
+        return false;
+    }
+    let enough = |least: usize| packets.len() >= least;
+    match bytes_for(first.payload_type, 160) {
+        Some(_) => enough(RUN_WITH_LENGTHS) && is_audio(&pairs) && lengths_fit(&pairs),
+        None => enough(RUN) && assigned(first.payload_type) && (is_audio(&pairs) || is_video(&pairs)),
+    }
+}
+
+const fn distance(from: u16, to: u16) -> i16 {
+    to.wrapping_sub(from).cast_signed()
+}
+
+/// Payload types that RFC 3551 assigns or leaves to signalling; 64 to 95 never get here.
+const fn assigned(payload_type: u8) -> bool {
+    matches!(payload_type, 0 | 3..=18 | 25 | 26 | 28 | 31..=34 | 35..=63 | 96..=127)
+}
+
+/// Two packets that follow each other.
+struct Pair<'a> {
+    before: Packet<'a>,
+    after: Packet<'a>,
+    /// Sequence numbers apart.
+    steps: u16,
+    /// Ticks apart.
+    ticks: u32,
+}
+
+impl<'a> Pair<'a> {
+    const fn of(before: &Packet<'a>, after: &Packet<'a>) -> Self {
+        Self {
+            before: *before,
+            after: *after,
+            steps: after.sequence.wrapping_sub(before.sequence),
+            ticks: after.timestamp.wrapping_sub(before.timestamp),
+        }
+    }
+
+    /// Ticks per packet, if the same for each packet between the two.
+    fn step(&self) -> Option<u32> {
+        let steps = u32::from(self.steps);
+        (steps > 0 && self.ticks.is_multiple_of(steps))
+            .then(|| self.ticks.checked_div(steps))
+            .flatten()
+    }
+
+    /// A talk spurt begins (RFC 3551, section 4.1): the clock ran on in silence.
+    const fn resumes(&self) -> bool {
+        self.after.marker && self.ticks < 1 << 24
+    }
+}
+
+/// The clock goes on by one and the same step per packet, but where a talk spurt begins; three steps are the least.
+fn is_audio(pairs: &[Pair<'_>]) -> bool {
+    let regular: Vec<_> = pairs.iter().filter(|it| !it.resumes()).collect();
+    let Some(step) = regular.first().and_then(|it| it.step()) else {
+        return false;
+    };
+    TICKS.contains(&step) && step != 256 && regular.len() >= 3 && regular.iter().all(|it| it.step() == Some(step))
+}
+
+/// Packets of one picture share their time, the last of them carries the marker, and no other does
+/// (RFC 3551, section 5; RFC 6184, section 5.1). At least two pictures begin, and one has several packets.
+fn is_video(pairs: &[Pair<'_>]) -> bool {
+    let direct: Vec<_> = pairs.iter().filter(|it| it.steps == 1).collect();
+    let begins = direct.iter().filter(|it| it.ticks != 0).count();
+    let fits = |it: &&&Pair<'_>| match it.ticks {
+        0 => !it.before.marker,
+        ticks => it.before.marker && PICTURE_TICKS.contains(&ticks),
+    };
+    direct.len() >= 4 && begins >= 2 && begins < direct.len() && direct.iter().filter(fits).count() == direct.len()
+}
+
+/// Each payload is as long as the clock says, or longer by one and the same tag.
+fn lengths_fit(pairs: &[Pair<'_>]) -> bool {
+    let extra = |it: &Pair<'_>| {
+        let expected = bytes_for(it.before.payload_type, it.step()?)?;
+        u32::try_from(it.before.payload.len())
+            .ok()?
+            .checked_sub(expected)
+            .filter(|tag| *tag <= LONGEST_TAG)
+    };
+    let regular = || pairs.iter().filter(|it| !it.resumes()).map(extra);
+    let first = regular().next().flatten();
+    first.is_some() && regular().all(|it| it == first)
+}

@@ -1,0 +1,160 @@
+//! The sources of one flow, each with its counts, and its sound where that can be decoded.
+
+use std::collections::BTreeMap;
+
+use farshore_model::observation::Recovery;
+use farshore_model::{Direction, Observation, Protection, Span};
+
+use super::packet::{Packet, codec};
+use super::recognition::LARGEST_LOSS;
+use super::sound::{Heard, Law, Sound};
+use crate::protocols::{Dissector, Piece, Progress, Segment, Sink};
+
+/// Sources followed in one flow: a conference server sends dozens through one port, a flood more.
+const MOST_SOURCES: usize = 64;
+
+/// Payload types counted per source.
+const MOST_TYPES: usize = 16;
+
+/// Times a source must go on from its highest sequence number before it counts, which takes three packets (RFC 3550,
+/// appendix A.1, asks for two).
+const LEAST_ADVANCES: u64 = 2;
+
+/// All sources of a flow.
+#[derive(Debug, Default)]
+pub struct Streams {
+    /// By direction (up first) and SSRC.
+    sources: BTreeMap<(bool, u32), Source>,
+}
+
+/// One synchronisation source in one direction.
+#[derive(Debug)]
+struct Source {
+    packets: u64,
+    payload: u64,
+    first_frame: u64,
+    last_frame: u64,
+    /// Highest extended sequence number.
+    highest: u64,
+    advances: u64,
+    types: BTreeMap<u8, u64>,
+    sound: Option<(u8, Box<Sound>)>,
+}
+
+impl Dissector for Streams {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, _: &mut dyn Sink) -> Progress {
+        let Segment::Bytes(piece) = it else { return Progress::More };
+        // STUN, DTLS and RTCP share the port (RFC 7983) and are none of ours.
+        if let Some(packet) = Packet::read(piece.bytes) {
+            let key = (direction == Direction::Down, packet.ssrc);
+            let room = self.sources.len() < MOST_SOURCES;
+            match self.sources.get_mut(&key) {
+                Some(source) => source.packet(&packet, &piece),
+                None if room => {
+                    self.sources
+                        .entry(key)
+                        .or_insert_with(|| Source::new(&packet, &piece))
+                        .packet(&packet, &piece);
+                }
+                None => {}
+            }
+        }
+        Progress::More
+    }
+
+    fn finish(&mut self, out: &mut dyn Sink) {
+        let mut readable = false;
+        for ((_, ssrc), source) in std::mem::take(&mut self.sources) {
+            if source.advances < LEAST_ADVANCES {
+                continue;
+            }
+            let at = Span {
+                first_frame: source.first_frame,
+                frame: source.last_frame,
+                offset: 0,
+                length: source.payload,
+            };
+            let told = source.told(ssrc);
+            readable |= matches!(
+                told,
+                Observation::Media {
+                    recoverable: Recovery::Yes { .. },
+                    ..
+                }
+            );
+            out.observe(told, at);
+        }
+        out.protection(if readable { Protection::Plaintext } else { Protection::Opaque });
+    }
+}
+
+impl Source {
+    fn new(packet: &Packet<'_>, piece: &Piece<'_>) -> Self {
+        Self {
+            packets: 0,
+            payload: 0,
+            first_frame: piece.origin.carrier,
+            last_frame: piece.origin.frame,
+            // One cycle up, so that packets from before the first have a number too.
+            highest: u64::from(packet.sequence) | 1 << 16,
+            advances: 0,
+            types: BTreeMap::new(),
+            sound: None,
+        }
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, piece: &Piece<'_>) {
+        self.packets = self.packets.saturating_add(1);
+        self.payload = self.payload.saturating_add(packet.payload.len() as u64);
+        self.first_frame = self.first_frame.min(piece.origin.carrier);
+        self.last_frame = self.last_frame.max(piece.origin.frame);
+        if self.types.len() < MOST_TYPES || self.types.contains_key(&packet.payload_type) {
+            let times = self.types.entry(packet.payload_type).or_default();
+            *times = times.saturating_add(1);
+        }
+        let number = self.number(packet.sequence);
+        let Some(law) = Law::of(packet.payload_type) else { return };
+        let (kind, sound) = self.sound.get_or_insert_with(|| (packet.payload_type, Box::new(Sound::new(law))));
+        if *kind == packet.payload_type {
+            let whole = packet.unpadded().filter(|_| piece.missing == 0);
+            sound.packet(number, packet.timestamp, whole);
+        }
+    }
+
+    /// The extended number of a sequence number: the one nearest to the highest so far. Counts advances on the way.
+    fn number(&mut self, sequence: u16) -> u64 {
+        let [.., high, low] = self.highest.to_be_bytes();
+        let ahead = sequence.wrapping_sub(u16::from_be_bytes([high, low])).cast_signed();
+        let number = self.highest.saturating_add_signed(i64::from(ahead));
+        if (1..=LARGEST_LOSS.cast_signed()).contains(&ahead) {
+            self.advances = self.advances.saturating_add(1);
+        }
+        self.highest = self.highest.max(number);
+        number
+    }
+
+    fn told(self, ssrc: u32) -> Observation {
+        let payload_type = self.types.iter().max_by_key(|(_, times)| **times).map_or(0, |(kind, _)| *kind);
+        let codec = codec(payload_type);
+        let recoverable = match self.sound.filter(|(kind, _)| *kind == payload_type) {
+            Some((_, sound)) => match sound.heard() {
+                Heard::Sound { because, sound } => Recovery::Yes { because, sound },
+                Heard::Nothing(because) => Recovery::CannotTell { because },
+            },
+            None if codec.is_empty() => Recovery::CannotTell {
+                because: format!("payload type {payload_type} is dynamic and nothing named its codec"),
+            },
+            None => Recovery::CannotTell {
+                because: format!("no decoder for {codec} is applied"),
+            },
+        };
+        Observation::Media {
+            protocol: "rtp",
+            ssrc,
+            payload_type,
+            codec: codec.to_owned(),
+            frames: self.packets,
+            recoverable,
+        }
+    }
+}
