@@ -443,7 +443,7 @@ impl Rules {
             By::Known(_) => None,
         };
         Found {
-            value: value::sighted(&kind, &hit.canonical, self.options.show_pii, self.options.digest_key.as_ref()),
+            value: self.value(&kind, &hit.canonical),
             kind,
             detector: pack.map_or_else(|| "known".to_owned(), |it| it.pack.id.clone()),
             known_as: known.map(|it| it.name.clone()),

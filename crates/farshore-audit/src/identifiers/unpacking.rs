@@ -3,11 +3,13 @@
 //! Refuses to unpack without end: every byte decoded or inflated is taken from one budget per field, and a
 //! stream that grows too fast is cut off. What is cut is counted by the name of the ceiling.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::ops::Range;
 
 use super::base64::{self, Alphabet};
+use super::hints;
 
 /// Shorter runs are words, names and numbers.
 const SHORTEST_RUN: usize = 16;
@@ -106,14 +108,11 @@ pub(super) fn unpack(text: &[u8], limits: &Limits, budget: &mut Budget) -> Vec<U
         });
         return all;
     }
-    for run in runs(text) {
-        let Some(chars) = text.get(run.clone()) else { continue };
-        // Padding belongs to the run that is reported.
-        let padding = text
-            .get(run.end..)
-            .map_or(0, |rest| rest.iter().take(2).take_while(|b| **b == b'=').count());
-        let range = run.start..run.end.saturating_add(padding);
-        if let Some((decoded_by, bytes)) = unpack_run(chars, limits, budget) {
+    for Run { range, chars } in runs(text) {
+        if let Some((mut decoded_by, bytes)) = unpack_run(&chars, limits, budget) {
+            if let Cow::Owned(_) = chars {
+                decoded_by.insert(0, "url");
+            }
             all.push(Unpacked { range, decoded_by, bytes });
         }
         if budget.bytes == 0 {
@@ -123,17 +122,65 @@ pub(super) fn unpack(text: &[u8], limits: &Limits, budget: &mut Budget) -> Vec<U
     all
 }
 
-fn runs(text: &[u8]) -> Vec<Range<usize>> {
+/// Base64 as it stands somewhere: percent-encoding of its three special characters is undone.
+struct Run<'a> {
+    /// With its padding.
+    range: Range<usize>,
+    chars: Cow<'a, [u8]>,
+}
+
+fn runs(text: &[u8]) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
-    let mut start = 0_usize;
-    for part in text.split(|byte| !base64::is_char(*byte)) {
-        let end = start.saturating_add(part.len());
-        if part.len() >= SHORTEST_RUN {
-            runs.push(start..end);
+    let mut at = 0_usize;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let skipped = rest.iter().take_while(|b| !base64::is_char(**b)).count();
+        let start = at.saturating_add(skipped);
+        let (end, encoded) = end_of_run(text, start);
+        if let Some(chars) = text.get(start..end)
+            && chars.len() >= SHORTEST_RUN
+        {
+            let padding = text.get(end..).map_or(0, padding);
+            runs.push(Run {
+                range: start..end.saturating_add(padding),
+                chars: match hints::percent_decoded(chars) {
+                    Some(decoded) if encoded => Cow::Owned(decoded),
+                    _ => Cow::Borrowed(chars),
+                },
+            });
         }
-        start = end.saturating_add(1);
+        at = end.max(start.saturating_add(1));
     }
     runs
+}
+
+/// Where the run that begins here ends, and whether there are triplets in it.
+fn end_of_run(text: &[u8], start: usize) -> (usize, bool) {
+    let (mut end, mut encoded) = (start, false);
+    loop {
+        let rest = text.get(end..).unwrap_or(&[]);
+        let plain = rest.iter().take_while(|b| base64::is_char(**b)).count();
+        end = end.saturating_add(plain);
+        match rest.get(plain..).and_then(|rest| rest.first_chunk::<3>()) {
+            Some([b'%', b'2', b'B' | b'b' | b'F' | b'f']) => {
+                end = end.saturating_add(3);
+                encoded = true;
+            }
+            _ => return (end, encoded),
+        }
+    }
+}
+
+/// Up to two `=`, plain or percent-encoded: they belong to the run.
+fn padding(rest: &[u8]) -> usize {
+    let encoded = rest
+        .chunks(3)
+        .take(2)
+        .take_while(|three| three.eq_ignore_ascii_case(b"%3d"))
+        .count();
+    match encoded {
+        0 => rest.iter().take(2).take_while(|b| **b == b'=').count(),
+        triplets => triplets.saturating_mul(3),
+    }
 }
 
 /// A compressed stream from any of the first places (a token may have a version before it), else plain text.

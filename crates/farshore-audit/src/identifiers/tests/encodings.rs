@@ -210,6 +210,19 @@ fn values_are_found_in_tokens() {
                 &["base64", "zlib"],
             );
         }
+        // As a query string carries it: `+`, `/` and `=` percent-encoded.
+        let text = STANDARD.encode(zlib(inner.as_bytes()));
+        let encoded = text.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D");
+        let mut decoded_by = vec!["url", "base64", "zlib"];
+        decoded_by.retain(|step| *step != "url" || text.contains(['+', '/']));
+        only(
+            &mut detectors,
+            "http.query.sig",
+            encoded.as_bytes(),
+            name,
+            0..encoded.len(),
+            &decoded_by,
+        );
         // Three deep.
         let mut packed = inner.clone().into_bytes();
         for _ in 0..3 {
