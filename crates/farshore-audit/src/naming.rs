@@ -141,7 +141,7 @@ impl Answers {
         };
         let possible: Vec<String> = answers.iter().map(|it| plain(it.name.as_str())).collect();
         let living: BTreeSet<String> = answers.iter().filter(lives).map(|it| plain(it.name.as_str())).collect();
-        let certain = answers.iter().filter(lives).next_back().filter(|_| living.len() == 1);
+        let certain = answers.iter().rfind(lives).filter(|_| living.len() == 1);
         (certain.map(|it| (it.name.clone(), it.frame)), possible)
     }
 }

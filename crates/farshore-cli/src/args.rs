@@ -15,7 +15,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Who receives what, where, readable by whom, judged
-    Audit(Audit),
+    Audit(Box<Audit>),
     /// What is built in: packs, data, protocols, formats
     List(List),
 }

@@ -75,7 +75,7 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     sources.get(at).zip(results.get(at))
                 } {
-                    let read = read_one(source, limits, detectors, &bars);
+                    let read = read_one(source, limits, detectors, args.with.contains(&Section::Observations), &bars);
                     if let Ok(mut slot) = slot.lock() {
                         *slot = Some(read);
                     }
@@ -104,11 +104,12 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
     Ok((ledger, failed.len()))
 }
 
-fn read_one(source: &Source, limits: &Limits, detectors: &Detectors, bars: &MultiProgress) -> anyhow::Result<Ledger> {
+fn read_one(source: &Source, limits: &Limits, detectors: &Detectors, every_fact: bool, bars: &MultiProgress) -> anyhow::Result<Ledger> {
     let reader = source.open()?;
     let how = Reading {
         limits: limits.clone(),
         labels: source.labels.clone(),
+        every_fact,
         ..Reading::default()
     };
     let bar = bars.add(ProgressBar::new(source.bytes().unwrap_or_default()));

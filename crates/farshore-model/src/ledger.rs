@@ -90,11 +90,13 @@ impl Ledger {
         }
         for it in &mut other.observations {
             flow(&mut it.flow);
-            input(&mut it.locus.input);
+            std::iter::once(&mut it.locus)
+                .chain(&mut it.again)
+                .for_each(|locus| input(&mut locus.input));
         }
         for it in &mut other.sightings {
             flow(&mut it.flow);
-            input(&mut it.locus.input);
+            it.evidence.iter_mut().for_each(|locus| input(&mut locus.input));
         }
         for it in &mut other.anomalies {
             it.flow.iter_mut().for_each(flow);

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::{FlowId, Locus, Timestamp, WireText};
 
 /// A protocol-neutral fact.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Observation {
     /// A name was asked for.
     NameAsked {
@@ -106,7 +106,7 @@ pub enum Observation {
 }
 
 /// What a name was bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BoundValue {
     /// An address.
     Address(IpAddr),
@@ -139,7 +139,7 @@ pub enum Ech {
 }
 
 /// Whether media could be turned back into sound or pictures, and why.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Recovery {
     /// It was.
     Yes {
@@ -160,7 +160,7 @@ pub enum Recovery {
     },
 }
 
-/// An observation with where and when it was made.
+/// An observation with where and when it was first made in a flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
     /// The flow.
@@ -171,4 +171,8 @@ pub struct Observed {
     pub locus: Locus,
     /// What.
     pub what: Observation,
+    /// Where it was made again, when repeats are folded: the first places only.
+    pub again: Vec<Locus>,
+    /// How often it was made in all.
+    pub count: u64,
 }

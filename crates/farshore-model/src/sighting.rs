@@ -51,7 +51,7 @@ pub struct SightedValue {
     pub digest: Option<String>,
 }
 
-/// A detector recognised an identifier in a field.
+/// A detector recognised an identifier in a field of a flow, once or more often.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sighting {
     /// What it is.
@@ -68,6 +68,11 @@ pub struct Sighting {
     pub protection: Protection,
     /// The flow.
     pub flow: FlowId,
-    /// Where.
-    pub locus: Locus,
+    /// The first of the places where it stands, at most [`KEPT`].
+    pub evidence: Vec<Locus>,
+    /// How often it stands there in all.
+    pub count: u64,
 }
+
+/// Places kept of one finding; the rest is counted. A ledger grows with what is found, not with how often.
+pub const KEPT: usize = 20;

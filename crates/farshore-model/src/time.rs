@@ -89,7 +89,10 @@ impl Date {
     }
 
     /// The day `days` after 1970-01-01. Civil-from-days, as in Howard Hinnant's public-domain note.
-    #[expect(clippy::arithmetic_side_effects, reason = "a day count out of 64-bit nanoseconds is at most 106,752 either way")]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a day count out of 64-bit nanoseconds is at most 106,752 either way"
+    )]
     const fn from_days(days: i64) -> Self {
         let z = days.saturating_add(719_468);
         let era = z.div_euclid(146_097);

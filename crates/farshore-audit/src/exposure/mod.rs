@@ -8,16 +8,13 @@ mod readers;
 use std::collections::BTreeMap;
 
 use farshore_model::flow::Protection;
-use farshore_model::observation::{ChannelSecrecy, Recovery};
 use farshore_model::party::Destination;
-use farshore_model::sighting::SightedValue;
+use farshore_model::observation::{ChannelSecrecy, Observed, Recovery};
+use farshore_model::sighting::{KEPT, SightedValue};
 use farshore_model::{DatumKind, Exposure, FlowId, Ledger, Locus, Observation};
 
 pub use readers::Sound;
 use readers::{Channel, Datum};
-
-/// Places kept as evidence of one exposure.
-const EVIDENCE: usize = 20;
 
 /// All exposures, in the order of their first frames.
 pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize]) -> Vec<Exposure> {
@@ -25,10 +22,10 @@ pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize
     for sighting in &ledger.sightings {
         let draft = drafts.draft(&sighting.kind, &sighting.value, &sighting.field, sighting.protection, sighting.flow);
         draft.known_as = draft.known_as.take().or_else(|| sighting.known_as.clone());
-        draft.add(sighting.flow, &sighting.locus);
+        draft.add(sighting.flow, &sighting.evidence, sighting.count);
     }
     for seen in &ledger.observations {
-        drafts.observed(&seen.what, seen.flow, &seen.locus);
+        drafts.observed(seen);
     }
     drafts.channels();
     drafts.finish(destinations)
@@ -54,14 +51,21 @@ struct Draft {
 }
 
 impl Draft {
-    fn add(&mut self, flow: FlowId, locus: &Locus) {
+    fn add<'l>(&mut self, flow: FlowId, places: impl IntoIterator<Item = &'l Locus>, count: u64) {
         if let Err(at) = self.flows.binary_search(&flow) {
             self.flows.insert(at, flow);
         }
-        if self.evidence.len() < EVIDENCE {
-            self.evidence.push(locus.clone());
+        self.evidence.extend(places.into_iter().cloned());
+        // Flows come by their first frames, places within them by theirs: keep the first of all.
+        if self.evidence.len() > KEPT.saturating_mul(2) {
+            self.trim();
         }
-        self.count = self.count.saturating_add(1);
+        self.count = self.count.saturating_add(count);
+    }
+
+    fn trim(&mut self) {
+        self.evidence.sort();
+        self.evidence.truncate(KEPT);
     }
 }
 
@@ -81,11 +85,12 @@ impl Drafts<'_> {
     }
 
     /// Facts that are exposures by themselves: names, and media.
-    fn observed(&mut self, what: &Observation, flow: FlowId, locus: &Locus) {
-        match what {
-            Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), &format!("{protocol}.question"), flow, locus),
-            Observation::PeerNamed { protocol, name } => self.name(name.as_str(), &format!("{protocol}.sni"), flow, locus),
-            Observation::Request { host: Some(host), decrypted: false, .. } => self.name(host.as_str(), "http.host", flow, locus),
+    fn observed(&mut self, seen: &Observed) {
+        let flow = seen.flow;
+        match &seen.what {
+            Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), &format!("{protocol}.question"), seen),
+            Observation::PeerNamed { protocol, name } => self.name(name.as_str(), &format!("{protocol}.sni"), seen),
+            Observation::Request { host: Some(host), decrypted: false, .. } => self.name(host.as_str(), "http.host", seen),
             Observation::Media { protocol, ssrc, recoverable, codec, payload_type, .. } => {
                 let (protection, sound) = match recoverable {
                     Recovery::Yes { because, .. } => (Protection::Plaintext, Sound::Heard(because.clone())),
@@ -97,17 +102,17 @@ impl Drafts<'_> {
                 let value = public(&kind, &format!("{codec}, SSRC 0x{ssrc:08x}"));
                 let draft = self.draft(&kind, &value, &format!("{protocol}.payload"), protection, flow);
                 draft.sound = Some(sound);
-                draft.add(flow, locus);
+                draft.add(flow, places(seen), seen.count);
             }
             _ => {}
         }
     }
 
-    fn name(&mut self, name: &str, field: &str, flow: FlowId, locus: &Locus) {
+    fn name(&mut self, name: &str, field: &str, seen: &Observed) {
         let plain = crate::naming::plain(name);
         if !plain.is_empty() {
             let value = public(&DatumKind::HOSTNAME, &plain);
-            self.draft(&DatumKind::HOSTNAME, &value, field, Protection::Plaintext, flow).add(flow, locus);
+            self.draft(&DatumKind::HOSTNAME, &value, field, Protection::Plaintext, seen.flow).add(seen.flow, places(seen), seen.count);
         }
     }
 
@@ -147,14 +152,14 @@ impl Drafts<'_> {
             let (channel, locus) = channel.map_or((None, first), |(it, locus)| (Some(it.clone()), locus.clone()));
             let draft = self.draft(&DatumKind::CONTENT, &value, &field, flow.protection, id);
             draft.channel = draft.channel.take().or(channel);
-            draft.add(id, &locus);
+            draft.add(id, [&locus], 1);
         }
     }
 
     fn finish(self, destinations: &[Destination]) -> Vec<Exposure> {
         let mut exposures: Vec<(Key, Draft)> = self.by_key.into_iter().collect();
         for (_, draft) in &mut exposures {
-            draft.evidence.sort();
+            draft.trim();
         }
         let place = |draft: &Draft| draft.evidence.first().map(|it| (it.input, it.span.frame, it.span.offset));
         exposures.sort_by(|(a_key, a), (b_key, b)| (place(a), a_key).cmp(&(place(b), b_key)));
@@ -191,6 +196,10 @@ impl Drafts<'_> {
             })
             .collect()
     }
+}
+
+fn places(seen: &Observed) -> impl Iterator<Item = &Locus> {
+    std::iter::once(&seen.locus).chain(&seen.again)
 }
 
 pub(crate) const fn transport(transport: farshore_model::Transport) -> &'static str {

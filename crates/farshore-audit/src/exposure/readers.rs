@@ -60,6 +60,12 @@ pub(super) fn readers(datum: &Datum<'_>, destination: Option<&Destination>, ledg
     }
     if let Some(relay) = relay(datum, destination) {
         readers.push(relay);
+        readers.push(Reader {
+            role: ReaderRole::Endpoint,
+            party: String::new(),
+            answer: Answer::CannotTell,
+            because: "who receives it behind the relay is not on the wire".to_owned(),
+        });
     } else if !resolver {
         readers.push(endpoint(datum, &recipient, ledger));
     }

@@ -468,6 +468,8 @@ impl Sink for FlowSink<'_, '_> {
             time: self.scene.time,
             locus,
             what: it,
+            again: Vec::new(),
+            count: 1,
         });
     }
 
