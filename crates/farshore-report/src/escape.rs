@@ -31,17 +31,33 @@ pub fn visible(text: &str) -> String {
 
 /// As [`visible`], but at most `columns` wide: a longer text loses its middle.
 pub fn visible_within(text: &str, columns: usize) -> String {
-    let mut all: Vec<(String, usize)> = Vec::new();
-    pieces(text, '<', |piece, width| all.push((piece.to_owned(), width)));
-    let total: usize = all.iter().map(|(_, width)| width).sum();
-    if total <= columns {
-        return all.into_iter().map(|(piece, _)| piece).collect();
-    }
+    let spelled = |part: &str| {
+        let mut all: Vec<(String, usize)> = Vec::new();
+        pieces(part, '<', |piece, width| all.push((piece.to_owned(), width)));
+        all
+    };
+    // A column holds at most one character and its marks, so nothing farther in can be shown from either end.
+    let reach = columns.saturating_add(1).saturating_mul(MARKS + 1);
+    let starts_at = text.char_indices().nth(reach).map(|(at, _)| at);
+    let ends_at = text.char_indices().rev().nth(reach).map(|(at, _)| at);
+    let (front, back) = match (starts_at, ends_at) {
+        (Some(first), Some(last)) if first < last => (
+            spelled(text.get(..first).unwrap_or_default()),
+            spelled(text.get(last..).unwrap_or_default()),
+        ),
+        _ => {
+            let all = spelled(text);
+            if all.iter().map(|(_, width)| width).sum::<usize>() <= columns {
+                return all.into_iter().map(|(piece, _)| piece).collect();
+            }
+            (all.clone(), all)
+        }
+    };
     // The end of a host name is its registrable part: it gets the larger share.
     let room = columns.saturating_sub(1);
     let (head, tail) = (room / 2, room - room / 2);
-    let front: String = fitting(all.iter(), head).into_iter().collect();
-    let back: String = fitting(all.iter().rev(), tail).into_iter().rev().collect();
+    let front: String = fitting(front.iter(), head).into_iter().collect();
+    let back: String = fitting(back.iter().rev(), tail).into_iter().rev().collect();
     format!("{front}…{back}")
 }
 
@@ -195,6 +211,9 @@ mod tests {
         assert!(columns(&cut) <= 40, "{cut}");
         assert!(cut.starts_with("start\\u{202e}") && cut.ends_with("end.example"), "{cut}");
         assert_eq!(cut.matches("\\u{").count(), cut.matches("202e}").count());
+        let marked = "e\u{301}\u{302}\u{303}".repeat(9);
+        assert_eq!(visible_within(&marked, 9), marked);
+        assert_eq!(columns(&visible_within(&"e\u{301}\u{302}\u{303}".repeat(500), 9)), 9);
         assert_eq!(visible_within("漢字漢字漢字", 5), "漢…字");
         assert_eq!(visible_within("short", 5), "short");
         assert_eq!(visible_within("short", 0), "…");

@@ -25,7 +25,7 @@ use farshore_model::{Audit, Country};
 pub trait Output: Sync {
     /// The name `--format` takes.
     fn id(&self) -> &'static str;
-    /// Writes the whole of it.
+    /// Writes the whole of it, in many small pieces: `out` wants a buffer.
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()>;
 }
 

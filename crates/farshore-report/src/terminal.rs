@@ -9,7 +9,7 @@ use std::io::{Result, Write};
 use farshore_model::{Audit, Outcome};
 
 use crate::escape::{columns, visible_within};
-use crate::findings::{Item, Story, Tone, bytes, count};
+use crate::findings::{Item, Part, Story, Tone, bytes, count};
 use crate::words::Word;
 use crate::{Options, Output};
 
@@ -93,8 +93,8 @@ impl Screen<'_> {
         self.wrapped("", "", &text, it.frame.map(|frame| frame.text(self.audit)), Some(Ink::Bold))
     }
 
-    fn part(&mut self, head: &str, gloss: &str, items: &[Item], most: usize) -> Result<()> {
-        if items.is_empty() {
+    fn part(&mut self, head: &str, gloss: &str, part: &Part, most: usize) -> Result<()> {
+        if part.items.is_empty() {
             return Ok(());
         }
         let head = self.painted(head, Some(Ink::Bold));
@@ -104,10 +104,10 @@ impl Screen<'_> {
             self.painted(&format!(" – {gloss}"), Some(Ink::Dim))
         };
         writeln!(self.out, "\n{head}{gloss}")?;
-        for it in items.iter().take(most) {
+        for it in part.items.iter().take(most) {
             self.item(it)?;
         }
-        match items.len().saturating_sub(most) {
+        match part.total.saturating_sub(most) {
             0 => Ok(()),
             rest => self.wrapped("  ", "  ", &format!("… and {rest} more: --format json"), None, Some(Ink::Dim)),
         }

@@ -6,11 +6,11 @@ use farshore_model::party::{Destination, Location, LocationState, Organisation, 
 use farshore_model::{Answer, Audit, Outcome};
 
 use super::phrase::{bytes, name, some};
-use super::{FrameRef, Item, Tone};
+use super::{FrameRef, Item, KEPT, Part, Tone};
 use crate::v1::common_network;
 use crate::words::Word;
 
-pub fn items(audit: &Audit) -> Vec<Item> {
+pub fn part(audit: &Audit) -> Part {
     let breached: BTreeSet<usize> = audit
         .verdicts
         .iter()
@@ -32,7 +32,10 @@ pub fn items(audit: &Audit) -> Vec<Item> {
             *index,
         )
     });
-    order.into_iter().map(|(_, it)| item(audit, it)).collect()
+    Part {
+        total: order.len(),
+        items: order.into_iter().take(KEPT).map(|(_, it)| item(audit, it)).collect(),
+    }
 }
 
 fn item(audit: &Audit, it: &Destination) -> Item {

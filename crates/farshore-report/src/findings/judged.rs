@@ -3,11 +3,15 @@
 use farshore_model::{Audit, Outcome, Verdict};
 
 use super::phrase::{long, name};
-use super::{FrameRef, Item, Tone};
+use super::{FrameRef, Item, KEPT, Part, Tone};
 use crate::words::Word;
 
-pub fn items(audit: &Audit) -> Vec<Item> {
-    judged_order(audit).into_iter().map(|it| item(audit, it)).collect()
+pub fn part(audit: &Audit) -> Part {
+    let order = judged_order(audit);
+    Part {
+        total: order.len(),
+        items: order.into_iter().take(KEPT).map(|it| item(audit, it)).collect(),
+    }
 }
 
 /// Verdicts as they are told.

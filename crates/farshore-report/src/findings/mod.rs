@@ -13,7 +13,7 @@ mod unseen;
 pub use inferred::{laws, organisation, owner, places};
 pub use judged::judged_order;
 pub use phrase::{bytes, count, long, name};
-pub use seen::answer;
+pub use seen::{answer, worst_first};
 
 use farshore_model::{Audit, Locus, Outcome};
 
@@ -25,13 +25,32 @@ pub struct Story {
     /// The worst finding, in one sentence.
     pub headline: Item,
     /// What is readable on the wire, by whom.
-    pub seen: Vec<Item>,
+    pub seen: Part,
     /// Who receives it, where, and whose law could order whom.
-    pub inferred: Vec<Item>,
+    pub inferred: Part,
     /// What could not be seen, and why.
-    pub unseen: Vec<Item>,
+    pub unseen: Part,
     /// What was judged.
-    pub judged: Vec<Item>,
+    pub judged: Part,
+}
+
+/// Items of one part, as many as any output shows, and how many there are in all.
+pub struct Part {
+    /// The first of them.
+    pub items: Vec<Item>,
+    /// All, those left out included.
+    pub total: usize,
+}
+
+/// Items no output shows more of; a flow log can have millions of destinations.
+const KEPT: usize = 64;
+
+impl Part {
+    fn of(mut items: impl Iterator<Item = Item>) -> Self {
+        let kept: Vec<Item> = items.by_ref().take(KEPT).collect();
+        let total = kept.len().saturating_add(items.count());
+        Self { items: kept, total }
+    }
 }
 
 /// One finding.
@@ -128,10 +147,10 @@ impl Story {
         seen.splice(alarming..alarming, seen::tampering(audit));
         Self {
             headline,
-            seen,
-            inferred: inferred::items(audit),
-            unseen: unseen::items(audit),
-            judged: judged::items(audit),
+            seen: Part::of(seen.into_iter()),
+            inferred: inferred::part(audit),
+            unseen: Part::of(unseen::items(audit).into_iter()),
+            judged: judged::part(audit),
         }
     }
 }

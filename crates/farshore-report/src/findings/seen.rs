@@ -57,6 +57,14 @@ pub fn told(audit: &Audit) -> Vec<Told> {
     groups.iter().map(|group| tell(audit, &group.members)).collect()
 }
 
+/// Exposures in the order in which they are told.
+pub fn worst_first(audit: &Audit) -> Vec<(usize, &Exposure)> {
+    let breached = breached(audit);
+    let mut order: Vec<(usize, &Exposure)> = audit.exposures.iter().enumerate().collect();
+    order.sort_by_key(|(index, it)| (rank(it, breached.contains(index)), *index));
+    order
+}
+
 /// Signs that somebody on the path changed what was sent.
 pub fn tampering(audit: &Audit) -> impl Iterator<Item = Item> + '_ {
     audit

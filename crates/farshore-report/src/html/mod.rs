@@ -13,7 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use farshore_model::{Answer, Audit, DatumKind, Outcome, ReaderRole};
 
 use crate::escape;
-use crate::findings::{Item, Story, Tone, bytes, count, long, name};
+use crate::findings::{Part, Story, Tone, bytes, count, long, name};
 use crate::{Options, Output};
 
 /// Nothing but the page's own style may be loaded.
@@ -180,14 +180,14 @@ fn hatch(id: &str, size: u32) -> Markup {
     }
 }
 
-fn part(audit: &Audit, id: &str, head: &str, gloss: &str, items: &[Item], most: usize) -> Markup {
+fn part(audit: &Audit, id: &str, head: &str, gloss: &str, it: &Part, most: usize) -> Markup {
     html! {
         section id=(id) {
             h2 { (head) }
             p.gloss { (gloss) }
-            @if items.is_empty() { p { "Nothing." } }
+            @if it.items.is_empty() { p { "Nothing." } }
             ul.findings {
-                @for it in items.iter().take(most) {
+                @for it in it.items.iter().take(most) {
                     li class=(tone(it.tone)) {
                         span.sign aria-hidden="true" { (sign(it.tone)) }
                         div {
@@ -198,7 +198,7 @@ fn part(audit: &Audit, id: &str, head: &str, gloss: &str, items: &[Item], most: 
                     }
                 }
             }
-            @if items.len() > most { p.more { "… and " (items.len().saturating_sub(most)) " more, in the tables below or with " code { "--format json" } "." } }
+            @if it.total > most { p.more { "… and " (it.total.saturating_sub(most)) " more, in the tables below or with " code { "--format json" } "." } }
         }
     }
 }

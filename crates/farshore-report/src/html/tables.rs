@@ -8,11 +8,11 @@ use farshore_model::party::{Destination, Place, Reach};
 use farshore_model::{Answer, Audit, Exposure, Locus, Outcome, Reader, ReaderRole};
 
 use super::tone;
-use crate::findings::{Tone, answer, bytes, count, judged_order, laws, long, name, organisation, owner, places};
+use crate::findings::{Tone, answer, bytes, count, judged_order, laws, long, name, organisation, owner, places, worst_first};
 use crate::words::{self, Word};
 
 /// Rows beyond which a table tells only how many more there are.
-const MOST: usize = 400;
+const MOST: usize = 200;
 /// Rows beyond which a table is folded away at first.
 const OPEN: usize = 24;
 /// The roles, in the order of the matrix.
@@ -25,23 +25,23 @@ const ROLES: [ReaderRole; 6] = [
     ReaderRole::Owner,
 ];
 
-/// A table with a caption; a long one is folded.
-fn table(id: &str, head: &str, gloss: &str, columns: &[&str], rows: &[Markup]) -> Markup {
+/// A table with a caption; a long one is folded. `total` counts the rows that were left out, too.
+fn table(id: &str, head: &str, gloss: &str, columns: &[&str], rows: &[Markup], total: usize) -> Markup {
     html! {
         section id=(id) {
             h2 { (head) }
             @if !gloss.is_empty() { p.gloss { (gloss) } }
             @if rows.is_empty() { p { "None." } } @else {
-                details open[rows.len() <= OPEN] {
-                    summary { (count(rows.len(), "row")) }
+                details open[total <= OPEN] {
+                    summary { (count(total, "row")) }
                     div.wide {
                         table {
                             caption { (head) }
                             thead { tr { @for column in columns { th scope="col" { (column) } } } }
-                            tbody { @for row in rows.iter().take(MOST) { (row) } }
+                            tbody { @for row in rows { (row) } }
                         }
                     }
-                    @if rows.len() > MOST { p.more { "… and " (rows.len().saturating_sub(MOST)) " more: " code { "--format json" } "." } }
+                    @if total > rows.len() { p.more { "… and " (total.saturating_sub(rows.len())) " more: " code { "--format json" } "." } }
                 }
             }
         }
@@ -71,15 +71,16 @@ pub fn verdicts(audit: &Audit) -> Markup {
             }
         }
     };
-    // No verdict may go missing from a page, so these are never cut; `MOST` guards the other tables.
-    let order = judged_order(audit);
-    let rows: Vec<Markup> = order.iter().map(|it| row(it)).collect();
-    html! {
-        @for (number, chunk) in rows.chunks(MOST).enumerate() {
-            (table(if number == 0 { "verdicts" } else { "verdicts-more" }, "Judged", "Met takes a declared scope; what was not seen is undetermined.", &["Clause", "Outcome", "Because", "Concerns", "Citation"], chunk))
-        }
-        @if rows.is_empty() { section id="verdicts" { h2 { "Judged" } p { "No clause was asked for." } } }
-    }
+    // No verdict may go missing from a page: these rows are never cut.
+    let rows: Vec<Markup> = judged_order(audit).into_iter().map(row).collect();
+    table(
+        "verdicts",
+        "Judged",
+        "Met takes a declared scope; what was not seen is undetermined.",
+        &["Clause", "Outcome", "Because", "Concerns", "Citation"],
+        &rows,
+        rows.len(),
+    )
 }
 
 pub fn destinations(audit: &Audit) -> Markup {
@@ -87,6 +88,7 @@ pub fn destinations(audit: &Audit) -> Markup {
         .destinations
         .iter()
         .enumerate()
+        .take(MOST)
         .map(|(index, it)| destination(index, it))
         .collect();
     table(
@@ -102,6 +104,7 @@ pub fn destinations(audit: &Audit) -> Markup {
             "Traffic",
         ],
         &rows,
+        audit.destinations.len(),
     )
 }
 
@@ -115,7 +118,7 @@ fn destination(index: usize, it: &Destination) -> Markup {
         .max(it.location.claims.len());
     html! {
         tr id={ "d" (index.saturating_add(1)) } {
-            td.id data-label="" { "d" (index.saturating_add(1)) }
+            td.id data-label="Id" { "d" (index.saturating_add(1)) }
             th scope="row" data-label="Destination" {
                 (name(&it.name))
                 @if let Some(domain) = &it.domain { @if *domain != it.name { span.sub { (name(domain)) } } }
@@ -185,18 +188,15 @@ fn links(letter: char, indices: &[usize]) -> Markup {
 /// The exposures with one column a reader. A reason stands once, below, under its number.
 pub fn exposures(audit: &Audit) -> Markup {
     let mut reasons = Reasons::default();
-    let rows: Vec<Markup> = audit
-        .exposures
-        .iter()
-        .enumerate()
+    let rows: Vec<Markup> = worst_first(audit)
+        .into_iter()
         .take(MOST)
         .map(|(index, it)| exposure(audit, index, it, &mut reasons))
         .collect();
     let mut columns = vec!["", "What", "To", "How"];
     columns.extend(ROLES.iter().map(Word::word));
     html! {
-        (table("exposures", "Exposures", "One row a value, its field and who received it. Each reader: yes, no, or cannot tell; a dash where that role plays no part.", &columns, &rows))
-        @if audit.exposures.len() > MOST { p.more { "… and " (audit.exposures.len().saturating_sub(MOST)) " more: " code { "--format json" } "." } }
+        (table("exposures", "Exposures", "One row a value, its field and who received it. Each reader: yes, no, or cannot tell; a dash where that role plays no part.", &columns, &rows, audit.exposures.len()))
         @if !reasons.0.is_empty() {
             details.reasons open[reasons.0.len() <= OPEN] {
                 summary { "Why: " (count(reasons.0.len(), "reason")) }
@@ -233,7 +233,7 @@ fn exposure(audit: &Audit, index: usize, it: &Exposure, reasons: &mut Reasons) -
     let to = audit.destinations.get(it.destination);
     html! {
         tr id={ "x" (index.saturating_add(1)) } {
-            td.id data-label="" { "x" (index.saturating_add(1)) }
+            td.id data-label="Id" { "x" (index.saturating_add(1)) }
             th scope="row" data-label="What" {
                 (name(it.kind.as_str())) span.sub { (name(words::value(it, audit.show_pii))) @if let Some(known) = &it.known_as { " “" (name(known)) "”" } }
                 @if !it.label.is_empty() { span.sub { (name(&it.label)) } }
@@ -264,35 +264,36 @@ fn reader(it: &Exposure, role: ReaderRole, reasons: &mut Reasons) -> Markup {
 }
 
 pub fn evidence(audit: &Audit) -> Markup {
-    let exposures = audit.exposures.iter().enumerate().map(|(index, it)| {
+    let exposures = worst_first(audit).into_iter().map(|(index, it)| {
         let what = html! { a href={ "#x" (index.saturating_add(1)) } { "x" (index.saturating_add(1)) } " " (name(it.kind.as_str())) };
         (what, &it.evidence)
     });
-    let verdicts = audit
-        .verdicts
-        .iter()
+    let verdicts = judged_order(audit)
+        .into_iter()
         .map(|it| (html! { (name(&it.clause)) " " (it.outcome.word()) }, &it.evidence));
     let anomalies = audit.anomalies.iter().map(|it| {
-        (
-            html! { (it.kind) span.sub { (it.severity.word()) ": " (long(&it.because)) } },
-            &it.evidence,
-        )
+        let what = html! { (it.kind) span.sub { (it.severity.word()) ": " (long(&it.because)) } };
+        (what, &it.evidence)
     });
-    let rows: Vec<Markup> = exposures
-        .chain(verdicts)
-        .chain(anomalies)
-        .flat_map(|(what, evidence)| {
-            by_input(evidence)
-                .into_iter()
-                .map(move |(input, loci)| proof(audit, &what, input, &loci))
-        })
-        .collect();
+    // What was judged first; oddities are many in a bad capture and must push nothing out.
+    let found = verdicts.chain(exposures).chain(anomalies);
+    let mut rows = vec![];
+    let mut total = 0_usize;
+    for (what, evidence) in found {
+        for (input, loci) in by_input(evidence) {
+            total = total.saturating_add(1);
+            if rows.len() < MOST {
+                rows.push(proof(audit, &what, input, &loci));
+            }
+        }
+    }
     table(
         "evidence",
         "Evidence",
         "Paste the filter into Wireshark's display filter bar. Offsets count bytes in the captured frame, or in the layer named last where the datum was put together from several.",
         &["Finding", "Input", "Display filter", "Bytes", "Layers"],
         &rows,
+        total,
     )
 }
 
@@ -370,7 +371,14 @@ pub fn coverage(audit: &Audit) -> Markup {
         .into_iter()
         .map(|(what, value)| html! { tr { th scope="row" data-label="What" { (what) } (cell("Count", html! { (value) })) } })
         .collect();
-    table("coverage", "Coverage", "What this audit rests on.", &["What", "Count"], &rows)
+    table(
+        "coverage",
+        "Coverage",
+        "What this audit rests on.",
+        &["What", "Count"],
+        &rows,
+        rows.len(),
+    )
 }
 
 pub fn inputs(audit: &Audit) -> Markup {
@@ -389,13 +397,14 @@ pub fn inputs(audit: &Audit) -> Markup {
             }
         }
     };
-    let rows: Vec<Markup> = audit.inputs.iter().map(row).collect();
+    let rows: Vec<Markup> = audit.inputs.iter().take(MOST).map(row).collect();
     table(
         "inputs",
         "Inputs",
         "",
         &["Input", "Format", "Size", "Time", "Labels and notes", "SHA-256"],
         &rows,
+        audit.inputs.len(),
     )
 }
 
@@ -429,5 +438,6 @@ pub fn data(audit: &Audit) -> Markup {
         "With other editions the answers may differ.",
         &["Name", "Edition", "Licence", "Attribution", "SHA-256"],
         &rows,
+        rows.len(),
     )
 }

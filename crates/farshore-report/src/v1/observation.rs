@@ -20,6 +20,9 @@ pub struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_frame: Option<u64>,
     time: Option<String>,
+    count: u64,
+    /// Frames in which the same was said again in the same flow, the first few.
+    again: Vec<u64>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +94,8 @@ impl<'a> Row<'a> {
             frame: span.frame,
             first_frame: (span.first_frame != span.frame).then_some(span.first_frame),
             time: it.time.map(|time| time.to_string()),
+            count: it.count,
+            again: it.again.iter().map(|locus| locus.span.frame).collect(),
         }
     }
 }

@@ -150,6 +150,7 @@ fn rows_point_back_to_frames() {
     let rows = root["observations"].as_array().unwrap();
     assert_eq!((&rows[0]["frame"], rows[0].get("first_frame")), (&1.into(), None));
     assert_eq!((&rows[1]["frame"], &rows[1]["first_frame"]), (&2.into(), &1.into()));
+    assert_eq!((&rows[1]["count"], &rows[1]["again"]), (&2.into(), &serde_json::json!([9])));
     assert_eq!(rows[5]["flow"], "f2");
     assert_eq!(rows[0]["time"], "2023-11-14T22:13:20.123456789Z");
 }

@@ -5,3 +5,4 @@ mod cases;
 mod contract;
 mod hostile;
 mod looks;
+mod page;

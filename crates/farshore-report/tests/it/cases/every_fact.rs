@@ -134,6 +134,8 @@ pub fn every_fact() -> Audit {
                 ..locus(1)
             },
             what,
+            again: if n == 1 { vec![locus(9)] } else { vec![] },
+            count: if n == 1 { 2 } else { 1 },
         })
         .collect();
     audit

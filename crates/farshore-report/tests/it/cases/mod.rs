@@ -1,7 +1,7 @@
 //! Audits made by hand that between them hold every variant an audit can. Organisations and laws are invented; the
 //! addresses are set aside for documentation.
 
-mod build;
+pub mod build;
 mod every_fact;
 mod hostile_text;
 
@@ -31,6 +31,7 @@ pub fn all() -> Vec<(&'static str, Audit)> {
         ("log", log()),
         ("crowd", crowd()),
         ("every-fact", every_fact()),
+        ("nowhere", nowhere()),
         ("hostile", hostile()),
     ]
 }
@@ -410,5 +411,61 @@ pub fn crowd() -> Audit {
             .verdicts
             .push(verdict(&format!("clause-{n}"), Outcome::Undetermined, "a needed fact is missing"));
     }
+    audit
+}
+
+/// Indices and ids that point at nothing, and numbers at their ends.
+fn nowhere() -> Audit {
+    let mut audit = every_fact();
+    audit.inputs.clear();
+    audit.flow_names.clear();
+    audit.destinations.iter_mut().for_each(|it| {
+        it.flows = vec![FlowId(u32::MAX)];
+        it.traffic = Traffic {
+            flows: u64::MAX,
+            frames: u64::MAX,
+            bytes_up: u64::MAX,
+            bytes_down: u64::MAX,
+        };
+    });
+    audit.exposures.iter_mut().for_each(|it| {
+        it.destination = usize::MAX;
+        it.flows = vec![FlowId(u32::MAX)];
+        it.count = u64::MAX;
+        it.readers.clear();
+    });
+    audit
+        .verdicts
+        .iter_mut()
+        .for_each(|it| (it.exposures, it.destinations) = (vec![usize::MAX], vec![usize::MAX]));
+    audit.observations.iter_mut().for_each(|it| {
+        it.locus.span = Span {
+            first_frame: 0,
+            frame: u64::MAX,
+            offset: u64::MAX,
+            length: u64::MAX,
+        };
+    });
+    audit
+        .exposures
+        .iter_mut()
+        .flat_map(|it| &mut it.evidence)
+        .for_each(|it| it.span.length = u64::MAX);
+    audit.flow_coverage = FlowCoverage {
+        total: u64::MAX,
+        plaintext: u64::MAX,
+        encrypted: u64::MAX,
+        decrypted: u64::MAX,
+        opaque: u64::MAX,
+        empty: u64::MAX,
+    };
+    audit.flows[0].randomness = [
+        Some(Randomness {
+            sampled: 0,
+            entropy: f64::NAN,
+            chi_square: f64::INFINITY,
+        }),
+        None,
+    ];
     audit
 }
