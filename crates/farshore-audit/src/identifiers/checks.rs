@@ -97,7 +97,7 @@ fn is_placeholder(text: &str) -> bool {
         "unknown",
         "unset",
     ];
-    let mut chars = text.chars().filter(char::is_ascii_alphanumeric);
+    let mut chars = text.chars().filter(|c| c.is_alphanumeric());
     let first = chars.next();
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || chars.all(|c| Some(c) == first)
 }

@@ -22,8 +22,8 @@ enum Case {
 enum Form {
     /// As it is, or the same identifier with other separators.
     Text,
-    /// Percent-encoded (RFC 3986 §2.1).
-    Percent,
+    /// Escaped, by percent signs (RFC 3986 §2.1) or as in JSON.
+    Escaped,
     /// Hex digits of the text's bytes.
     HexOfText,
     /// The bytes the value's hex digits stand for, or an integer's.
@@ -103,6 +103,7 @@ pub(super) fn variants(known: usize, value: &str) -> Vec<Variant> {
         made.add(Form::HexOfText, Case::Any, hex(text.as_bytes()).as_bytes(), &["hex"], false);
         for cased in spellings.cased(text) {
             made.percent(&cased);
+            made.escaped(&cased);
             made.base64(cased.as_bytes(), &["base64"]);
         }
     }
@@ -212,11 +213,27 @@ impl Made {
             (&twice, &["url", "url"]),
         ] {
             if encoded != text {
-                self.add(Form::Percent, Case::Exact, encoded.as_bytes(), chain, false);
+                self.add(Form::Escaped, Case::Exact, encoded.as_bytes(), chain, false);
                 // Lower-case hex digits are equivalent (RFC 3986 §2.1).
-                self.add(Form::Percent, Case::Exact, lower_triplets(encoded).as_bytes(), chain, false);
+                self.add(Form::Escaped, Case::Exact, lower_triplets(encoded).as_bytes(), chain, false);
             }
         }
+    }
+
+    /// As JSON may write what is not ASCII: UTF-16 code units in hex (RFC 8259 §7).
+    fn escaped(&mut self, text: &str) {
+        if text.is_ascii() {
+            return;
+        }
+        let mut lower = String::new();
+        for c in text.chars() {
+            if c.is_ascii() {
+                lower.push(c);
+            } else {
+                lower.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+        }
+        self.add(Form::Escaped, Case::Any, lower.as_bytes(), &["json"], false);
     }
 
     fn base64(&mut self, inner: &[u8], decoded_by: &[&'static str]) {
@@ -245,7 +262,7 @@ impl Variant {
         let after = text.get(at.end).copied();
         match self.form {
             Form::Text => self.edge.is_free(before, after).then_some(at),
-            Form::Percent => {
+            Form::Escaped => {
                 // `%2B`: the boundary before may be the end of a triplet, whose digits are no part of a word.
                 let triplet = at.start.checked_sub(3).and_then(|i| text.get(i)) == Some(&b'%');
                 let before = if triplet { None } else { before };

@@ -91,7 +91,7 @@ pub struct Found {
     pub known_as: Option<String>,
     /// The bytes of the field that carry it; of something packed, the whole run.
     pub range: Range<usize>,
-    /// Decodings from those bytes to the value, outermost first: `url`, `hex`, `base64`, `zlib`, `gzip`, `uuid`,
+    /// Decodings from those bytes to the value, outermost first: `url`, `json`, `hex`, `base64`, `zlib`, `gzip`, `uuid`,
     /// `guid`, `bytes`, `u32be`, `u32le`, `u64be`, `u64le`.
     pub decoded_by: Vec<&'static str>,
     /// Few bytes among many: keep it only if [`Detectors::finish`] confirms the group.

@@ -28,6 +28,7 @@ pub(super) const PACKS: &[&str] = &[
     include_str!("../../../../packs/identifiers/authorization.toml"),
     include_str!("../../../../packs/identifiers/url-credential.toml"),
     include_str!("../../../../packs/identifiers/jwt.toml"),
+    include_str!("../../../../packs/identifiers/sdes-key.toml"),
     include_str!("../../../../packs/identifiers/credential-key.toml"),
     include_str!("../../../../packs/identifiers/room-id.toml"),
     include_str!("../../../../packs/identifiers/channel.toml"),

@@ -153,6 +153,15 @@ fn identifiers_are_found_in_their_other_spellings_and_as_bytes() {
     only(&mut detectors, "udp.payload", &payload, "hex", 2..10, &["bytes"]);
     let payload = [&[9, 9, 9][..], &[0x3c, 0x5a, 0xb4, 1, 2, 3], &[0]].concat();
     only(&mut detectors, "udp.payload", &payload, "mac", 3..9, &["bytes"]);
+    let escaped = br#"{"n":"\u0141ucja & Zo\u00EB/1"}"#;
+    only(
+        &mut detectors,
+        "http.request.body",
+        escaped,
+        "text",
+        6..escaped.len() - 2,
+        &["json"],
+    );
 }
 
 #[test]

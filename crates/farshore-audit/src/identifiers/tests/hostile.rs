@@ -50,7 +50,8 @@ fn a_deep_nest_is_left_at_some_depth_and_told() {
     assert!(detectors.limits_hit().contains_key("unpack-depth"), "{:?}", detectors.limits_hit());
 }
 
-/// Twice the input may cost about twice the time, not four times. Measured against itself; short runs are noise.
+/// Eight times the input may cost about eight times the time, not sixty-four. Measured against itself, with room
+/// for a busy machine.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "what it takes is what is tested")]
 fn cost_is_linear_on_the_worst_that_was_thought_of() {
@@ -86,9 +87,9 @@ fn cost_is_linear_on_the_worst_that_was_thought_of() {
             }
             start.elapsed()
         };
-        let small = time(1 << 18).max(Duration::from_millis(60));
+        let small = time(1 << 17).max(Duration::from_millis(20));
         let large = time(1 << 20);
-        assert!(large < small * 12, "{piece:?}: {small:?} for a quarter, {large:?} for the whole");
+        assert!(large < small * 32, "{piece:?}: {small:?} for an eighth, {large:?} for the whole");
     }
 }
 

@@ -48,6 +48,19 @@ fn packs_find_their_examples_and_nothing_else() {
 }
 
 #[test]
+fn every_pack_is_listed() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packs/identifiers");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|it| it.unwrap().file_name().to_str()?.strip_suffix(".toml").map(str::to_owned))
+        .collect();
+    let mut ids: Vec<String> = pack::builtin().unwrap().into_iter().map(|it| it.id).collect();
+    files.sort();
+    ids.sort();
+    assert_eq!(ids, files);
+}
+
+#[test]
 fn decoys_are_left_alone() {
     let mut random = Random(11);
     let mut lines = Vec::new();
