@@ -126,6 +126,10 @@ impl Inert<PrettyFormatter<'static>> {
 
 impl<F: Formatter> Formatter for Inert<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        // Nearly every string is plain ASCII: it goes out in one piece.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'<') {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut clean = 0;
         for (at, c) in fragment.char_indices() {
             if c != '<' && !is_invisible(c) {

@@ -3,6 +3,14 @@
 //! A report renders what an [`Audit`] says and nothing else: it refuses to look anything up, to judge anew, to read
 //! a clock, and to let text from the wire through unescaped ([`escape`]). [`OUTPUTS`] is the table of renderers; to
 //! add one, write a file and add a line there.
+//!
+//! ```
+//! let mut page = Vec::new();
+//! let html = farshore_report::output("html").expect("it is in the table");
+//! html.render(&farshore_model::Audit::default(), &farshore_report::Options::default(), &mut page)?;
+//! assert!(page.starts_with(b"<!DOCTYPE html>"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -7,7 +7,6 @@ use farshore_model::{Answer, Audit, Outcome};
 
 use super::phrase::{bytes, name, some};
 use super::{FrameRef, Item, KEPT, Part, Tone};
-use crate::v1::common_network;
 use crate::words::Word;
 
 pub fn part(audit: &Audit) -> Part {
@@ -51,7 +50,7 @@ fn item(audit: &Audit, it: &Destination) -> Item {
         .organisation
         .as_ref()
         .map_or_else(|| "organisation not known".to_owned(), organisation);
-    let mut what = Item::new(Tone::Plain, format!("{} is {who}", name(&it.name)));
+    let mut what = Item::new(Tone::Plain, format!("{}, run by {who}", name(&it.name)));
     if it.organisation.is_none() {
         what.title = format!("{}: {who}", name(&it.name));
     }
@@ -63,9 +62,23 @@ fn item(audit: &Audit, it: &Destination) -> Item {
         let owners: Vec<String> = it.owners.iter().map(owner).collect();
         what = what.detail(format!("owned by {}", owners.join(", above it ")));
     }
-    let hosted = common_network(&it.places).map(|network| format!(", hosted at {} (AS{})", name(&network.name), network.asn));
+    let hosts: BTreeSet<(u32, &str)> = it
+        .places
+        .iter()
+        .filter_map(|place| place.network.as_ref())
+        .map(|network| (network.asn, network.name.as_str()))
+        .collect();
+    let hosts: Vec<String> = hosts
+        .into_iter()
+        .map(|(asn, holder)| format!("{} (AS{asn})", name(holder)))
+        .collect();
+    let hosted = if hosts.is_empty() {
+        String::new()
+    } else {
+        format!(", hosted at {}", some(&hosts, 2))
+    };
     let traffic = format!("{} up, {} down", bytes(it.traffic.bytes_up), bytes(it.traffic.bytes_down));
-    what.detail(format!("{}{} · {traffic}", places(&it.location), hosted.unwrap_or_default()))
+    what.detail(format!("{}{} · {traffic}", places(&it.location), hosted))
         .detail(laws(&it.reach))
         .at(first.min())
 }
@@ -106,11 +119,14 @@ pub fn places(it: &Location) -> String {
         (LocationState::Local, _) => "in the local network".to_owned(),
         (_, true) => "place undetermined".to_owned(),
     };
-    let out: BTreeSet<&str> = it.excluded.iter().map(|out| out.country.code()).collect();
-    if !out.is_empty() {
+    let mut out: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for excluded in &it.excluded {
+        out.entry(excluded.because).or_default().insert(excluded.country.code());
+    }
+    for (because, countries) in out {
         text.push_str(&format!(
-            ", not {} (round trip too short)",
-            out.into_iter().collect::<Vec<_>>().join("|")
+            ", not {} ({because})",
+            countries.into_iter().collect::<Vec<_>>().join("|")
         ));
     }
     text

@@ -393,7 +393,7 @@ pub fn inputs(audit: &Audit) -> Markup {
                     @for (key, value) in it.labels.iter().take(12) { span.sub { (name(key)) " = " (name(value)) } }
                     @for note in it.notes.iter().take(6) { span.sub { (long(note.as_str())) } }
                 }))
-                (cell("SHA-256", html! { code.digest { (name(&it.sha256)) } }))
+                (cell("SHA-256", html! { code.digest { (long(&it.sha256)) } }))
             }
         }
     };
@@ -416,7 +416,7 @@ pub fn data(audit: &Audit) -> Markup {
                 (cell("Edition", html! { (name(&it.edition)) }))
                 (cell("Licence", html! { (name(&it.licence)) }))
                 (cell("Attribution", html! { (long(&it.attribution)) }))
-                (cell("SHA-256", html! { code.digest { (name(&it.sha256)) } }))
+                (cell("SHA-256", html! { code.digest { (long(&it.sha256)) } }))
             }
         }
     });

@@ -155,7 +155,7 @@ impl<'a> Destination<'a> {
 }
 
 /// The network that announces all addresses, if one does.
-pub(crate) fn common_network(places: &[party::Place]) -> Option<&party::Network> {
+fn common_network(places: &[party::Place]) -> Option<&party::Network> {
     let first = places.first()?.network.as_ref()?;
     places.iter().all(|place| place.network.as_ref() == Some(first)).then_some(first)
 }

@@ -10,7 +10,6 @@ mod input;
 mod observation;
 
 pub use destination::Destination;
-pub(crate) use destination::common_network;
 pub use exposure::{Anomaly, Exposure, Verdict};
 pub use flow::Flow;
 pub(crate) use input::is_log;
