@@ -20,8 +20,8 @@
 //! - *like video*: packets of one picture share their timestamp, the last alone carries the marker, pictures are 10 ms
 //!   to 10 s apart at 90 kHz; two pictures begin and one has several packets.
 //!
-//! For PCMU, PCMA, G.722, GSM and G.729 there must be 4, like audio, and each payload as long as its step takes, or longer by
-//! one same tag of at most 20 bytes; else the flow is not RTP, however it counts.
+//! For PCMU, PCMA, G.722, GSM and G.729 four packets are enough, whose steps may differ, but each payload must be as long as the
+//! step behind it takes, or longer by one same tag of at most 20 bytes; else the flow is not RTP, however it counts.
 //!
 //! *Error*. Independent even bytes: each packet after the first agrees with it in version, type and SSRC at 2^-41, is in
 //! sequence at 2^-13 and in time at 2^-18 or less: three such packets 2^-216, times the 2^11 ways to choose 4 of 16. What remains are formats with the same

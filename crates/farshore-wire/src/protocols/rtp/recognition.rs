@@ -53,7 +53,7 @@ fn is_run(mut packets: Vec<Packet<'_>>) -> bool {
     }
     let enough = |least: usize| packets.len() >= least;
     match bytes_for(first.payload_type, 160) {
-        Some(_) => enough(RUN_WITH_LENGTHS) && is_audio(&pairs) && lengths_fit(&pairs),
+        Some(_) => enough(RUN_WITH_LENGTHS) && lengths_fit(&pairs),
         None => enough(RUN) && assigned(first.payload_type) && (is_audio(&pairs) || is_video(&pairs)),
     }
 }
@@ -103,11 +103,13 @@ impl<'a> Pair<'a> {
 
 /// The clock goes on by one and the same step per packet, but where a talk spurt begins; three steps are the least.
 fn is_audio(pairs: &[Pair<'_>]) -> bool {
-    let regular: Vec<_> = pairs.iter().filter(|it| !it.resumes()).collect();
-    let Some(step) = regular.first().and_then(|it| it.step()) else {
+    // The least step: whatever is added to it is silence.
+    let Some(step) = pairs.iter().filter_map(Pair::step).min() else {
         return false;
     };
-    TICKS.contains(&step) && step != 256 && regular.len() >= 3 && regular.iter().all(|it| it.step() == Some(step))
+    let regular = pairs.iter().filter(|it| it.step() == Some(step)).count();
+    let explained = pairs.iter().all(|it| it.step() == Some(step) || it.resumes());
+    TICKS.contains(&step) && step != 256 && regular >= 3 && explained
 }
 
 /// Packets of one picture share their time, the last of them carries the marker, and no other does
@@ -122,16 +124,18 @@ fn is_video(pairs: &[Pair<'_>]) -> bool {
     direct.len() >= 4 && begins >= 2 && begins < direct.len() && direct.iter().filter(fits).count() == direct.len()
 }
 
-/// Each payload is as long as the clock says, or longer by one and the same tag.
+/// Each payload is as long as the clock says, or longer by one and the same tag; three of them are the least.
 fn lengths_fit(pairs: &[Pair<'_>]) -> bool {
     let extra = |it: &Pair<'_>| {
-        let expected = bytes_for(it.before.payload_type, it.step()?)?;
+        let expected = bytes_for(it.before.payload_type, it.ticks).filter(|_| TICKS.contains(&it.ticks))?;
         u32::try_from(it.before.payload.len())
             .ok()?
             .checked_sub(expected)
             .filter(|tag| *tag <= LONGEST_TAG)
     };
-    let regular = || pairs.iter().filter(|it| !it.resumes()).map(extra);
-    let first = regular().next().flatten();
-    first.is_some() && regular().all(|it| it == first)
+    let direct = || pairs.iter().filter(|it| it.steps == 1);
+    let Some(tag) = direct().find_map(extra) else { return false };
+    let fitting = direct().filter(|it| extra(it) == Some(tag)).count();
+    let explained = direct().all(|it| extra(it) == Some(tag) || it.resumes());
+    fitting >= 3 && explained
 }
