@@ -224,6 +224,11 @@ mod tests {
     }
 
     #[test]
+    fn the_gate_of_a_page_stops_what_slipped_through() {
+        assert_eq!(page("<p>\na\x1b\u{202e}</p>\n"), "<p>\na\\u{1b}\\u{202e}</p>\n");
+    }
+
+    #[test]
     fn json_is_inert_and_unchanged() {
         let hostile = "\x1b[2J\u{7f}\u{85}\u{202e}\u{200b}\u{2028}\u{feff}\u{e0041}<script>\"\\\n";
         let mut bytes = Vec::new();

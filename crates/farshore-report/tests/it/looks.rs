@@ -1,8 +1,10 @@
 //! How each case looks as a whole.
 
+use farshore_model::Outcome;
 use farshore_report::{OUTPUTS, Options, Sections};
 
 use crate::cases;
+use crate::cases::build::verdict;
 
 #[test]
 fn json_of_a_call() {
@@ -57,6 +59,27 @@ fn a_screen_of_each_case() {
         }
         insta::assert_snapshot!(format!("{case}.terminal"), screen(&audit, 100, false));
     }
+}
+
+#[test]
+fn verdicts_come_breached_first_and_notes_after_what_is_met() {
+    let mut audit = cases::call();
+    let mut note = verdict("clause-n", Outcome::Undetermined, "");
+    note.note = true;
+    audit.verdicts = vec![
+        verdict("clause-a", Outcome::NotApplicable, ""),
+        note,
+        verdict("clause-m", Outcome::Met, ""),
+        verdict("clause-u", Outcome::Undetermined, ""),
+        verdict("clause-b", Outcome::Breached, ""),
+    ];
+    let text = screen(&audit, 100, false);
+    let order: Vec<usize> = ["b", "u", "m", "n", "a"]
+        .iter()
+        .map(|it| text.find(&format!("/clause-{it}")).unwrap())
+        .collect();
+    assert!(order.is_sorted(), "{text}");
+    assert!(text.contains("1 clause breached, 1 undetermined."), "{text}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The page: what it may load, what its map may claim, how large it grows.
 
+use farshore_model::party::LocationState;
 use farshore_report::{BorderShape, Options, output};
 
 use crate::cases;
-use crate::cases::build::country;
+use crate::cases::build::{country, location};
 
 fn page(audit: &farshore_model::Audit, borders: &[BorderShape]) -> String {
     let options = Options {
@@ -106,6 +107,26 @@ fn a_dot_stands_only_where_sources_agree() {
     assert_eq!(page.matches("<path class=\"land\"").count(), 2);
     assert_eq!(page.matches("<circle").count(), 1);
     assert!(page.contains("many places at once (anycast)"));
+}
+
+#[test]
+fn one_country_without_agreement_is_no_answer() {
+    for state in [
+        LocationState::Undetermined,
+        LocationState::Disputed,
+        LocationState::Anycast,
+        LocationState::Local,
+    ] {
+        let mut audit = cases::call();
+        audit.destinations.truncate(1);
+        audit.destinations[0].location = location(state, &["SG"]);
+        let page = page(&audit, &world());
+        assert_eq!(
+            page.matches("<path class=\"sole\"").count() + page.matches("<circle").count(),
+            0,
+            "{state:?}"
+        );
+    }
 }
 
 #[test]
