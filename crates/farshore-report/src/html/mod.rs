@@ -79,7 +79,8 @@ fn title(audit: &Audit) -> String {
 }
 
 fn top(audit: &Audit, story: &Story) -> Markup {
-    let input = audit.inputs.first();
+    // What one of several inputs holds says nothing of the audit.
+    let input = audit.inputs.first().filter(|_| audit.inputs.len() == 1);
     html! {
         header {
             p.mark { strong { "farshore" } " audit" }
