@@ -29,6 +29,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &quic::QUIC,
     &rtp::RTP,
     &sd_rtn::SD_RTN,
+    &http::SSDP,
     &tls::TLS,
 ];
 

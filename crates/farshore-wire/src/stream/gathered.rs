@@ -34,6 +34,11 @@ impl Gathered {
         self.bytes.get(self.head..).unwrap_or_default()
     }
 
+    /// Bytes that were gathered before that.
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
     /// How much that is.
     pub fn len(&self) -> usize {
         self.bytes.len().saturating_sub(self.head)

@@ -94,6 +94,10 @@ struct Lane {
     search: Search,
     state: State,
     body: Body,
+    /// A request whose body is not over, where its head stands, and that in the stream.
+    request: Option<(Observation, Span, u64)>,
+    /// The latest frame.
+    frame: u64,
 }
 
 /// Requests one way, responses the other.
@@ -163,18 +167,29 @@ impl Exchange {
             lane.state = State::Head;
             lane.search = Search::default();
         }
+        lane.frame = lane.frame.max(piece.origin.frame);
         lane.gathered.push(piece);
         loop {
             match self.step(direction, lane, piece, out) {
                 Step::Wait => return Progress::More,
                 Step::Next(State::Adrift) => {
+                    lane.request_over(out);
                     lane.gathered.clear();
                     lane.state = State::Adrift;
                     return Progress::More;
                 }
-                Step::Next(state) => lane.state = state,
-                Step::Switched => return Progress::Done,
+                Step::Next(state) => {
+                    if state == State::Head {
+                        lane.request_over(out);
+                    }
+                    lane.state = state;
+                }
+                Step::Switched => {
+                    self.lane(direction.reverse()).request_over(out);
+                    return Progress::Done;
+                }
                 Step::Through => {
+                    self.lane(direction.reverse()).request_over(out);
                     self.tunnel = Some(Tunnel::Unknown);
                     let left = lane.gathered.bytes().to_vec();
                     lane.gathered.clear();
@@ -288,16 +303,14 @@ impl Exchange {
                     .or_else(|| values::authority(bytes, target))
                     .or_else(|| (method == b"CONNECT").then(|| target.clone()));
                 out.client_speaks(direction);
-                out.observe(
-                    Observation::Request {
-                        version,
-                        method: WireText::from_bytes(method),
-                        host: host.map(|range| WireText::from_bytes(at(bytes, &range))),
-                        path: WireText::from_bytes(at(bytes, target)),
-                        decrypted: self.decrypted,
-                    },
-                    span,
-                );
+                let request = Observation::Request {
+                    version,
+                    method: WireText::from_bytes(method),
+                    host: host.map(|range| WireText::from_bytes(at(bytes, &range))),
+                    path: WireText::from_bytes(at(bytes, target)),
+                    decrypted: self.decrypted,
+                };
+                lane.request = Some((request, span, lane.gathered.position()));
                 if self.asked.len() < MOST_ASKED {
                     self.asked.push_back(match method {
                         b"HEAD" => Asked::Head,
@@ -417,6 +430,7 @@ impl Exchange {
         } else {
             lane.body.tell_part(out, direction);
         }
+        lane.request_over(out);
         lane.gathered.clear();
         lane.search = Search::default();
     }
@@ -454,6 +468,25 @@ impl Lane {
 
     fn whole(&self) -> Span {
         self.gathered.span(0..self.gathered.len())
+    }
+
+    /// Tells the request whose last byte has been seen, or will not be. The place is its head's; the frame is the one
+    /// with which the whole request was there.
+    fn request_over(&mut self, out: &mut dyn Sink) {
+        let Some((request, head, position)) = self.request.take() else {
+            return;
+        };
+        // Where several frames were needed, offsets count in the stream.
+        let whole = if self.frame > head.frame {
+            Span {
+                frame: self.frame,
+                offset: position,
+                ..head
+            }
+        } else {
+            head
+        };
+        out.observe(request, whole);
     }
 }
 

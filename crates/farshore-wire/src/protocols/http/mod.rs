@@ -1,15 +1,16 @@
 //! HTTP/1.0 and HTTP/1.1 in clear (RFC 9110, RFC 9112), and what leaves inside it.
 //!
 //! # What is extracted, and why it matters
-//! Every request is an [`Observation::Request`](farshore_model::Observation::Request), placed at its head. Every value anyone on the path can read is a
-//! field: `http.host`, `http.path`, each `http.query.<name>`, `http.cookie.<name>`, `http.authorization`, each
-//! `http.request.header.<name>` (cookies and authorization only under their own paths), each `http.form.<name>` of a
-//! form, the body as `http.request.body` otherwise; likewise `http.response.header.<name>`,
-//! `http.set-cookie.<name>` and `http.response.body`. Values are as sent: not percent-decoded. This is where
-//! identifiers, accounts and positions most often leave in clear. A request also tells who the client is.
+//! Every request is an [`Observation::Request`](farshore_model::Observation::Request): placed at its head, told when its
+//! last byte was seen. Every value anyone on the path can read is a field: `http.host`, `http.path`, each
+//! `http.query.<name>`, `http.cookie.<name>`, `http.authorization`, each `http.request.header.<name>` (cookies and
+//! authorization only under their own paths), each `http.form.<name>` of a form, the body as `http.request.body`
+//! otherwise; likewise `http.response.header.<name>`, `http.set-cookie.<name>` and `http.response.body`. Values are as
+//! sent: not percent-decoded. This is where identifiers, accounts and positions most often leave in clear. A request also
+//! tells who the client is.
 //!
 //! # What is not
-//! Compressed bodies, pictures, sound, video and fonts; HTTP/0.9 and HTTP/2; HTTP over UDP. After `101 Switching
+//! Compressed bodies, pictures, sound, video and fonts; HTTP/0.9 and HTTP/2. After `101 Switching
 //! Protocols` nothing more is read. After a `CONNECT` that succeeded, TLS or HTTP inside is handed on, anything else
 //! is left alone.
 //!
@@ -19,12 +20,14 @@
 
 mod exchange;
 mod head;
+mod ssdp;
 mod values;
 
 use farshore_model::{Protection, Transport};
 
 use self::exchange::Exchange;
 use self::head::Look;
+pub use self::ssdp::SSDP;
 use super::{Dissector, Match, Opening, Protocol, Start};
 use crate::limits::Limits;
 

@@ -129,6 +129,29 @@ fn a_value_over_two_frames_names_both() {
     assert_eq!((span.first_frame, span.frame, span.offset), (1, 2, at as u64 - 4));
 }
 
+#[test]
+fn a_request_is_told_with_its_last_byte() {
+    let head = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n";
+    let out = read_stream(
+        &HTTP,
+        (50_000, 80),
+        &[(Up, head), (Down, b"HTTP/1.1 100 Continue\r\n\r\n"), (Up, b"ab"), (Up, b"cd")],
+    );
+    let span = Span {
+        first_frame: 1,
+        frame: 4,
+        offset: 0,
+        length: head.len() as u64,
+    };
+    assert_eq!(out.observed, [(request("POST", Some("h"), "/a"), span)]);
+    let out = read_stream(&HTTP, (50_000, 80), &[(Up, head), (Up, b"ab")]);
+    assert_eq!(
+        out.observed,
+        [(request("POST", Some("h"), "/a"), Span { frame: 2, ..span })],
+        "the body was cut"
+    );
+}
+
 /// Reads segments and gaps of one direction.
 fn with_gaps(direction: Direction, list: &[Result<&[u8], u64>]) -> Notebook {
     let mut it = HTTP.start(&stream(1, 80, b"", b""), &Limits::default());
