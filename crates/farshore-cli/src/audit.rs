@@ -138,8 +138,13 @@ fn warn(source: &Source, ledger: &Ledger) {
         );
     }
     for (name, times) in &ledger.coverage.limits {
+        let raise = if Limits::NAMES.contains(name) {
+            format!("; --limit {name}=N raises it")
+        } else {
+            String::new()
+        };
         eprintln!(
-            "farshore: warning: {}: the ceiling {name} was hit {times} times; --limit {name}=N raises it",
+            "farshore: warning: {}: the ceiling {name} was hit {times} times{raise}",
             source.shown()
         );
     }

@@ -185,7 +185,7 @@ impl Engine {
                 }
             }
             (Transport::Udp, ..) => live.reading.segment(direction, Segment::Bytes(piece), &mut scene),
-            _ => {}
+            _ => live.reading.unread(direction, &piece, &mut scene),
         }
     }
 }

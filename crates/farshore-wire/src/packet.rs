@@ -105,7 +105,7 @@ impl<'a> Packet<'a> {
             if announced < self.payload.len() {
                 self.payload = self.payload.get(..announced).unwrap_or_default();
                 self.payload_missing = 0;
-            } else if net.whole {
+            } else {
                 self.payload_missing = announced.saturating_sub(self.payload.len());
             }
         }

@@ -129,9 +129,14 @@ impl Reading {
         }
     }
 
+    /// Takes payload of a transport that no protocol here runs on, such as the data of a ping.
+    pub(crate) fn unread(&mut self, direction: Direction, piece: &Piece<'_>, scene: &mut Scene<'_>) {
+        opaque(direction, piece, &mut self.samples, scene);
+    }
+
     /// The client's bytes were sent again before the answer: no round trip can be read from them.
     pub(crate) fn repeated(&mut self, direction: Direction) {
-        if direction == Direction::Up && self.talk.hello.sent.is_some() && !self.talk.hello.answered {
+        if direction == self.talk.client.unwrap_or(Direction::Up) && self.talk.hello.sent.is_some() && !self.talk.hello.answered {
             self.talk.hello.void = true;
         }
     }
@@ -399,7 +404,8 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], s
             path: match scene.transport {
                 Transport::Tcp => "tcp.payload",
                 Transport::Udp => "udp.payload",
-                _ => "ip.payload",
+                Transport::Icmp | Transport::Icmp6 => "icmp.payload",
+                Transport::Other(_) => "ip.payload",
             },
             value: piece.bytes,
             at: Span {

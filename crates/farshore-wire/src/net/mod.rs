@@ -16,8 +16,6 @@ pub struct Net<'a> {
     pub body: Cursor<'a>,
     /// Payload bytes beyond what was captured.
     pub missing: usize,
-    /// Whether the datagram is no fragment.
-    pub whole: bool,
     /// A fragment other than the first: there is no transport header in it.
     pub later_fragment: bool,
 }
@@ -52,14 +50,14 @@ fn v4<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
         total.checked_sub(header).ok_or(Reason::Stop(start.forbidden()))?
     };
     let fragment = u16::from_be_bytes([fragment_high, fragment_low]);
-    let (more, offset) = (fragment & 0x2000 != 0, fragment & 0x1fff);
+    let offset = fragment & 0x1fff;
     let ip = Ip {
         source: source.into(),
         destination: destination.into(),
         ttl,
         protocol,
     };
-    Ok(finish(ip, cursor, announced, !more && offset == 0, offset != 0)?)
+    Ok(finish(ip, cursor, announced, offset != 0)?)
 }
 
 fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
@@ -71,7 +69,7 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
     let announced = if length == 0 { cursor.left() } else { length };
     let missing = announced.saturating_sub(cursor.left());
     let mut body = cursor.sub(announced.min(cursor.left()))?;
-    let (mut whole, mut later_fragment) = (true, false);
+    let mut later_fragment = false;
     // Each step consumes at least eight bytes, so the loop ends with the frame.
     loop {
         let header = match protocol {
@@ -86,7 +84,6 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
                 let [next, _] = body.array::<2>()?;
                 let field = body.u16()?;
                 body.skip(4)?;
-                whole = field & 0xfff9 == 0;
                 later_fragment = field & 0xfff8 != 0;
                 next
             }
@@ -113,12 +110,11 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
         ip,
         body,
         missing,
-        whole,
         later_fragment,
     })
 }
 
-fn finish<'a>(ip: Ip, cursor: &mut Cursor<'a>, announced: usize, whole: bool, later_fragment: bool) -> Result<Net<'a>, Stop> {
+fn finish<'a>(ip: Ip, cursor: &mut Cursor<'a>, announced: usize, later_fragment: bool) -> Result<Net<'a>, Stop> {
     let missing = announced.saturating_sub(cursor.left());
     let mut body = cursor.sub(announced.min(cursor.left()))?;
     if ip.protocol == 51 && !later_fragment {
@@ -128,7 +124,6 @@ fn finish<'a>(ip: Ip, cursor: &mut Cursor<'a>, announced: usize, whole: bool, la
             ip: Ip { protocol: next, ..ip },
             body,
             missing,
-            whole,
             later_fragment,
         });
     }
@@ -136,7 +131,6 @@ fn finish<'a>(ip: Ip, cursor: &mut Cursor<'a>, announced: usize, whole: bool, la
         ip,
         body,
         missing,
-        whole,
         later_fragment,
     })
 }
