@@ -95,7 +95,7 @@ const OUTSIDE: &[&str] = &[
 /// I/O, clock, sockets and environment live at the edge: a core crate gives the same answer everywhere.
 fn edge(name: &str, text: &str) -> Vec<String> {
     let path = name.replace('\\', "/");
-    if !CORE.iter().any(|core| path.starts_with(core)) || path.ends_with("tests.rs") {
+    if !CORE.iter().any(|core| path.starts_with(core)) || path.ends_with("tests.rs") || path.contains("/tests/") {
         return Vec::new();
     }
     // Unit tests close a file; they may do as they like.
@@ -143,6 +143,7 @@ mod tests {
         assert!(opening("a.rs", "fn main() {}").is_some());
         assert_eq!(edge("crates/farshore-wire/src/a.rs", "//! x\nuse std::fs;\n").len(), 1);
         assert_eq!(edge("crates/farshore-cli/src/a.rs", "//! x\nuse std::fs;\n").len(), 0);
+        assert_eq!(edge("crates/farshore-wire/src/a/tests/b.rs", "//! x\nuse std::fs;\n").len(), 0);
         assert_eq!(edge("crates/farshore-wire/src/a.rs", "//! x\n// std::fs is not used\n").len(), 0);
     }
 }
