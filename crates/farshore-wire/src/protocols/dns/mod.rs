@@ -29,7 +29,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
 use self::message::{Header, Message, Section};
 use self::name::Flaw;
-use super::{Dissector, Field, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Dissector, Field, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -114,7 +114,8 @@ impl Protocol for Resolver {
     }
 }
 
-/// Whether a stream begins with a message behind its length (RFC 1035, section 4.2.2).
+/// Whether a stream begins with a message behind its length (RFC 1035, section 4.2.2). On other ports the first
+/// message must be there whole: waiting for it would hold up the search for what else the flow may be.
 fn framed(bytes: &[u8], own: bool) -> Match {
     let mut it = Cursor::new("dns", bytes);
     let Ok(length) = it.u16() else { return Match::Maybe };
@@ -123,15 +124,36 @@ fn framed(bytes: &[u8], own: bool) -> Match {
     }
     let have = it.left().min(usize::from(length));
     let whole = have == usize::from(length);
+    if have == 0 {
+        return Match::Maybe;
+    }
+    if !own && !whole {
+        return Match::No;
+    }
     let Ok(bytes) = it.take(have) else { return Match::Maybe };
     let Ok(header) = Header::read(&mut Cursor::new("dns", bytes)) else {
         return Match::Maybe;
     };
-    let told = Message::read(bytes).is_some_and(|it| if own { it.is_plausible() } else { whole && it.is_strict() });
+    let told = Message::read(bytes).is_some_and(|it| if own { it.is_plausible() } else { it.is_strict() });
     match told {
         true => Match::Yes,
         false if whole || !header.is_plausible() => Match::No,
         false => Match::Maybe,
+    }
+}
+
+/// A message as far as it was captured.
+struct Part<'a> {
+    bytes: &'a [u8],
+    missing: usize,
+}
+
+impl<'a> Part<'a> {
+    const fn of(piece: &Piece<'a>) -> Self {
+        Self {
+            bytes: piece.bytes,
+            missing: piece.missing,
+        }
     }
 }
 
@@ -170,7 +192,7 @@ impl Dissector for Conversation {
             }
         };
         if !self.framed {
-            self.message(direction, piece.bytes, &|range| piece.origin.span(range), out);
+            self.message(direction, &Part::of(&piece), &|range| piece.origin.span(range), out);
             return Progress::More;
         }
         let lane = self.lane(direction);
@@ -211,17 +233,28 @@ impl Conversation {
                 return Progress::More;
             };
             let shifted = |range: Range<usize>| gathered.span(range.start.saturating_add(2)..range.end.saturating_add(2));
-            self.message(direction, message, &shifted, out);
+            let message = Part {
+                bytes: message,
+                missing: 0,
+            };
+            self.message(direction, &message, &shifted, out);
             gathered.consume(length.saturating_add(2));
         }
     }
 
-    fn message(&mut self, direction: Direction, bytes: &[u8], place: &dyn Fn(Range<usize>) -> Span, out: &mut dyn Sink) {
+    fn message(&mut self, direction: Direction, it: &Part<'_>, place: &dyn Fn(Range<usize>) -> Span, out: &mut dyn Sink) {
+        let bytes = it.bytes;
         let Some(message) = Message::read(bytes).filter(|it| it.header.is_plausible()) else {
             return;
         };
         let whole = || place(0..bytes.len());
-        if let Some(flaw) = message.flaw.or_else(|| message.questions.iter().find_map(|it| it.name.flaw)) {
+        // What the capture cut short is no fault of the message.
+        let own = |flaw: &Flaw| *flaw != Flaw::Cut || it.missing == 0;
+        if let Some(flaw) = message
+            .flaw
+            .or_else(|| message.questions.iter().find_map(|it| it.name.flaw))
+            .filter(own)
+        {
             self.flaw(flaw, whole(), out);
         }
         let response = message.header.is_response();

@@ -46,11 +46,14 @@ impl Protocol for Http {
     fn matches(&self, opening: &Opening<'_>) -> Match {
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (head::look(up), head::look(down)) {
-                (Look::Request | Look::Response, _) | (_, Look::Request | Look::Response) => Match::Yes,
-                (Look::Open, _) | (_, Look::Open) => Match::Maybe,
-                (Look::Other, Look::Other) => Match::No,
-            },
+            Start::Stream { up, down } if opening.transport == Transport::Tcp => {
+                let looks = [up, down].map(|side| (!side.is_empty()).then(|| head::look(side)));
+                match looks {
+                    [Some(Look::Request | Look::Response), _] | [_, Some(Look::Request | Look::Response)] => Match::Yes,
+                    [Some(Look::Open), _] | [_, Some(Look::Open)] | [None, None] => Match::Maybe,
+                    [None | Some(Look::Other), None | Some(Look::Other)] => Match::No,
+                }
+            }
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
         }
     }
