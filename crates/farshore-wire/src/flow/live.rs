@@ -246,14 +246,17 @@ fn roles(source: Endpoint, destination: Endpoint, header: &Header) -> (Endpoint,
     }
     match header.transport {
         Transport::Tcp | Transport::Udp => {
-            // System ports (RFC 6335) belong to servers; otherwise, in TCP, the ephemeral range to clients.
+            // System ports (RFC 6335) belong to servers; otherwise the ephemeral range to clients: in TCP from 49152 on,
+            // in UDP only against a port that no system gives out by itself (Linux begins at 32768), since media servers
+            // have ports up there too.
             let system = (source.port < 1024, destination.port < 1024);
-            let ephemeral = (source.port >= 49_152, destination.port >= 49_152);
+            let dynamic = |own: u16, other: u16| own >= 49_152 && (header.transport == Transport::Tcp || other < 32_768);
+            let ephemeral = (dynamic(source.port, destination.port), dynamic(destination.port, source.port));
             match (system, ephemeral) {
                 ((true, false), _) => (destination, source, InitiatorBasis::Port),
                 ((false, true), _) => (source, destination, InitiatorBasis::Port),
-                (_, (false, true)) if header.transport == Transport::Tcp => (destination, source, InitiatorBasis::Port),
-                (_, (true, false)) if header.transport == Transport::Tcp => (source, destination, InitiatorBasis::Port),
+                (_, (false, true)) => (destination, source, InitiatorBasis::Port),
+                (_, (true, false)) => (source, destination, InitiatorBasis::Port),
                 _ => (source, destination, InitiatorBasis::FirstPacket),
             }
         }
