@@ -1,0 +1,11 @@
+//! The library end to end: captures with known truth, names, and the organisations behind them.
+//!
+//! Refuses to repeat what a dissector's or detector's own tests hold: here only what needs several crates.
+
+mod clubhouse;
+mod fixed;
+mod leaky;
+mod naming;
+mod sd_rtn;
+mod spoken;
+mod wired;
