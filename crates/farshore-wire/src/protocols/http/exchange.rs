@@ -7,10 +7,11 @@ use std::collections::{BTreeSet, VecDeque};
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Span, WireText};
 
+use super::body::{Body, Use};
 use super::head::{self, Head, Look, Search, StartLine, at};
 use super::values;
 use crate::limits::Limits;
-use crate::protocols::{Dissector, Field, Gathered, Origin, Piece, Progress, Segment, Sink};
+use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
 
 /// Requests that wait for an answer; beyond this many the pairing is not worth its memory.
 const MOST_ASKED: usize = 1024;
@@ -64,27 +65,6 @@ enum Step {
     Switched,
     /// A tunnel follows.
     Through,
-}
-
-/// What is done with a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Use {
-    #[default]
-    Skip,
-    /// Told as one field of this path.
-    Field(&'static str),
-    /// `application/x-www-form-urlencoded`
-    Form,
-    /// A DNS message (RFC 8484).
-    Dns,
-}
-
-#[derive(Debug, Default)]
-struct Body {
-    what: Use,
-    kept: Gathered,
-    /// Not all of it is kept.
-    clipped: bool,
 }
 
 /// One direction.
@@ -324,7 +304,7 @@ impl Exchange {
         };
         values::head(&lane.gathered, head, out);
         lane.body = Body {
-            what: body_use(head, bytes),
+            what: Use::of(head, bytes),
             ..Body::default()
         };
         next
@@ -490,52 +470,6 @@ impl Lane {
     }
 }
 
-impl Body {
-    /// Tells the body that has just ended.
-    fn tell(&mut self, out: &mut dyn Sink, direction: Direction) {
-        let it = std::mem::take(self);
-        if it.kept.is_empty() {
-            return;
-        }
-        let bytes = it.kept.bytes();
-        match it.what {
-            Use::Skip => {}
-            Use::Field(path) => out.field(Field {
-                path,
-                value: bytes,
-                at: it.kept.span(0..bytes.len()),
-            }),
-            Use::Form => {
-                // The last value of a clipped form may be half a value.
-                let whole = if it.clipped {
-                    bytes.iter().rposition(|byte| *byte == b'&').unwrap_or(0)
-                } else {
-                    bytes.len()
-                };
-                values::pairs(&it.kept, "http.form", 0..whole, out);
-            }
-            Use::Dns if it.clipped => {}
-            Use::Dns => {
-                let at = it.kept.span(0..bytes.len());
-                let origin = Origin {
-                    carrier: at.first_frame,
-                    frame: at.frame,
-                    offset: at.offset,
-                    in_frame: at.first_frame == at.frame && at.length == bytes.len() as u64,
-                };
-                let message = Piece { bytes, missing: 0, origin };
-                out.inner(direction, "dns", Segment::Bytes(message));
-            }
-        }
-    }
-
-    /// Tells what there is of a body that goes on unseen, and keeps no more of it.
-    fn tell_part(&mut self, out: &mut dyn Sink, direction: Direction) {
-        self.clipped = true;
-        self.tell(out, direction);
-    }
-}
-
 /// How long a body is (RFC 9112, section 6.3).
 #[derive(Debug)]
 struct Framing {
@@ -572,32 +506,9 @@ impl Framing {
 
 impl Head {
     /// The values of the headers of that name.
-    fn value<'a>(&'a self, bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = std::ops::Range<usize>> + 'a {
+    pub fn value<'a>(&'a self, bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = std::ops::Range<usize>> + 'a {
         let named = self.headers.iter().filter(move |it| at(bytes, &it.name).eq_ignore_ascii_case(name));
         named.map(|it| it.value.clone())
-    }
-}
-
-/// What to do with the body behind a head, by its type and coding.
-fn body_use(head: &Head, bytes: &[u8]) -> Use {
-    let first = |name| {
-        head.value(bytes, name)
-            .next()
-            .map(|it| at(bytes, &it).to_ascii_lowercase())
-            .unwrap_or_default()
-    };
-    let coding = first(b"content-encoding");
-    let kind = first(b"content-type");
-    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let seen = [&b"image/"[..], b"video/", b"audio/", b"font/"]
-        .iter()
-        .any(|prefix| kind.starts_with(prefix));
-    match (kind, &head.start) {
-        _ if seen || !(coding.is_empty() || coding == b"identity") => Use::Skip,
-        (b"application/x-www-form-urlencoded", _) => Use::Form,
-        (b"application/dns-message", _) => Use::Dns,
-        (_, StartLine::Request { .. }) => Use::Field("http.request.body"),
-        (_, StartLine::Response { .. }) => Use::Field("http.response.body"),
     }
 }
 

@@ -18,6 +18,7 @@
 //! A gap inside a body of known length is counted off; after any other, reading goes on where a captured segment
 //! begins with a start line. What a cut head or body held before the cut is told.
 
+mod body;
 mod exchange;
 mod head;
 mod ssdp;

@@ -1,8 +1,8 @@
 //! RTP found without signalling (RFC 3550, RFC 3551), and whether it can be heard.
 //!
 //! # What is extracted, and why it matters
-//! Each source of a flow is one [`Observation::Media`](farshore_model::Observation::Media): SSRC, payload type, codec where the type is static, packets,
-//! and whether anyone on the path can turn it back into sound. G.711 is decoded, hashed, and put to a test that cipher
+//! Each source of a flow is one [`Observation::Media`](farshore_model::Observation::Media): SSRC, payload type, codec
+//! where the type is static, packets, and whether anyone on the path can turn it back into sound. G.711 is decoded, hashed, and put to a test that cipher
 //! text fails (stated in `sound.rs`, with its error), because every byte is valid G.711. A voice that can be heard is the
 //! gravest thing a capture of a call can show, so it is said only when shown.
 //!
@@ -24,7 +24,8 @@
 //! step behind it takes, or longer by one same tag of at most 20 bytes; else the flow is not RTP, however it counts.
 //!
 //! *Error*. Independent even bytes: each packet after the first agrees with it in version, type and SSRC at 2^-41, is in
-//! sequence at 2^-13 and in time at 2^-18 or less: three such packets 2^-216, times the 2^11 ways to choose 4 of 16. What remains are formats with the same
+//! sequence at 2^-13 and in time at 2^-18 or less: three such packets 2^-216, times the 2^11 ways to choose 4 of 16. What
+//! remains are formats with the same
 //! shape: a constant first byte from 0x80 to 0xbf, a counter at byte 2, at byte 4 a clock in even steps and a constant at byte 8.
 //! A packet header in which the clock is wall time does not pass, nor one whose counter is little-endian, of 32 bits, or moves
 //! by packets of both directions more than 8 apart.

@@ -1,0 +1,101 @@
+//! What becomes of a message's body once it has ended: one field, the fields of a form, or another protocol's bytes.
+//!
+//! Refuses what a reader could not search as it is: compressed bodies, pictures, sound, video, fonts.
+
+use farshore_model::Direction;
+
+use super::head::{Head, StartLine, at};
+use super::values;
+use crate::protocols::{Field, Gathered, Origin, Piece, Segment, Sink};
+
+/// What is done with a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Use {
+    #[default]
+    Skip,
+    /// Told as one field of this path.
+    Field(&'static str),
+    /// `application/x-www-form-urlencoded`
+    Form,
+    /// A DNS message (RFC 8484).
+    Dns,
+}
+
+#[derive(Debug, Default)]
+pub struct Body {
+    pub what: Use,
+    pub kept: Gathered,
+    /// Not all of it is kept.
+    pub clipped: bool,
+}
+
+impl Use {
+    /// What to do with the body behind a head, by its type and coding.
+    pub fn of(head: &Head, bytes: &[u8]) -> Self {
+        let first = |name| {
+            head.value(bytes, name)
+                .next()
+                .map(|it| at(bytes, &it).to_ascii_lowercase())
+                .unwrap_or_default()
+        };
+        let coding = first(b"content-encoding");
+        let kind = first(b"content-type");
+        let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let seen = [&b"image/"[..], b"video/", b"audio/", b"font/"]
+            .iter()
+            .any(|prefix| kind.starts_with(prefix));
+        match (kind, &head.start) {
+            _ if seen || !(coding.is_empty() || coding == b"identity") => Self::Skip,
+            (b"application/x-www-form-urlencoded", _) => Self::Form,
+            (b"application/dns-message", _) => Self::Dns,
+            (_, StartLine::Request { .. }) => Self::Field("http.request.body"),
+            (_, StartLine::Response { .. }) => Self::Field("http.response.body"),
+        }
+    }
+}
+
+impl Body {
+    /// Tells the body that has just ended.
+    pub fn tell(&mut self, out: &mut dyn Sink, direction: Direction) {
+        let it = std::mem::take(self);
+        if it.kept.is_empty() {
+            return;
+        }
+        let bytes = it.kept.bytes();
+        match it.what {
+            Use::Skip => {}
+            Use::Field(path) => out.field(Field {
+                path,
+                value: bytes,
+                at: it.kept.span(0..bytes.len()),
+            }),
+            Use::Form => {
+                // The last value of a clipped form may be half a value.
+                let whole = if it.clipped {
+                    bytes.iter().rposition(|byte| *byte == b'&').unwrap_or(0)
+                } else {
+                    bytes.len()
+                };
+                values::pairs(&it.kept, "http.form", 0..whole, out);
+            }
+            Use::Dns if it.clipped => {}
+            Use::Dns => {
+                let at = it.kept.span(0..bytes.len());
+                let origin = Origin {
+                    carrier: at.first_frame,
+                    frame: at.frame,
+                    offset: at.offset,
+                    in_frame: at.first_frame == at.frame && at.length == bytes.len() as u64,
+                };
+                let message = Piece { bytes, missing: 0, origin };
+                out.inner(direction, "dns", Segment::Bytes(message));
+            }
+        }
+    }
+
+    /// Tells what there is of a body that goes on unseen, and keeps no more of it.
+    pub fn tell_part(&mut self, out: &mut dyn Sink, direction: Direction) {
+        self.clipped = true;
+        self.tell(out, direction);
+    }
+}
