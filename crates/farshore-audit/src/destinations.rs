@@ -18,9 +18,16 @@ pub fn destinations(ledger: &Ledger, names: &[Names], data: &Datasets, as_of: Op
     for (flow_index, flow) in ledger.flows.iter().enumerate() {
         let empty = Names::default();
         let known = names.get(flow_index).unwrap_or(&empty);
-        let name = known.names.first().map_or_else(|| flow.server.ip.to_string(), |best| plain(best.name.as_str()));
+        let name = known
+            .names
+            .first()
+            .map_or_else(|| flow.server.ip.to_string(), |best| plain(best.name.as_str()));
         let at = *index.entry(name.clone()).or_insert_with(|| {
-            groups.push(Group { name, named: !known.names.is_empty(), ..Group::default() });
+            groups.push(Group {
+                name,
+                named: !known.names.is_empty(),
+                ..Group::default()
+            });
             groups.len().saturating_sub(1)
         });
         of_flow.push(at);
@@ -55,7 +62,11 @@ impl Group {
 
     fn destination(self, data: &Datasets, as_of: Option<Date>) -> Destination {
         let places: Vec<Place> = self.addresses.iter().map(|address| data.place(*address)).collect();
-        let organisation = if self.named { data.organisation_of_host(&self.name).map(|it| it.organisation) } else { None };
+        let organisation = if self.named {
+            data.organisation_of_host(&self.name).map(|it| it.organisation)
+        } else {
+            None
+        };
         let owners = organisation.as_ref().map(|it| data.owners(&it.id)).unwrap_or_default();
         let location = sum_up(&places);
         let reach = reach(data, organisation.as_ref(), &owners, &places, as_of);
@@ -96,5 +107,10 @@ pub fn sum_up(places: &[Place]) -> Location {
         LocationState::Agreed
     };
     let excluded = places.iter().flat_map(|it| it.location.excluded.iter().cloned()).collect();
-    Location { countries, state, claims, excluded }
+    Location {
+        countries,
+        state,
+        claims,
+        excluded,
+    }
 }

@@ -32,7 +32,11 @@ pub fn judge(ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let names = naming::names(&ledger);
     let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of);
     let exposures = exposure::exposures(&ledger, &destinations, &of_flow);
-    let verdicts = with.packs.iter().flat_map(|pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope)).collect();
+    let verdicts = with
+        .packs
+        .iter()
+        .flat_map(|pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope))
+        .collect();
     Audit {
         tool: tool(with),
         flow_coverage: flow_coverage(&ledger),
@@ -56,9 +60,22 @@ fn tool(with: &Circumstances<'_>) -> Tool {
             .data
             .describe()
             .into_iter()
-            .map(|it| DataEdition { name: it.name, edition: it.edition, licence: it.licence, attribution: it.attribution, sha256: it.sha256 })
+            .map(|it| DataEdition {
+                name: it.name,
+                edition: it.edition,
+                licence: it.licence,
+                attribution: it.attribution,
+                sha256: it.sha256,
+            })
             .collect(),
-        packs: with.packs.iter().map(|it| PackEdition { id: it.id.clone(), version: it.version.clone() }).collect(),
+        packs: with
+            .packs
+            .iter()
+            .map(|it| PackEdition {
+                id: it.id.clone(),
+                version: it.version.clone(),
+            })
+            .collect(),
     }
 }
 

@@ -33,11 +33,19 @@ pub fn names(ledger: &Ledger) -> Vec<Names> {
         let Some(entry) = all.get_mut(index) else { continue };
         let (certain, possible) = answers.of(flow.input, flow.client.ip, flow.server.ip, flow.first);
         if let Some((name, frame)) = certain {
-            entry.names.push(FlowName { name, via: NameVia::Dns, frame });
+            entry.names.push(FlowName {
+                name,
+                via: NameVia::Dns,
+                frame,
+            });
         }
         entry.candidates.extend(possible);
-        entry.names.sort_by(|a, b| (a.via, a.frame, &a.name).cmp(&(b.via, b.frame, &b.name)));
-        entry.names.dedup_by(|a, b| (a.via, plain(a.name.as_str())) == (b.via, plain(b.name.as_str())));
+        entry
+            .names
+            .sort_by(|a, b| (a.via, a.frame, &a.name).cmp(&(b.via, b.frame, &b.name)));
+        entry
+            .names
+            .dedup_by(|a, b| (a.via, plain(a.name.as_str())) == (b.via, plain(b.name.as_str())));
         entry.candidates.sort();
         entry.candidates.dedup();
         let known: BTreeSet<String> = entry.names.iter().map(|it| plain(it.name.as_str())).collect();
@@ -61,7 +69,11 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeMap<u32, ()>) {
     let mut add = |name: &WireText, via| {
         let spelled = plain(name.as_str());
         if !spelled.is_empty() && spelled.trim_matches(['[', ']']).parse::<IpAddr>().is_err() {
-            entry.names.push(FlowName { name: name.clone(), via, frame });
+            entry.names.push(FlowName {
+                name: name.clone(),
+                via,
+                frame,
+            });
         }
     };
     match &seen.what {
@@ -80,7 +92,12 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeMap<u32, ()>) {
             _ => {}
         },
         Observation::Request { host: Some(host), .. } => add(host, NameVia::HttpHost),
-        Observation::Certificate { subject, names, leaf: true, .. } => {
+        Observation::Certificate {
+            subject,
+            names,
+            leaf: true,
+            ..
+        } => {
             let mut valid: Vec<&WireText> = names.iter().filter(|it| it.as_str().contains('.')).collect();
             if valid.is_empty() && subject.as_str().contains('.') {
                 valid.push(subject);
@@ -112,12 +129,19 @@ impl Answers {
         let mut asked = BTreeSet::new();
         let mut by_client: BTreeMap<_, Vec<Answered>> = BTreeMap::new();
         for seen in &ledger.observations {
-            let Some(flow) = ledger.flows.get(seen.flow.0 as usize) else { continue };
+            let Some(flow) = ledger.flows.get(seen.flow.0 as usize) else {
+                continue;
+            };
             match &seen.what {
                 Observation::NameAsked { name, .. } => {
                     asked.insert((flow.input, flow.client.ip, plain(name.as_str())));
                 }
-                Observation::NameBound { question, value: BoundValue::Address(address), ttl, .. } => {
+                Observation::NameBound {
+                    question,
+                    value: BoundValue::Address(address),
+                    ttl,
+                    ..
+                } => {
                     let asked = asked.contains(&(flow.input, flow.client.ip, plain(question.as_str())));
                     by_client.entry((flow.input, flow.client.ip, *address)).or_default().push(Answered {
                         name: question.clone(),
@@ -135,9 +159,15 @@ impl Answers {
 
     /// The one certain name, if there is one, and all possible ones.
     fn of(&self, input: InputId, client: IpAddr, server: IpAddr, begun: Option<Timestamp>) -> (Option<(WireText, u64)>, Vec<String>) {
-        let Some(answers) = self.by_client.get(&(input, client, server)) else { return (None, Vec::new()) };
+        let Some(answers) = self.by_client.get(&(input, client, server)) else {
+            return (None, Vec::new());
+        };
         let lives = |it: &&Answered| {
-            it.asked && it.from.zip(begun).is_some_and(|(from, begun)| from <= begun && begun <= from.plus_seconds(it.ttl))
+            it.asked
+                && it
+                    .from
+                    .zip(begun)
+                    .is_some_and(|(from, begun)| from <= begun && begun <= from.plus_seconds(it.ttl))
         };
         let possible: Vec<String> = answers.iter().map(|it| plain(it.name.as_str())).collect();
         let living: BTreeSet<String> = answers.iter().filter(lives).map(|it| plain(it.name.as_str())).collect();

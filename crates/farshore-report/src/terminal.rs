@@ -34,7 +34,7 @@ impl Output for Terminal {
         };
         screen.top()?;
         screen.headline(&story.headline)?;
-        screen.part("Seen", "on the wire, and who can read it", &story.seen, 6)?;
+        screen.part("Seen", "on the wire, and who can read it", &story.seen, 5)?;
         screen.part("Inferred", "who receives it; claims, not proof", &story.inferred, 4)?;
         screen.part("Not seen", "and so neither good nor bad", &story.unseen, 8)?;
         screen.part("Judged", "", &story.judged, 6)?;
@@ -131,9 +131,9 @@ impl Screen<'_> {
 
     /// Clauses that had no line of their own are at least named: no verdict goes missing.
     fn remaining_verdicts(&mut self, most: usize) -> Result<()> {
-        let order = crate::findings::judged_order(self.audit);
+        let groups = crate::findings::judged_groups(self.audit);
         let mut rest: BTreeMap<Outcome, BTreeMap<String, usize>> = BTreeMap::new();
-        for it in order.into_iter().skip(most) {
+        for it in groups.into_iter().skip(most).flatten() {
             let names = rest.entry(it.outcome).or_default();
             *names.entry(visible_within(&it.clause, 40)).or_default() += 1;
         }

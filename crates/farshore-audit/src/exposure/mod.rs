@@ -8,8 +8,8 @@ mod readers;
 use std::collections::BTreeMap;
 
 use farshore_model::flow::Protection;
-use farshore_model::party::Destination;
 use farshore_model::observation::{ChannelSecrecy, Observed, Recovery};
+use farshore_model::party::Destination;
 use farshore_model::sighting::{KEPT, SightedValue};
 use farshore_model::{DatumKind, Exposure, FlowId, Ledger, Locus, Observation};
 
@@ -18,7 +18,11 @@ use readers::{Channel, Datum};
 
 /// All exposures, in the order of their first frames.
 pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize]) -> Vec<Exposure> {
-    let mut drafts = Drafts { ledger, of_flow, by_key: BTreeMap::new() };
+    let mut drafts = Drafts {
+        ledger,
+        of_flow,
+        by_key: BTreeMap::new(),
+    };
     for sighting in &ledger.sightings {
         let draft = drafts.draft(&sighting.kind, &sighting.value, &sighting.field, sighting.protection, sighting.flow);
         draft.known_as = draft.known_as.take().or_else(|| sighting.known_as.clone());
@@ -90,15 +94,34 @@ impl Drafts<'_> {
         match &seen.what {
             Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), &format!("{protocol}.question"), seen),
             Observation::PeerNamed { protocol, name } => self.name(name.as_str(), &format!("{protocol}.sni"), seen),
-            Observation::Request { host: Some(host), decrypted: false, .. } => self.name(host.as_str(), "http.host", seen),
-            Observation::Media { protocol, ssrc, recoverable, codec, payload_type, .. } => {
+            Observation::Request {
+                host: Some(host),
+                decrypted: false,
+                ..
+            } => self.name(host.as_str(), "http.host", seen),
+            Observation::Media {
+                protocol,
+                ssrc,
+                recoverable,
+                codec,
+                payload_type,
+                ..
+            } => {
                 let (protection, sound) = match recoverable {
                     Recovery::Yes { because, .. } => (Protection::Plaintext, Sound::Heard(because.clone())),
                     Recovery::No { because } => (Protection::Srtp, Sound::Sealed(because.clone())),
                     Recovery::CannotTell { because } => (Protection::Opaque, Sound::Unknown(because.clone())),
                 };
-                let kind = if matches!(*payload_type, 24..=34) { DatumKind::fixed("video") } else { DatumKind::AUDIO };
-                let codec = if codec.is_empty() { format!("payload type {payload_type}") } else { codec.clone() };
+                let kind = if matches!(*payload_type, 24..=34) {
+                    DatumKind::fixed("video")
+                } else {
+                    DatumKind::AUDIO
+                };
+                let codec = if codec.is_empty() {
+                    format!("payload type {payload_type}")
+                } else {
+                    codec.clone()
+                };
                 let value = public(&kind, &format!("{codec}, SSRC 0x{ssrc:08x}"));
                 let draft = self.draft(&kind, &value, &format!("{protocol}.payload"), protection, flow);
                 draft.sound = Some(sound);
@@ -112,7 +135,8 @@ impl Drafts<'_> {
         let plain = crate::naming::plain(name);
         if !plain.is_empty() {
             let value = public(&DatumKind::HOSTNAME, &plain);
-            self.draft(&DatumKind::HOSTNAME, &value, field, Protection::Plaintext, seen.flow).add(seen.flow, places(seen), seen.count);
+            self.draft(&DatumKind::HOSTNAME, &value, field, Protection::Plaintext, seen.flow)
+                .add(seen.flow, places(seen), seen.count);
         }
     }
 
@@ -121,15 +145,28 @@ impl Drafts<'_> {
         let ledger = self.ledger;
         let mut negotiated: BTreeMap<FlowId, (Channel, Locus)> = BTreeMap::new();
         for seen in &ledger.observations {
-            if let Observation::Channel { cipher: Some(cipher), readable, .. } = &seen.what {
-                let channel = Channel { cipher: cipher.clone(), secrecy: *readable, frame: seen.locus.span.frame };
+            if let Observation::Channel {
+                cipher: Some(cipher),
+                readable,
+                ..
+            } = &seen.what
+            {
+                let channel = Channel {
+                    cipher: cipher.clone(),
+                    secrecy: *readable,
+                    frame: seen.locus.span.frame,
+                };
                 negotiated.entry(seen.flow).or_insert_with(|| (channel, seen.locus.clone()));
             }
         }
         for (index, flow) in ledger.flows.iter().enumerate() {
             let id = FlowId(u32::try_from(index).unwrap_or(u32::MAX));
             let opaque_media = flow.protocols.contains(&"rtp");
-            if !matches!(flow.protection, Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Opaque) || opaque_media {
+            if !matches!(
+                flow.protection,
+                Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Opaque
+            ) || opaque_media
+            {
                 continue;
             }
             // The weakest channel to a destination decides what can be said of all: group by what was negotiated.
@@ -214,5 +251,8 @@ pub(crate) const fn transport(transport: farshore_model::Transport) -> &'static 
 
 /// A value that is never masked: a host name, or a description of a channel.
 fn public(kind: &DatumKind, text: &str) -> SightedValue {
-    SightedValue { masked: text.to_owned(), ..crate::identifiers::value::sighted(kind, text, true, None) }
+    SightedValue {
+        masked: text.to_owned(),
+        ..crate::identifiers::value::sighted(kind, text, true, None)
+    }
 }

@@ -46,7 +46,10 @@ pub(super) fn readers(datum: &Datum<'_>, destination: Option<&Destination>, ledg
     let Some(destination) = destination else { return Vec::new() };
     let mut readers = vec![on_path(datum)];
     let resolver = datum.field.starts_with("dns.");
-    let recipient = destination.organisation.as_ref().map_or_else(|| destination.name.clone(), |it| it.name.clone());
+    let recipient = destination
+        .organisation
+        .as_ref()
+        .map_or_else(|| destination.name.clone(), |it| it.name.clone());
     if resolver {
         readers.push(Reader {
             role: ReaderRole::DnsResolver,
@@ -89,15 +92,26 @@ fn in_the_open(datum: &Datum<'_>) -> (Answer, String) {
         (Some(Sound::Sealed(why)), ..) => (Answer::No, why.clone()),
         (Some(Sound::Unknown(why)), ..) => (Answer::CannotTell, why.clone()),
         (None, Protection::Plaintext, _) => (Answer::Yes, format!("it stands in clear in frame {frame}")),
-        (None, Protection::Opaque | Protection::Empty, _) => {
-            (Answer::CannotTell, "the format is not known: it may be encrypted, compressed or merely undocumented".to_owned())
-        }
+        (None, Protection::Opaque | Protection::Empty, _) => (
+            Answer::CannotTell,
+            "the format is not known: it may be encrypted, compressed or merely undocumented".to_owned(),
+        ),
         (None, _, Some(channel)) => match channel.secrecy {
-            ChannelSecrecy::Sealed => (Answer::No, format!("encrypted with {}, chosen in frame {}", channel.cipher, channel.frame)),
-            ChannelSecrecy::Readable => (Answer::Yes, format!("{} hides nothing, chosen in frame {}", channel.cipher, channel.frame)),
-            ChannelSecrecy::Anonymous => {
-                (Answer::CannotTell, format!("{} authenticates nobody: whoever sat in the middle may have read it", channel.cipher))
-            }
+            ChannelSecrecy::Sealed => (
+                Answer::No,
+                format!("encrypted with {}, chosen in frame {}", channel.cipher, channel.frame),
+            ),
+            ChannelSecrecy::Readable => (
+                Answer::Yes,
+                format!("{} hides nothing, chosen in frame {}", channel.cipher, channel.frame),
+            ),
+            ChannelSecrecy::Anonymous => (
+                Answer::CannotTell,
+                format!(
+                    "{} authenticates nobody: whoever sat in the middle may have read it",
+                    channel.cipher
+                ),
+            ),
             ChannelSecrecy::Unknown => (Answer::CannotTell, "the suite that was chosen is not known".to_owned()),
         },
         (None, _, None) => (Answer::CannotTell, "no choice of a suite was captured".to_owned()),
@@ -113,15 +127,24 @@ fn on_path(datum: &Datum<'_>) -> Reader {
         }
         _ => because,
     };
-    Reader { role: ReaderRole::OnPath, party: String::new(), answer, because }
+    Reader {
+        role: ReaderRole::OnPath,
+        party: String::new(),
+        answer,
+        because,
+    }
 }
 
 fn hosting(datum: &Datum<'_>, destination: &Destination) -> Option<Reader> {
     if destination.location.state == LocationState::Local {
         return None;
     }
-    let networks: std::collections::BTreeSet<&str> =
-        destination.places.iter().filter_map(|it| it.network.as_ref()).map(|it| it.name.as_str()).collect();
+    let networks: std::collections::BTreeSet<&str> = destination
+        .places
+        .iter()
+        .filter_map(|it| it.network.as_ref())
+        .map(|it| it.name.as_str())
+        .collect();
     let party: Vec<&str> = networks.into_iter().collect();
     if party.is_empty() {
         return None;
@@ -129,9 +152,17 @@ fn hosting(datum: &Datum<'_>, destination: &Destination) -> Option<Reader> {
     let (answer, because) = match in_the_open(datum) {
         (Answer::Yes, _) => (Answer::Yes, "what is in clear reaches the machine through its network".to_owned()),
         (_, because) if datum.protection == Protection::Opaque => (Answer::CannotTell, because),
-        _ => (Answer::CannotTell, "whether it ends the encryption on the recipient's behalf is not on the wire".to_owned()),
+        _ => (
+            Answer::CannotTell,
+            "whether it ends the encryption on the recipient's behalf is not on the wire".to_owned(),
+        ),
     };
-    Some(Reader { role: ReaderRole::Hosting, party: party.join(", "), answer, because })
+    Some(Reader {
+        role: ReaderRole::Hosting,
+        party: party.join(", "),
+        answer,
+        because,
+    })
 }
 
 /// Kinds of organisation (as the table of organisations spells them) whose business is passing things on.
@@ -144,14 +175,26 @@ fn relay(datum: &Datum<'_>, destination: &Destination) -> Option<Reader> {
     }
     let (answer, because) = match in_the_open(datum) {
         (Answer::Yes, because) => (Answer::Yes, format!("it passes on the very bytes that were captured: {because}")),
-        (Answer::No, _) => (Answer::CannotTell, "the encryption may end at the relay; who holds the keys is not on the wire".to_owned()),
+        (Answer::No, _) => (
+            Answer::CannotTell,
+            "the encryption may end at the relay; who holds the keys is not on the wire".to_owned(),
+        ),
         (Answer::CannotTell, because) => (Answer::CannotTell, because),
     };
-    Some(Reader { role: ReaderRole::Relay, party: organisation.name.clone(), answer, because })
+    Some(Reader {
+        role: ReaderRole::Relay,
+        party: organisation.name.clone(),
+        answer,
+        because,
+    })
 }
 
 fn endpoint(datum: &Datum<'_>, recipient: &str, ledger: &Ledger) -> Reader {
-    let answered = datum.flows.iter().filter_map(|id| ledger.flows.get(id.0 as usize)).any(|flow| flow.down.frames > 0);
+    let answered = datum
+        .flows
+        .iter()
+        .filter_map(|id| ledger.flows.get(id.0 as usize))
+        .any(|flow| flow.down.frames > 0);
     let (open, because) = in_the_open(datum);
     let (answer, because) = match (answered, open) {
         (false, _) => (Answer::CannotTell, "nothing came back: that it arrived is not shown".to_owned()),
@@ -159,5 +202,10 @@ fn endpoint(datum: &Datum<'_>, recipient: &str, ledger: &Ledger) -> Reader {
         (true, Answer::No) => (Answer::Yes, "it agreed on the keys of this channel".to_owned()),
         (true, Answer::CannotTell) => (Answer::CannotTell, because),
     };
-    Reader { role: ReaderRole::Endpoint, party: recipient.to_owned(), answer, because }
+    Reader {
+        role: ReaderRole::Endpoint,
+        party: recipient.to_owned(),
+        answer,
+        because,
+    }
 }

@@ -53,8 +53,20 @@ mod tests {
     /// The tables of S. C. Kleene, Introduction to Metamathematics (1952), section 64.
     #[test]
     fn the_tables() {
-        let and = [(True, True, True), (True, False, False), (True, Unknown, Unknown), (False, Unknown, False), (Unknown, Unknown, Unknown)];
-        let or = [(True, Unknown, True), (False, Unknown, Unknown), (False, False, False), (Unknown, Unknown, Unknown), (True, False, True)];
+        let and = [
+            (True, True, True),
+            (True, False, False),
+            (True, Unknown, Unknown),
+            (False, Unknown, False),
+            (Unknown, Unknown, Unknown),
+        ];
+        let or = [
+            (True, Unknown, True),
+            (False, Unknown, Unknown),
+            (False, False, False),
+            (Unknown, Unknown, Unknown),
+            (True, False, True),
+        ];
         for (a, b, c) in and {
             assert_eq!((a.and(b), b.and(a)), (c, c), "{a:?} and {b:?}");
         }

@@ -12,8 +12,10 @@ use pack::{Clause, Pack, PackError};
 pub use scope::Scope;
 
 /// The packs that are built in: id and text. One line a pack.
-static BUILT_IN: &[(&str, &str)] =
-    &[("no-plaintext-identifiers", include_str!("../../../../packs/policies/no-plaintext-identifiers/pack.toml"))];
+static BUILT_IN: &[(&str, &str)] = &[(
+    "no-plaintext-identifiers",
+    include_str!("../../../../packs/policies/no-plaintext-identifiers/pack.toml"),
+)];
 
 /// The pack that judges when none is named.
 pub const DEFAULT: &str = "no-plaintext-identifiers";
@@ -30,7 +32,10 @@ pub fn ids() -> impl Iterator<Item = &'static str> {
 
 /// The verdicts of all clauses of a pack.
 pub fn verdicts(pack: &Pack, exposures: &[Exposure], destinations: &[Destination], ledger: &Ledger, scope: Option<&Scope>) -> Vec<Verdict> {
-    pack.clauses.iter().map(|clause| verdict(pack, clause, exposures, destinations, ledger, scope)).collect()
+    pack.clauses
+        .iter()
+        .map(|clause| verdict(pack, clause, exposures, destinations, ledger, scope))
+        .collect()
 }
 
 fn verdict(
@@ -45,7 +50,9 @@ fn verdict(
     for (index, exposure) in exposures.iter().enumerate() {
         let destination = destinations.get(exposure.destination);
         let all = |predicates: &[pack::Predicate]| {
-            predicates.iter().fold(Truth::True, |sum, predicate| sum.and(predicate.holds(exposure, destination)))
+            predicates
+                .iter()
+                .fold(Truth::True, |sum, predicate| sum.and(predicate.holds(exposure, destination)))
         };
         let applies = all(&clause.applies);
         if applies == Truth::False {
@@ -60,15 +67,28 @@ fn verdict(
     }
     let gaps = scope::gaps(ledger, scope);
     let (outcome, because, chosen) = if !breached.is_empty() {
-        let because = format!("{} of {judged} {} to which the clause speaks {} against it", breached.len(), plural(judged), stand(breached.len()));
+        let because = format!(
+            "{} of {judged} {} {} against it",
+            breached.len(),
+            plural(judged),
+            stand(breached.len())
+        );
         (Outcome::Breached, because, breached)
     } else if !doubtful.is_empty() {
         let because = format!("{} of {judged} {} could not be told either way", doubtful.len(), plural(judged));
         (Outcome::Undetermined, because, doubtful)
     } else if !gaps.is_empty() {
-        (Outcome::Undetermined, format!("nothing against it was seen, which proves nothing: {}", gaps.join("; ")), Vec::new())
+        (
+            Outcome::Undetermined,
+            format!("nothing against it was seen, which proves nothing: {}", gaps.join("; ")),
+            Vec::new(),
+        )
     } else {
-        (Outcome::Met, format!("it holds for all of the declared scope ({judged} {} judged)", plural(judged)), Vec::new())
+        (
+            Outcome::Met,
+            format!("it holds for all of the declared scope ({judged} {} judged)", plural(judged)),
+            Vec::new(),
+        )
     };
     // Words that nobody read at their source cannot carry a breach.
     let (outcome, note) = match outcome {
@@ -79,7 +99,11 @@ fn verdict(
     let mut reached: Vec<usize> = chosen.iter().filter_map(|it| exposures.get(*it)).map(|it| it.destination).collect();
     reached.sort_unstable();
     reached.dedup();
-    let evidence = chosen.iter().filter_map(|it| exposures.get(*it)?.evidence.first().cloned()).take(20).collect();
+    let evidence = chosen
+        .iter()
+        .filter_map(|it| exposures.get(*it)?.evidence.first().cloned())
+        .take(20)
+        .collect();
     Verdict {
         pack: pack.id.clone(),
         clause: clause.id.clone(),

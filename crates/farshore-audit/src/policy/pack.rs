@@ -97,7 +97,10 @@ pub struct PackError {
 impl Pack {
     /// Reads a pack.
     pub fn read(text: &str) -> Result<Self, PackError> {
-        toml::from_str(text).map_err(|error| PackError { message: error.message().to_owned(), span: error.span() })
+        toml::from_str(text).map_err(|error| PackError {
+            message: error.message().to_owned(),
+            span: error.span(),
+        })
     }
 }
 

@@ -38,8 +38,16 @@ pub struct ScopeError {
 impl Scope {
     /// Reads a scope file.
     pub fn read(text: &str) -> Result<Self, ScopeError> {
-        let scope: Self = toml::from_str(text).map_err(|error| ScopeError { message: error.message().to_owned(), span: error.span() })?;
-        let refused = |message: &str| Err(ScopeError { message: message.to_owned(), span: None });
+        let scope: Self = toml::from_str(text).map_err(|error| ScopeError {
+            message: error.message().to_owned(),
+            span: error.span(),
+        })?;
+        let refused = |message: &str| {
+            Err(ScopeError {
+                message: message.to_owned(),
+                span: None,
+            })
+        };
         let (Some(from), Some(until)) = (instant(&scope.from), instant(&scope.until)) else {
             return refused("`from` and `until` must be full dates with time and offset, such as 2026-11-20T10:00:00Z");
         };
@@ -71,16 +79,34 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>) -> Vec<String> {
             gaps.push(format!("{n} {what}"));
         }
     };
-    count(ledger.inputs.iter().filter(|it| it.cut_short).count() as u64, "inputs are cut short");
+    count(
+        ledger.inputs.iter().filter(|it| it.cut_short).count() as u64,
+        "inputs are cut short",
+    );
     count(coverage.frames.truncated, "frames were captured in part only");
     count(coverage.gaps.count, "stretches of streams were not captured");
-    count(coverage.limits.values().fold(0, |sum, n| sum.saturating_add(*n)), "times a ceiling of reading was hit");
-    let undecoded = coverage.stops.iter().filter(|(reason, _)| !reason.starts_with("no IP inside")).fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
+    count(
+        coverage.limits.values().fold(0, |sum, n| sum.saturating_add(*n)),
+        "times a ceiling of reading was hit",
+    );
+    let undecoded = coverage
+        .stops
+        .iter()
+        .filter(|(reason, _)| !reason.starts_with("no IP inside"))
+        .fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
     count(undecoded, "frames could not be decoded");
     let opaque = ledger.flows.iter().filter(|it| it.protection == Protection::Opaque).count() as u64;
     count(opaque, "flows carry payload in no known format");
-    let closed = |it: &&farshore_model::Flow| matches!(it.protection, Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp);
-    count(ledger.flows.iter().filter(closed).count() as u64, "flows were encrypted and not opened");
+    let closed = |it: &&farshore_model::Flow| {
+        matches!(
+            it.protection,
+            Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp
+        )
+    };
+    count(
+        ledger.flows.iter().filter(closed).count() as u64,
+        "flows were encrypted and not opened",
+    );
     for input in &ledger.inputs {
         let inside = input.first.zip(input.last).zip(instant(&scope.from).zip(instant(&scope.until)));
         match inside {
@@ -103,13 +129,25 @@ fn instant(it: &toml::value::Datetime) -> Option<Timestamp> {
     let shifted = if month <= 2 { year.saturating_sub(1) } else { year };
     let (era, of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
     let moved = month.saturating_add(9).rem_euclid(12);
-    let of_year = moved.saturating_mul(153).saturating_add(2).div_euclid(5).saturating_add(day).saturating_sub(1);
+    let of_year = moved
+        .saturating_mul(153)
+        .saturating_add(2)
+        .div_euclid(5)
+        .saturating_add(day)
+        .saturating_sub(1);
     let leap = of_era.div_euclid(4).saturating_sub(of_era.div_euclid(100));
     let of_cycle = of_era.saturating_mul(365).saturating_add(leap).saturating_add(of_year);
     let days = era.saturating_mul(146_097).saturating_add(of_cycle).saturating_sub(719_468);
-    let clock = i64::from(time.hour).saturating_mul(3600).saturating_add(i64::from(time.minute).saturating_mul(60));
-    let clock = clock.saturating_add(i64::from(time.second.unwrap_or_default())).saturating_sub(minutes.saturating_mul(60));
-    Some(Timestamp::from_parts(days.saturating_mul(86_400).saturating_add(clock), u64::from(time.nanosecond.unwrap_or_default())))
+    let clock = i64::from(time.hour)
+        .saturating_mul(3600)
+        .saturating_add(i64::from(time.minute).saturating_mul(60));
+    let clock = clock
+        .saturating_add(i64::from(time.second.unwrap_or_default()))
+        .saturating_sub(minutes.saturating_mul(60));
+    Some(Timestamp::from_parts(
+        days.saturating_mul(86_400).saturating_add(clock),
+        u64::from(time.nanosecond.unwrap_or_default()),
+    ))
 }
 
 #[cfg(test)]

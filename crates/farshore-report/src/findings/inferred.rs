@@ -21,50 +21,90 @@ pub fn part(audit: &Audit) -> Part {
                 .chain(it.exposures.iter().filter_map(|x| Some(audit.exposures.get(*x)?.destination)))
         })
         .collect();
-    let mut order: Vec<(usize, &Destination)> = audit.destinations.iter().enumerate().collect();
-    order.sort_by_key(|(index, it)| {
-        let sum = it.traffic.bytes_up.saturating_add(it.traffic.bytes_down);
+    // One organisation is one finding, however many of its machines answered; what is nobody's known is told apart.
+    let mut parties: BTreeMap<Party<'_>, Vec<usize>> = BTreeMap::new();
+    for (index, it) in audit.destinations.iter().enumerate() {
+        let party = it
+            .organisation
+            .as_ref()
+            .map_or(Party::Unknown(index), |it| Party::Known(&it.id, it.basis));
+        parties.entry(party).or_default().push(index);
+    }
+    let mut order: Vec<Vec<usize>> = parties.into_values().collect();
+    let members = |group: &[usize]| -> Vec<&Destination> { group.iter().filter_map(|index| audit.destinations.get(*index)).collect() };
+    order.sort_by_cached_key(|group| {
+        let all = members(group);
+        let sum = all.iter().fold(0_u64, |sum, it| {
+            sum.saturating_add(it.traffic.bytes_up).saturating_add(it.traffic.bytes_down)
+        });
         (
-            !breached.contains(index),
-            it.location.state == LocationState::Local,
+            !group.iter().any(|index| breached.contains(index)),
+            all.iter().all(|it| it.location.state == LocationState::Local),
             std::cmp::Reverse(sum),
-            *index,
+            group.first().copied(),
         )
     });
     Part {
         total: order.len(),
-        items: order.into_iter().take(KEPT).map(|(_, it)| item(audit, it)).collect(),
+        items: order.iter().take(KEPT).map(|group| item(audit, &members(group))).collect(),
     }
 }
 
-fn item(audit: &Audit, it: &Destination) -> Item {
-    let first = it
-        .flows
+/// Whom destinations are told under.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Party<'a> {
+    Known(&'a str, &'a str),
+    Unknown(usize),
+}
+
+fn item(audit: &Audit, all: &[&Destination]) -> Item {
+    let first = all
         .iter()
+        .flat_map(|it| &it.flows)
         .filter_map(|id| audit.flows.get(usize::try_from(id.0).ok()?))
         .map(|flow| FrameRef {
             input: flow.input.0,
             frame: flow.first_frame,
         });
-    let who = it
-        .organisation
-        .as_ref()
-        .map_or_else(|| "organisation not known".to_owned(), organisation);
-    let mut what = Item::new(Tone::Plain, format!("{}, run by {who}", name(&it.name)));
-    if it.organisation.is_none() {
-        what.title = format!("{}: {who}", name(&it.name));
-    }
-    if !it.candidates.is_empty() {
-        let candidates: Vec<String> = it.candidates.iter().map(|it| name(it)).collect();
+    let names: Vec<String> = all.iter().map(|it| name(&it.name)).collect();
+    let organisation = all.first().and_then(|it| it.organisation.as_ref());
+    let title = match organisation {
+        Some(it) => format!("{} receives at {}", self::organisation(it), some(&names, 2)),
+        None => format!("{}: organisation not known", some(&names, 2)),
+    };
+    let mut what = Item::new(Tone::Plain, title);
+    let candidates: BTreeSet<String> = all.iter().flat_map(|it| &it.candidates).map(|it| name(it)).collect();
+    if !candidates.is_empty() {
+        let candidates: Vec<String> = candidates.into_iter().collect();
         what = what.detail(format!("perhaps {}", some(&candidates, 3)));
     }
-    if !it.owners.is_empty() {
-        let owners: Vec<String> = it.owners.iter().map(owner).collect();
+    if let Some(owners) = all.first().map(|it| &it.owners).filter(|it| !it.is_empty()) {
+        let owners: Vec<String> = owners.iter().map(owner).collect();
         what = what.detail(format!("owned by {}", owners.join(", above it ")));
     }
-    let hosts: BTreeSet<(u32, &str)> = it
-        .places
+    let reach: Vec<&Reach> = all.iter().flat_map(|it| &it.reach).collect();
+    what.detail(format!("{}{}{}", whereabouts(all), hosts(all), traffic(all)))
+        .detail(orders(&reach))
+        .at(first.min())
+}
+
+/// `in NL|US disputed (10), in GB, sources agree (2)`.
+fn whereabouts(all: &[&Destination]) -> String {
+    let mut sets: BTreeMap<String, usize> = BTreeMap::new();
+    for it in all {
+        let times = sets.entry(places(&it.location)).or_default();
+        *times = times.saturating_add(1);
+    }
+    let counted = |(set, times): (String, usize)| if all.len() > 1 { format!("{set} ({times})") } else { set };
+    let mut sets: Vec<(String, usize)> = sets.into_iter().collect();
+    sets.sort_by(|a, b| (std::cmp::Reverse(a.1), &a.0).cmp(&(std::cmp::Reverse(b.1), &b.0)));
+    some(&sets.into_iter().map(counted).collect::<Vec<_>>(), 4)
+}
+
+fn hosts(all: &[&Destination]) -> String {
+    let hosts: BTreeSet<(u32, &str)> = all
         .iter()
+        .flat_map(|it| &it.places)
         .filter_map(|place| place.network.as_ref())
         .map(|network| (network.asn, network.name.as_str()))
         .collect();
@@ -72,15 +112,56 @@ fn item(audit: &Audit, it: &Destination) -> Item {
         .into_iter()
         .map(|(asn, holder)| format!("{} (AS{asn})", name(holder)))
         .collect();
-    let hosted = if hosts.is_empty() {
+    if hosts.is_empty() {
         String::new()
     } else {
         format!(", hosted at {}", some(&hosts, 2))
-    };
-    let traffic = format!("{} up, {} down", bytes(it.traffic.bytes_up), bytes(it.traffic.bytes_down));
-    what.detail(format!("{}{} · {traffic}", places(&it.location), hosted))
-        .detail(laws(&it.reach))
-        .at(first.min())
+    }
+}
+
+fn traffic(all: &[&Destination]) -> String {
+    let sum = |of: fn(&Destination) -> u64| all.iter().fold(0_u64, |sum, it| sum.saturating_add(of(it)));
+    format!(
+        " · {} up, {} down",
+        bytes(sum(|it| it.traffic.bytes_up)),
+        bytes(sum(|it| it.traffic.bytes_down))
+    )
+}
+
+/// `could be ordered under CN law (cn-csl-28, cn-nil-7); cannot tell: US, HK`. The laws' words stand in the long forms.
+fn orders(reach: &[&Reach]) -> String {
+    let mut yes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let (mut open, mut unread) = (BTreeSet::new(), BTreeSet::new());
+    for it in reach {
+        let state = it.state.code();
+        match &it.law {
+            Some(law) if it.answer == Answer::Yes => {
+                yes.entry(state).or_default().insert(name(&law.id));
+            }
+            Some(_) => {
+                open.insert(state);
+            }
+            None => {
+                unread.insert(state);
+            }
+        }
+    }
+    let list = |states: BTreeSet<&str>| some(&states.into_iter().collect::<Vec<_>>(), 8);
+    let mut parts = vec![];
+    if !yes.is_empty() {
+        let laws = yes
+            .iter()
+            .map(|(state, laws)| format!("{state} law ({})", some(&laws.iter().collect::<Vec<_>>(), 4)));
+        parts.push(format!("could be ordered under {}", laws.collect::<Vec<_>>().join(", ")));
+    }
+    open.retain(|state| !yes.contains_key(state));
+    if !open.is_empty() {
+        parts.push(format!("cannot tell: {}", list(open)));
+    }
+    if !unread.is_empty() {
+        parts.push(format!("no access law read: {}", list(unread)));
+    }
+    parts.join("; ")
 }
 
 /// `Mock Voice (seat CN, by domain)`, with whatever weakens it.

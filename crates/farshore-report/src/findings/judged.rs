@@ -7,11 +7,28 @@ use super::{FrameRef, Item, KEPT, Part, Tone};
 use crate::words::Word;
 
 pub fn part(audit: &Audit) -> Part {
-    let order = judged_order(audit);
+    let groups = judged_groups(audit);
     Part {
-        total: order.len(),
-        items: order.into_iter().take(KEPT).map(|it| item(audit, it)).collect(),
+        total: groups.len(),
+        items: groups.iter().take(KEPT).filter_map(|it| item(audit, it)).collect(),
     }
+}
+
+/// Verdicts as they are told, those that say the same of neighbouring clauses together.
+pub fn judged_groups(audit: &Audit) -> Vec<Vec<&Verdict>> {
+    let mut groups: Vec<Vec<&Verdict>> = vec![];
+    for it in judged_order(audit) {
+        match groups.last_mut() {
+            Some(group) if group.first().is_some_and(|first| says_the_same(first, it)) => group.push(it),
+            _ => groups.push(vec![it]),
+        }
+    }
+    groups
+}
+
+fn says_the_same(a: &Verdict, b: &Verdict) -> bool {
+    let bare = |it: &Verdict| it.exposures.is_empty() && it.destinations.is_empty() && it.evidence.is_empty();
+    bare(a) && bare(b) && (a.outcome, a.note, &a.pack, &a.because) == (b.outcome, b.note, &b.pack, &b.because)
 }
 
 /// Verdicts as they are told.
@@ -27,7 +44,9 @@ pub fn judged_order(audit: &Audit) -> Vec<&Verdict> {
     order
 }
 
-fn item(audit: &Audit, it: &Verdict) -> Item {
+fn item(audit: &Audit, group: &[&Verdict]) -> Option<Item> {
+    let it = group.first()?;
+    let clauses: Vec<String> = group.iter().map(|it| name(&it.clause)).collect();
     let tone = match it.outcome {
         Outcome::Breached => Tone::Bad,
         Outcome::Undetermined => Tone::Doubt,
@@ -36,10 +55,10 @@ fn item(audit: &Audit, it: &Verdict) -> Item {
     };
     let note = if it.note { " (note)" } else { "" };
     let title = format!(
-        "{}{note} {}/{}: {}",
+        "{}{note} {} ({}): {}",
         it.outcome.word(),
+        clauses.join(", "),
         name(&it.pack),
-        name(&it.clause),
         long(&it.because)
     );
     let shown = it
@@ -47,5 +66,5 @@ fn item(audit: &Audit, it: &Verdict) -> Item {
         .iter()
         .filter_map(|index| audit.exposures.get(*index))
         .flat_map(|it| &it.evidence);
-    Item::new(tone, title).at(it.evidence.first().or_else(|| shown.into_iter().next()).map(FrameRef::of))
+    Some(Item::new(tone, title).at(it.evidence.first().or_else(|| shown.into_iter().next()).map(FrameRef::of)))
 }

@@ -11,7 +11,7 @@ mod seen;
 mod unseen;
 
 pub use inferred::{laws, organisation, owner, places};
-pub use judged::judged_order;
+pub use judged::{judged_groups, judged_order};
 pub use phrase::{bytes, count, long, name};
 pub use seen::{answer, worst_first};
 

@@ -148,10 +148,11 @@ fn tell(audit: &Audit, members: &[&Exposure]) -> Told {
     let distinct = members.iter().filter(|it| prints.insert((it.value.print, &it.value.masked)));
     let values: Vec<String> = distinct.map(|it| value(it, audit.show_pii)).collect();
     let what = match values.as_slice() {
+        all if is_media(first) => streams(first.kind.as_str(), all),
         [one] if first.kind == DatumKind::CONTENT => format!("{} ({one})", name(first.kind.as_str())),
         [one] => format!("{} {one}", name(first.kind.as_str())),
         _ if first.kind == DatumKind::CONTENT => format!("content of {} channels", values.len()),
-        _ => format!("{} {} values ({})", values.len(), name(first.kind.as_str()), some(&values, 3)),
+        _ => format!("{} {} values ({})", values.len(), name(first.kind.as_str()), some(&values, 2)),
     };
     let to = match receivers.as_slice() {
         [] => String::new(),
@@ -160,15 +161,15 @@ fn tell(audit: &Audit, members: &[&Exposure]) -> Told {
         _ => format!(" → {}", some(&receivers, 3)),
     };
     let times: u64 = members.iter().fold(0, |sum, it| sum.saturating_add(it.count));
+    let times = if times > 1 && !is_media(first) {
+        format!(", {}", count(times, "time"))
+    } else {
+        String::new()
+    };
     let fields: BTreeSet<&str> = members.iter().map(|it| it.field.as_str()).collect();
     let fields: Vec<String> = fields.into_iter().map(name).collect();
-    let how = format!(
-        "{}, as {}, {}",
-        protection(first.protection),
-        some(&fields, 2),
-        count(times, "time")
-    );
-    let go = if values.len() == 1 { "goes" } else { "go" };
+    let how = format!("{}, as {}{times}", protection(first.protection), some(&fields, 2),);
+    let go = if values.len() == 1 || is_media(first) { "goes" } else { "go" };
     let whom = if receivers.is_empty() {
         String::new()
     } else {
@@ -190,6 +191,17 @@ fn tell(audit: &Audit, members: &[&Exposure]) -> Told {
             .detail(readers(first))
             .at(members.iter().filter_map(|it| frame(it)).min()),
     }
+}
+
+fn is_media(exposure: &Exposure) -> bool {
+    matches!(exposure.kind.as_str(), "audio" | "video")
+}
+
+/// `audio in 3 streams (PCMU)`.
+fn streams(kind: &str, values: &[String]) -> String {
+    let codecs: BTreeSet<&str> = values.iter().map(|it| it.split(", SSRC").next().unwrap_or(it)).collect();
+    let codecs: Vec<&str> = codecs.into_iter().collect();
+    format!("{kind} in {} ({})", count(values.len(), "stream"), some(&codecs, 3))
 }
 
 fn strangers(exposure: &Exposure, role: ReaderRole) -> bool {

@@ -76,7 +76,7 @@ fn verdicts_come_breached_first_and_notes_after_what_is_met() {
     let text = screen(&audit, 100, false);
     let order: Vec<usize> = ["b", "u", "m", "n", "a"]
         .iter()
-        .map(|it| text.find(&format!("/clause-{it}")).unwrap())
+        .map(|it| text.find(&format!(" clause-{it} ")).unwrap())
         .collect();
     assert!(order.is_sorted(), "{text}");
     assert!(text.contains("1 clause breached, 1 undetermined."), "{text}");
