@@ -15,9 +15,9 @@ pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dy
         out.flush()?;
         return Ok(());
     };
-    let shown = || path.display().to_string();
+    let shown = || message::shown(path);
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(shown)?;
+    let mut file = builder().tempfile_in(folder).with_context(shown)?;
     let mut out = BufWriter::new(&mut file);
     body(&mut out).with_context(shown)?;
     out.flush().with_context(shown)?;
@@ -32,10 +32,21 @@ pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dy
     Ok(())
 }
 
+/// A file that will be read by others, as any output: the umask decides, not the library's care for secrets.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
 /// Refuses early what would be refused late, before hours of work.
 pub(crate) fn check(to: Option<&Path>, force: bool) -> anyhow::Result<()> {
     match to {
-        Some(path) if !force && path.exists() => anyhow::bail!("{}: it exists; --force overwrites it", path.display()),
+        Some(path) if !force && path.exists() => anyhow::bail!("{}: it exists; --force overwrites it", message::shown(path)),
         _ => Ok(()),
     }
 }

@@ -4,8 +4,8 @@ use crate::InputId;
 
 /// A byte range in one input's frames, as a dissector knows it.
 ///
-/// When the datum lies in one frame, `offset` counts from that frame's first captured byte. When it was
-/// put together from several, `offset` counts in the layer named last in the [`Locus`].
+/// `offset` counts from the frame's first captured byte if `in_frame`; what was put together from several frames, or
+/// decrypted, is counted in the layer named last in the [`Locus`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The frame that holds the first byte.
@@ -16,6 +16,8 @@ pub struct Span {
     pub offset: u64,
     /// Bytes of the datum.
     pub length: u64,
+    /// Whether the datum is a range of one captured frame, as it stands there.
+    pub in_frame: bool,
 }
 
 impl Span {
@@ -26,6 +28,18 @@ impl Span {
             frame,
             offset,
             length,
+            in_frame: true,
+        }
+    }
+
+    /// A range of the layer named last, put together from these frames or decrypted.
+    pub const fn in_layer(first_frame: u64, frame: u64, offset: u64, length: u64) -> Self {
+        Self {
+            first_frame,
+            frame,
+            offset,
+            length,
+            in_frame: false,
         }
     }
 }

@@ -291,9 +291,9 @@ impl Recorder for Notebook {
 
 /// What a detector found, with where it stands.
 fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
-    let in_one_frame = it.at.first_frame == it.at.frame;
+    // A value that lies scattered over frames cannot be cut into ranges of one: the whole field's place stands.
     let whole = found.range.len() == it.value.len();
-    let span = if in_one_frame || whole {
+    let span = if it.at.in_frame || it.at.length == it.value.len() as u64 || whole {
         Span {
             offset: it.at.offset.saturating_add(found.range.start as u64),
             length: found.range.len() as u64,

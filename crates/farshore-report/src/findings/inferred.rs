@@ -128,7 +128,7 @@ fn traffic(all: &[&Destination]) -> String {
     )
 }
 
-/// `could be ordered under CN law (cn-csl-28, cn-nil-7); cannot tell: US, HK`. The laws' words stand in the long forms.
+/// `could be ordered under CN law (cn-csl-28, cn-nil-7); under US, HK law: cannot tell`. The laws' words stand in the long forms.
 fn orders(reach: &[&Reach]) -> String {
     let mut yes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let (mut open, mut unread) = (BTreeSet::new(), BTreeSet::new());
@@ -156,10 +156,10 @@ fn orders(reach: &[&Reach]) -> String {
     }
     open.retain(|state| !yes.contains_key(state));
     if !open.is_empty() {
-        parts.push(format!("cannot tell: {}", list(open)));
+        parts.push(format!("under {} law: cannot tell", list(open)));
     }
     if !unread.is_empty() {
-        parts.push(format!("no access law read: {}", list(unread)));
+        parts.push(format!("no access law of {} was read", list(unread)));
     }
     parts.join("; ")
 }

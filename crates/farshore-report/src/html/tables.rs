@@ -323,7 +323,7 @@ fn proof(audit: &Audit, what: &Markup, input: u32, loci: &[&Locus]) -> Markup {
             th scope="row" data-label="Finding" { (what) }
             (cell("Input", html! { @if let Some(record) = record { (name(&record.name)) } }))
             (cell("Display filter", html! { code { (filter) } }))
-            (cell("Bytes", html! { @if let Some(it) = first { @if it.span.length > 0 { (it.span.offset) " to " (it.span.offset.saturating_add(it.span.length).saturating_sub(1)) } } }))
+            (cell("Bytes", html! { @if let Some(it) = first { @if it.span.length > 0 { (it.span.offset) " to " (it.span.offset.saturating_add(it.span.length).saturating_sub(1)) @if !it.span.in_frame { " of the layer" } } } }))
             (cell("Layers", html! { @if let Some(it) = first { (it.layers.join(" › ")) @if !it.decoded_by.is_empty() { span.sub { "decoded: " (it.decoded_by.join(", ")) } } } }))
         }
     }

@@ -42,6 +42,8 @@ pub struct Evidence<'a> {
     length: u64,
     layers: &'a [&'static str],
     decoded_by: &'a [&'static str],
+    /// Whether offset and length count in the captured frame, or in the layer named last.
+    counts_in: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_frame: Option<u64>,
 }
@@ -136,6 +138,7 @@ fn evidence(loci: &[Locus]) -> Vec<Evidence<'_>> {
             length: it.span.length,
             layers: &it.layers,
             decoded_by: &it.decoded_by,
+            counts_in: if it.span.in_frame { "frame" } else { "layer" },
             first_frame: (it.span.first_frame != it.span.frame).then_some(it.span.first_frame),
         })
         .collect()

@@ -396,7 +396,6 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], s
     sample.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
     if scene.recorder.wants_payload() {
         let outer = transport_name(scene.transport);
-        let origin = piece.origin;
         scene.recorder.field(Readable {
             flow: scene.flow,
             input: scene.input,
@@ -408,12 +407,7 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], s
                 Transport::Other(_) => "ip.payload",
             },
             value: piece.bytes,
-            at: Span {
-                first_frame: origin.carrier,
-                frame: origin.frame,
-                offset: origin.offset,
-                length: piece.bytes.len() as u64,
-            },
+            at: piece.origin.span(0..piece.bytes.len()),
             payload: true,
         });
     }

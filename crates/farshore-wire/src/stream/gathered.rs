@@ -81,12 +81,7 @@ impl Gathered {
         let before_end = self.pieces.partition_point(|(at, _)| *at < end).max(after);
         let touched = || self.pieces.range(after.saturating_sub(1)..before_end);
         let Some((at, origin)) = touched().next() else {
-            return Span {
-                first_frame: 0,
-                frame: 0,
-                offset: start,
-                length,
-            };
+            return Span::in_layer(0, 0, start, length);
         };
         // Pieces of one frame with other bytes between them, as the chunks of an HTTP body: the range that holds them.
         let here = |it: &Origin| it.in_frame && it.carrier == it.frame && it.frame == origin.frame;
@@ -101,6 +96,7 @@ impl Gathered {
             frame: touched().map(|(_, o)| o.frame).max().unwrap_or(origin.frame),
             offset: start,
             length,
+            in_frame: false,
         }
     }
 
@@ -133,28 +129,12 @@ mod tests {
         it.push(&piece(b"efgh", 5, 5, 54));
         assert_eq!(it.span(1..3), Span::in_frame(3, 55, 2));
         assert_eq!(it.span(4..8), Span::in_frame(5, 54, 4));
-        assert_eq!(
-            it.span(2..6),
-            Span {
-                first_frame: 3,
-                frame: 5,
-                offset: 2,
-                length: 4
-            }
-        );
+        assert_eq!(it.span(2..6), Span::in_layer(3, 5, 2, 4));
         it.consume(5);
         assert_eq!(it.bytes(), b"fgh");
         assert_eq!(it.span(0..1), Span::in_frame(5, 55, 1));
         it.push(&piece(b"ij", 4, 6, 54));
-        assert_eq!(
-            it.span(3..5),
-            Span {
-                first_frame: 4,
-                frame: 6,
-                offset: 8,
-                length: 2
-            }
-        );
+        assert_eq!(it.span(3..5), Span::in_layer(4, 6, 8, 2));
         it.clear();
         it.push(&piece(b"k", 9, 9, 60));
         assert_eq!(it.span(0..1), Span::in_frame(9, 60, 1));

@@ -32,6 +32,7 @@ impl Origin {
             frame: self.frame,
             offset,
             length,
+            in_frame: self.in_frame && self.carrier == self.frame,
         }
     }
 }

@@ -125,12 +125,7 @@ pub fn every_fact() -> Audit {
             flow: FlowId(n % 4),
             time: at(i64::from(n)),
             locus: Locus {
-                span: Span {
-                    first_frame: u64::from(n / 2 * 2 + 1),
-                    frame: u64::from(n + 1),
-                    offset: 0,
-                    length: 9,
-                },
+                span: Span::in_layer(u64::from(n / 2 * 2 + 1), u64::from(n + 1), 0, 9),
                 ..locus(1)
             },
             what,

@@ -343,12 +343,7 @@ fn losses() -> Audit {
             because: "a reset with another hop count follows the request".into(),
             flow: Some(FlowId(0)),
             evidence: vec![Locus {
-                span: Span {
-                    first_frame: 8,
-                    frame: 12,
-                    offset: 0,
-                    length: 20,
-                },
+                span: Span::in_layer(8, 12, 0, 20),
                 ..locus(12)
             }],
         },
@@ -439,12 +434,7 @@ fn nowhere() -> Audit {
         .iter_mut()
         .for_each(|it| (it.exposures, it.destinations) = (vec![usize::MAX], vec![usize::MAX]));
     audit.observations.iter_mut().for_each(|it| {
-        it.locus.span = Span {
-            first_frame: 0,
-            frame: u64::MAX,
-            offset: u64::MAX,
-            length: u64::MAX,
-        };
+        it.locus.span = Span::in_layer(0, u64::MAX, u64::MAX, u64::MAX);
     });
     audit
         .exposures

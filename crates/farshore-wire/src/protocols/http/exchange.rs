@@ -461,6 +461,7 @@ impl Lane {
             Span {
                 frame: self.frame,
                 offset: position,
+                in_frame: false,
                 ..head
             }
         } else {

@@ -137,12 +137,7 @@ fn a_request_is_told_with_its_last_byte() {
         (50_000, 80),
         &[(Up, head), (Down, b"HTTP/1.1 100 Continue\r\n\r\n"), (Up, b"ab"), (Up, b"cd")],
     );
-    let span = Span {
-        first_frame: 1,
-        frame: 4,
-        offset: 0,
-        length: head.len() as u64,
-    };
+    let span = Span::in_layer(1, 4, 0, head.len() as u64);
     assert_eq!(out.observed, [(request("POST", Some("h"), "/a"), span)]);
     let out = read_stream(&HTTP, (50_000, 80), &[(Up, head), (Up, b"ab")]);
     assert_eq!(

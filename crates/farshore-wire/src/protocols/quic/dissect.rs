@@ -322,12 +322,7 @@ impl Connection {
         let Ok((hello, _)) = google::Hello::read(self.up.ready()) else {
             return;
         };
-        let span = |part: Range<usize>| Span {
-            first_frame: self.up.first_frame(),
-            frame: origin.frame,
-            offset: part.start as u64,
-            length: part.len() as u64,
-        };
+        let span = |part: Range<usize>| Span::in_layer(self.up.first_frame(), origin.frame, part.start as u64, part.len() as u64);
         tell_google_hello(&hello, self.up.ready(), &span, out);
         self.sent = true;
         self.up = CryptoStream::default();
@@ -394,6 +389,7 @@ fn place(origin: &Origin, offset: u64, length: usize) -> Span {
         frame: origin.frame,
         offset: origin.offset.saturating_add(offset),
         length: length as u64,
+        in_frame: origin.in_frame && origin.carrier == origin.frame,
     }
 }
 

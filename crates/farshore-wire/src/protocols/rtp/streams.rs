@@ -68,12 +68,7 @@ impl Dissector for Streams {
             if source.advances < LEAST_ADVANCES {
                 continue;
             }
-            let at = Span {
-                first_frame: source.first_frame,
-                frame: source.last_frame,
-                offset: 0,
-                length: source.payload,
-            };
+            let at = Span::in_layer(source.first_frame, source.last_frame, 0, source.payload);
             let told = source.told(ssrc);
             readable |= matches!(
                 told,

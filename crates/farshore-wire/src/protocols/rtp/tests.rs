@@ -111,15 +111,7 @@ fn a_voice_is_heard_and_hashed() {
             "{because}"
         );
         assert_eq!(out.protection, Some(Protection::Plaintext));
-        assert_eq!(
-            out.observed[0].1,
-            Span {
-                first_frame: 1,
-                frame: 100,
-                offset: 0,
-                length: 16_000
-            }
-        );
+        assert_eq!(out.observed[0].1, Span::in_layer(1, 100, 0, 16_000));
     }
 }
 

@@ -42,7 +42,7 @@ impl Message<'_> {
     /// Where a range stands; it counts as complete when the message was.
     fn part(&self, range: Range<usize>) -> Span {
         let whole = self.span();
-        if whole.first_frame == whole.frame {
+        if whole.in_frame {
             return (self.at)(range);
         }
         Span {
