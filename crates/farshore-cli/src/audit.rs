@@ -15,7 +15,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::{self, Format, Section};
 use crate::inputs::{self, Source};
-use crate::{diagnose, output};
+use crate::{diagnose, message, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
@@ -99,7 +99,7 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
     }
     anyhow::ensure!(!ledger.inputs.is_empty(), "{}", failed.join("\n"));
     for line in &failed {
-        eprintln!("farshore: {line}");
+        message::say(line);
     }
     Ok((ledger, failed.len()))
 }
@@ -131,11 +131,11 @@ fn read_one(source: &Source, limits: &Limits, detectors: &Detectors, every_fact:
 fn warn(source: &Source, ledger: &Ledger) {
     for anomaly in ledger.anomalies.iter().filter(|it| it.flow.is_none()) {
         let frames = ledger.coverage.frames.total;
-        eprintln!(
-            "farshore: warning: {}: {}; the {frames} frames before it were read",
+        message::say(&format!(
+            "warning: {}: {}; the {frames} frames before it were read",
             source.shown(),
             anomaly.because
-        );
+        ));
     }
     for (name, times) in &ledger.coverage.limits {
         let raise = if Limits::NAMES.contains(name) {
@@ -143,10 +143,10 @@ fn warn(source: &Source, ledger: &Ledger) {
         } else {
             String::new()
         };
-        eprintln!(
-            "farshore: warning: {}: the ceiling {name} was hit {times} times{raise}",
+        message::say(&format!(
+            "warning: {}: the ceiling {name} was hit {times} times{raise}",
             source.shown()
-        );
+        ));
     }
 }
 
@@ -159,7 +159,7 @@ fn detectors(args: &args::Audit) -> anyhow::Result<Detectors> {
         last = Some(path);
     }
     let digest_key = match &args.digest_key {
-        Some(path) => Some(DigestKey::new(fs::read(path).with_context(|| path.display().to_string())?)),
+        Some(path) => Some(DigestKey::new(fs::read(path).with_context(|| message::shown(path))?)),
         None => None,
     };
     let options = Detecting {
@@ -169,7 +169,7 @@ fn detectors(args: &args::Audit) -> anyhow::Result<Detectors> {
     };
     let built = Detectors::new(&values, options);
     match last {
-        Some(path) => built.with_context(|| path.display().to_string()),
+        Some(path) => built.with_context(|| message::shown(path)),
         None => Ok(built?),
     }
 }
@@ -213,7 +213,7 @@ fn limits(settings: &[String]) -> anyhow::Result<Limits> {
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| path.display().to_string())
+    fs::read_to_string(path).with_context(|| message::shown(path))
 }
 
 fn write(audit: &Audit, args: &args::Audit) -> anyhow::Result<()> {

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::message;
+
 /// An error that shows where in the file the mistake stands.
 pub(crate) fn mistake(path: &Path, text: &str, what: &str, span: Option<Range<usize>>) -> anyhow::Error {
-    let shown = path.display().to_string();
+    let shown = message::shown(path);
     let Some(span) = span.filter(|it| it.end <= text.len() && text.is_char_boundary(it.start) && text.is_char_boundary(it.end)) else {
         return anyhow::anyhow!("{shown}: {what}");
     };

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::message;
+
 /// One input, not yet opened.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -33,7 +35,7 @@ impl Source {
         if self.is_stdin() {
             "standard input".to_owned()
         } else {
-            self.path.display().to_string()
+            message::shown(&self.path)
         }
     }
 
@@ -71,14 +73,14 @@ pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[Strin
     let mut found = Vec::new();
     for path in paths {
         if path != Path::new("-") && path.is_dir() {
-            let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
+            let entries = fs::read_dir(path).with_context(|| message::shown(path))?;
             let mut files = entries
                 .map(|it| it.map(|it| it.path()))
                 .collect::<io::Result<Vec<_>>>()
-                .with_context(|| path.display().to_string())?;
+                .with_context(|| message::shown(path))?;
             files.retain(|it| it.is_file());
             files.sort();
-            anyhow::ensure!(!files.is_empty(), "{}: the folder holds no files", path.display());
+            anyhow::ensure!(!files.is_empty(), "{}: the folder holds no files", message::shown(path));
             found.extend(files);
         } else {
             found.push(path.clone());
@@ -100,7 +102,7 @@ pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[Strin
 
 /// Labels by input. Empty cells say nothing.
 fn read_labels(path: &Path) -> anyhow::Result<BTreeMap<String, BTreeMap<String, String>>> {
-    let shown = path.display().to_string();
+    let shown = message::shown(path);
     let mut reader = csv::Reader::from_path(path).with_context(|| shown.clone())?;
     let headers = reader.headers().with_context(|| shown.clone())?.clone();
     let input = headers

@@ -7,6 +7,7 @@ mod audit;
 mod diagnose;
 mod inputs;
 mod list;
+mod message;
 mod output;
 
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("farshore: {error:#}");
+            message::say(&format!("{error:#}"));
             ExitCode::from(2)
         }
     }

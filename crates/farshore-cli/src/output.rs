@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::args::Color;
+use crate::message;
 
 /// Writes to the file, or to standard output if there is none.
 pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
