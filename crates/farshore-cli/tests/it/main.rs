@@ -1,0 +1,10 @@
+//! The command as its users meet it: exit codes, messages, files, outputs. The binary is run; nothing is called.
+
+mod command;
+mod cut;
+mod hostile;
+mod inputs;
+mod memory;
+mod offline;
+mod order;
+mod outputs;
