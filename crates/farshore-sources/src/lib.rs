@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod bytes;
+mod container;
 mod pcap;
 mod pcapng;
 mod window;
@@ -45,7 +46,7 @@ pub trait Format: Sync {
 pub trait Capture {
     /// The next frame; `None` at the end, be it the file's or the last readable frame's.
     fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError>;
-    /// How far reading has come, in bytes.
+    /// How far reading has come, in bytes of the file.
     fn position(&self) -> u64;
     /// What the file says of itself, once all frames are read.
     fn finish(self: Box<Self>) -> Result<Summary, ReadError>;
@@ -62,6 +63,24 @@ pub struct Summary {
     pub damage: Option<String>,
 }
 
+impl Summary {
+    /// Puts together what the format and the file tell.
+    fn of(mut record: InputRecord, whole: window::Whole, dropped: Option<u64>, damage: Option<String>) -> Self {
+        (record.bytes, record.sha256) = (whole.bytes, whole.sha256);
+        if let Some(name) = whole.compression {
+            record
+                .notes
+                .push(format!("compressed with {name}; offsets count in what it inflates to").into());
+        }
+        record.cut_short |= whole.fault.is_some();
+        Self {
+            record,
+            dropped,
+            damage: whole.fault.or(damage),
+        }
+    }
+}
+
 /// Ceilings of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -69,6 +88,9 @@ pub struct Limits {
     pub frame_bytes: usize,
     /// Bytes of one pcapng block that must be held at once; larger ones are stepped over.
     pub block_bytes: usize,
+    /// How many times its size a compressed file may inflate to: gzip cannot exceed 1032 (RFC 1951), captures stay
+    /// far below.
+    pub inflation_ratio: u64,
 }
 
 impl Default for Limits {
@@ -76,6 +98,7 @@ impl Default for Limits {
         Self {
             frame_bytes: 1 << 18,
             block_bytes: 1 << 22,
+            inflation_ratio: 1_100,
         }
     }
 }
@@ -130,7 +153,7 @@ pub struct ReadError {
 
 /// Recognises the format and starts reading.
 pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Result<Box<dyn Capture + 'r>, OpenError> {
-    let mut window = Window::new(Box::new(reader), limits);
+    let mut window = Window::new(Box::new(reader), limits)?;
     window.fill(4)?;
     let head = window.bytes();
     if head.is_empty() {
@@ -144,8 +167,6 @@ pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Resul
 
 fn describe(head: &[u8]) -> String {
     match head {
-        [0x1f, 0x8b, ..] => "this is gzip; decompress it first".to_owned(),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => "this is zstd; decompress it first".to_owned(),
         [b'{' | b'[', ..] => "this looks like JSON".to_owned(),
         _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => "this looks like text".to_owned(),
         _ => {

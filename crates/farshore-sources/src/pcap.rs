@@ -41,8 +41,8 @@ impl Format for Pcap {
                 expected: format!("expected pcap version 2, found {major}"),
             });
         }
-        // The upper four bits tell of a frame check sequence, not of the link (section 4 of the draft).
-        let link = LinkType(order.u32(head, 20).unwrap_or_default() & 0x0fff_ffff);
+        // The upper half tells of a frame check sequence, or nothing: the link is the lower (section 4 of the draft).
+        let link = LinkType(order.u32(head, 20).unwrap_or_default() & 0xffff);
         window.consume(FILE_HEADER);
         Ok(Box::new(PcapFile {
             input,
@@ -131,16 +131,10 @@ impl Capture for PcapFile<'_> {
     }
 
     fn position(&self) -> u64 {
-        self.window.position()
+        self.window.file_position()
     }
 
     fn finish(self: Box<Self>) -> Result<Summary, ReadError> {
-        let mut record = self.record;
-        (record.bytes, record.sha256) = self.window.finish()?;
-        Ok(Summary {
-            record,
-            dropped: None,
-            damage: self.damage,
-        })
+        Ok(Summary::of(self.record, self.window.finish()?, None, self.damage))
     }
 }

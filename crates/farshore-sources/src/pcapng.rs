@@ -216,7 +216,7 @@ impl Capture for PcapngFile<'_> {
     }
 
     fn position(&self) -> u64 {
-        self.window.position()
+        self.window.file_position()
     }
 
     fn finish(self: Box<Self>) -> Result<Summary, ReadError> {
@@ -226,13 +226,7 @@ impl Capture for PcapngFile<'_> {
                 .notes
                 .push(format!("decryption secrets blocks in the file: {}", self.secrets).into());
         }
-        let dropped = self.drops.total();
-        (record.bytes, record.sha256) = self.window.finish()?;
-        Ok(Summary {
-            record,
-            dropped,
-            damage: self.damage,
-        })
+        Ok(Summary::of(record, self.window.finish()?, self.drops.total(), self.damage))
     }
 }
 

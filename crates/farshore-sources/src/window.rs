@@ -2,38 +2,55 @@
 
 use std::io::{ErrorKind, Read};
 
-use sha2::{Digest, Sha256};
-
+use crate::container::{Compression, Shared};
 use crate::{Limits, ReadError};
 
 /// Bytes asked of the reader at once.
 const CHUNK: usize = 1 << 18;
+/// Inflated bytes below which no ratio is suspicious.
+const SMALL: u64 = 1 << 26;
 
-/// A bounded window onto an input, with the digest of everything that went through.
+/// A bounded window onto an input, decompressed if need be.
 pub struct Window<'r> {
+    file: Shared<'r>,
     inner: Box<dyn Read + 'r>,
+    compression: Compression,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     /// Bytes consumed so far.
     position: u64,
-    digest: Sha256,
     ended: bool,
+    /// Why the decompressor gave up.
+    fault: Option<String>,
     pub(crate) limits: Limits,
 }
 
+/// What is known of a file when it has been read.
+pub(crate) struct Whole {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    /// The name of the compression around it.
+    pub(crate) compression: Option<&'static str>,
+    pub(crate) fault: Option<String>,
+}
+
 impl<'r> Window<'r> {
-    pub(crate) fn new(inner: Box<dyn Read + 'r>, limits: Limits) -> Self {
-        Self {
+    pub(crate) fn new(reader: Box<dyn Read + 'r>, limits: Limits) -> Result<Self, ReadError> {
+        let file = Shared::new(reader);
+        let (compression, inner) = file.inside().map_err(|source| ReadError { offset: 0, source })?;
+        Ok(Self {
+            file,
             inner,
+            compression,
             buffer: vec![0; CHUNK],
             start: 0,
             end: 0,
             position: 0,
-            digest: Sha256::new(),
             ended: false,
+            fault: None,
             limits,
-        }
+        })
     }
 
     /// Makes at least `n` bytes available, if the input has them. `n` must have been checked against a limit.
@@ -51,11 +68,17 @@ impl<'r> Window<'r> {
             match self.inner.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
                 Ok(0) => self.ended = true,
                 Ok(got) => {
-                    let filled = self.end.saturating_add(got);
-                    self.digest.update(self.buffer.get(self.end..filled).unwrap_or_default());
-                    self.end = filled;
+                    self.end = self.end.saturating_add(got);
+                    self.watch_inflation();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A compressed file that is cut or damaged is read as far as it inflates.
+                Err(error) if self.compression != Compression::None => {
+                    self.stop(format!(
+                        "the {} data cannot be inflated further: {error}",
+                        self.compression.name().unwrap_or_default()
+                    ));
+                }
                 Err(source) => {
                     return Err(ReadError {
                         offset: self.position.saturating_add(self.bytes().len() as u64),
@@ -100,15 +123,42 @@ impl<'r> Window<'r> {
         Ok(true)
     }
 
-    /// Bytes consumed so far.
+    /// Bytes consumed so far, decompressed: what offsets in messages count.
     pub(crate) const fn position(&self) -> u64 {
         self.position
     }
 
-    /// Reads to the end: its length, and its SHA-256 in hex.
-    pub(crate) fn finish(mut self) -> Result<(u64, String), ReadError> {
-        self.skip(u64::MAX)?;
-        let hex = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((self.position, hex))
+    /// Bytes of the file read so far: what progress counts.
+    pub(crate) fn file_position(&self) -> u64 {
+        self.file.bytes()
+    }
+
+    /// Reads the file to its end.
+    pub(crate) fn finish(self) -> Result<Whole, ReadError> {
+        let offset = self.file.bytes();
+        let (bytes, sha256) = self.file.finish().map_err(|source| ReadError { offset, source })?;
+        Ok(Whole {
+            bytes,
+            sha256,
+            compression: self.compression.name(),
+            fault: self.fault,
+        })
+    }
+
+    /// A few bytes can inflate to days of work: beyond the ceiling the rest is left alone, and that is said.
+    fn watch_inflation(&mut self) {
+        let inflated = self.position.saturating_add(self.bytes().len() as u64);
+        let most = self.file.bytes().saturating_mul(self.limits.inflation_ratio);
+        if self.compression != Compression::None && inflated > SMALL && inflated > most {
+            self.stop(format!(
+                "the file inflates to more than {} times its size; the rest was not read",
+                self.limits.inflation_ratio
+            ));
+        }
+    }
+
+    fn stop(&mut self, fault: String) {
+        self.ended = true;
+        self.fault = Some(fault);
     }
 }
