@@ -1,0 +1,7 @@
+//! Capture files of our own making, whole and damaged, through the crate's front door.
+
+mod damage;
+mod files;
+mod pcap;
+mod pcapng;
+mod reading;

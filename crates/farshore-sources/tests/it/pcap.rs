@@ -1,0 +1,93 @@
+//! The classic file: both byte orders, both clocks, every header field that matters.
+
+use farshore_sources::{Limits, OpenError};
+
+use crate::files::{ORDERS, Order, body, pcap, read, whole};
+
+#[test]
+fn both_orders_and_both_clocks() {
+    let records = [
+        (1_613_066_400, 123, body(1, 60), 60),
+        (1_613_066_401, 999_999, body(2, 1), 1_500),
+        // A clock that steps back is the file's business.
+        (1_613_066_399, 0, Vec::new(), 0),
+        (u32::MAX, 7, body(3, 1_514), 1_514),
+    ];
+    for order in ORDERS {
+        for (nanoseconds, tick) in [(false, 1_000), (true, 1)] {
+            let (file, _) = pcap(order, nanoseconds, 1, &records);
+            let (frames, summary) = whole(&file);
+            assert_eq!(frames.len(), records.len());
+            for (number, (got, (seconds, fraction, bytes, wire_length))) in (1..).zip(frames.iter().zip(&records)) {
+                let nanos = i64::from(*seconds) * 1_000_000_000 + i64::from(*fraction) * tick;
+                assert_eq!((got.number, got.nanos, got.tick), (number, Some(nanos), tick as u64));
+                assert_eq!((got.link, got.interface, got.wire_length, &got.bytes), (1, 0, *wire_length, bytes));
+            }
+            let record = &summary.record;
+            assert_eq!((record.format, record.bytes, record.cut_short), ("pcap", file.len() as u64, false));
+            assert_eq!(record.first.map(|it| it.as_nanos()), Some(1_613_066_399_000_000_000));
+            assert_eq!(
+                record.last.map(|it| it.as_nanos()),
+                Some(i64::from(u32::MAX) * 1_000_000_000 + 7 * tick)
+            );
+            assert_eq!(
+                (summary.dropped, summary.damage),
+                (None, None),
+                "a classic file does not tell its losses"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_upper_bits_of_the_link_field_are_not_the_link() {
+    // Frame check sequence of four bytes, as section 4 of the draft packs it.
+    let (file, _) = pcap(Order::Big, false, 0x4400_0071, &[(0, 0, body(1, 20), 20)]);
+    assert_eq!(whole(&file).0[0].link, 113);
+}
+
+#[test]
+fn a_file_with_no_frames_is_a_capture() {
+    let (file, _) = pcap(Order::Little, false, 1, &[]);
+    let (frames, summary) = whole(&file);
+    assert!(frames.is_empty());
+    assert_eq!((summary.record.first, summary.record.last, summary.damage), (None, None, None));
+}
+
+#[test]
+fn a_frame_beyond_any_sense_ends_the_reading_there() {
+    let (mut file, ends) = pcap(Order::Little, false, 1, &[(1, 0, body(1, 60), 60), (2, 0, body(2, 60), 60)]);
+    file[ends[0] + 8..ends[0] + 12].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    let (frames, summary) = whole(&file);
+    assert_eq!(frames.len(), 1);
+    let said = summary.damage.unwrap();
+    assert!(
+        said.starts_with(&format!("offset {}: ", ends[0])) && said.contains("2147483647"),
+        "{said}"
+    );
+    assert_eq!(
+        summary.record.bytes,
+        file.len() as u64,
+        "the digest covers the whole file all the same"
+    );
+    // The ceiling is the caller's.
+    let (file, ends) = pcap(Order::Little, false, 1, &[(1, 0, body(1, 60), 60), (2, 0, body(2, 61), 61)]);
+    let limits = Limits {
+        frame_bytes: 60,
+        ..Limits::default()
+    };
+    let (frames, summary) = read(&file[..], limits).unwrap();
+    assert_eq!(frames.len(), 1);
+    assert!(summary.damage.unwrap().starts_with(&format!("offset {}: ", ends[0])));
+}
+
+#[test]
+fn another_version_is_refused_with_its_place() {
+    for order in ORDERS {
+        let (mut file, _) = pcap(order, false, 1, &[]);
+        file[4..6].copy_from_slice(&order.u16(543));
+        let error = read(&file[..], Limits::default()).unwrap_err();
+        assert!(matches!(error, OpenError::Header { offset: 4, .. }), "{error}");
+        assert!(error.to_string().contains("543"));
+    }
+}
