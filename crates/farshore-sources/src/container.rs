@@ -52,24 +52,34 @@ impl<'r> Shared<'r> {
 
     /// Looks at the first bytes and gives a reader of what is inside.
     pub(crate) fn inside(&self) -> io::Result<(Compression, Box<dyn Read + 'r>)> {
-        let mut head = Vec::new();
-        self.clone().take(4).read_to_end(&mut head)?;
+        let head = self.peek()?;
         let compression = match head.as_slice() {
             [0x1f, 0x8b, 8, ..] => Compression::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
             _ => Compression::None,
         };
-        self.0.borrow_mut().head = head;
         let inner: Box<dyn Read + 'r> = match compression {
             Compression::None => Box::new(Again(self.clone())),
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(Again(self.clone()))),
-            Compression::Zstd => Box::new(ruzstd::decoding::StreamingDecoder::new(Again(self.clone())).map_err(io::Error::other)?),
+            Compression::Zstd => Box::new(ZstdFrames {
+                file: self.clone(),
+                frame: None,
+            }),
         };
         Ok((compression, inner))
     }
 
+    /// The next four bytes, or as many as there are; they are read again afterwards.
+    fn peek(&self) -> io::Result<Vec<u8>> {
+        let mut head = self.0.borrow().head.clone();
+        let missing = 4_u64.saturating_sub(head.len() as u64);
+        self.clone().take(missing).read_to_end(&mut head)?;
+        self.0.borrow_mut().head.clone_from(&head);
+        Ok(head)
+    }
+
     /// Bytes read of the file so far.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(crate) fn seen(&self) -> u64 {
         self.0.borrow().bytes
     }
 
@@ -99,7 +109,7 @@ impl Read for Shared<'_> {
     }
 }
 
-/// The file from its first byte: the bytes read ahead, then the rest.
+/// The file on from what was peeked at: those bytes again, then the rest.
 struct Again<'r>(Shared<'r>);
 
 impl Read for Again<'_> {
@@ -113,5 +123,39 @@ impl Read for Again<'_> {
             }
         }
         self.0.read(buffer)
+    }
+}
+
+/// One zstd frame after the other (RFC 8878, section 3.1), those to be skipped left out.
+struct ZstdFrames<'r> {
+    file: Shared<'r>,
+    frame: Option<Box<ruzstd::decoding::StreamingDecoder<Again<'r>, ruzstd::decoding::FrameDecoder>>>,
+}
+
+impl Read for ZstdFrames<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                match frame.read(buffer)? {
+                    0 => self.frame = None,
+                    got => return Ok(got),
+                }
+            }
+            match self.file.peek()?.as_slice() {
+                [] => return Ok(0),
+                // Skippable: magic 0x184d2a50 to 0x184d2a5f, a length, so many bytes (section 3.1.2).
+                [low, 0x2a, 0x4d, 0x18] if low & 0xf0 == 0x50 => {
+                    let mut rest = Again(self.file.clone());
+                    let mut head = [0; 8];
+                    rest.read_exact(&mut head)?;
+                    let [_, _, _, _, length @ ..] = head;
+                    io::copy(&mut rest.take(u64::from(u32::from_le_bytes(length))), &mut io::sink())?;
+                }
+                _ => {
+                    let frame = ruzstd::decoding::StreamingDecoder::new(Again(self.file.clone())).map_err(io::Error::other)?;
+                    self.frame = Some(Box::new(frame));
+                }
+            }
+        }
     }
 }

@@ -120,6 +120,9 @@ pub enum OpenError {
         /// Bytes a header takes.
         expected: u64,
     },
+    /// Nothing of it inflates.
+    #[error("offset 0: {0}; expected a compressed capture")]
+    Compressed(String),
     /// Its first bytes are no format that is known.
     #[error(
         "offset 0: {found}; expected a pcap magic number (a1b2c3d4 or a1b23c4d, either byte order) or a pcapng section header (0a0d0d0a)"
@@ -157,7 +160,9 @@ pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Resul
     window.fill(4)?;
     let head = window.bytes();
     if head.is_empty() {
-        return Err(OpenError::Empty);
+        return Err(window
+            .fault()
+            .map_or(OpenError::Empty, |fault| OpenError::Compressed(fault.to_owned())));
     }
     match FORMATS.iter().find(|format| format.claims(head)) {
         Some(format) => format.open(input, window),

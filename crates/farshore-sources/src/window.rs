@@ -38,7 +38,10 @@ pub(crate) struct Whole {
 impl<'r> Window<'r> {
     pub(crate) fn new(reader: Box<dyn Read + 'r>, limits: Limits) -> Result<Self, ReadError> {
         let file = Shared::new(reader);
-        let (compression, inner) = file.inside().map_err(|source| ReadError { offset: 0, source })?;
+        let (compression, inner) = file.inside().map_err(|source| ReadError {
+            offset: file.seen(),
+            source,
+        })?;
         Ok(Self {
             file,
             inner,
@@ -130,12 +133,17 @@ impl<'r> Window<'r> {
 
     /// Bytes of the file read so far: what progress counts.
     pub(crate) fn file_position(&self) -> u64 {
-        self.file.bytes()
+        self.file.seen()
+    }
+
+    /// Why the decompressor gave up, if it did.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// Reads the file to its end.
     pub(crate) fn finish(self) -> Result<Whole, ReadError> {
-        let offset = self.file.bytes();
+        let offset = self.file.seen();
         let (bytes, sha256) = self.file.finish().map_err(|source| ReadError { offset, source })?;
         Ok(Whole {
             bytes,
@@ -148,7 +156,7 @@ impl<'r> Window<'r> {
     /// A few bytes can inflate to days of work: beyond the ceiling the rest is left alone, and that is said.
     fn watch_inflation(&mut self) {
         let inflated = self.position.saturating_add(self.bytes().len() as u64);
-        let most = self.file.bytes().saturating_mul(self.limits.inflation_ratio);
+        let most = self.file.seen().saturating_mul(self.limits.inflation_ratio);
         if self.compression != Compression::None && inflated > SMALL && inflated > most {
             self.stop(format!(
                 "the file inflates to more than {} times its size; the rest was not read",

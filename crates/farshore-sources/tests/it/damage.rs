@@ -22,6 +22,7 @@ fn frames(file: &[u8]) -> Option<(Vec<Got>, Option<String>)> {
     let limits = Limits {
         frame_bytes: 1 << 12,
         block_bytes: 1 << 12,
+        ..Limits::default()
     };
     match read(file, limits) {
         Ok((frames, summary)) => {

@@ -1,5 +1,6 @@
 //! Capture files of our own making, whole and damaged, through the crate's front door.
 
+mod compressed;
 mod damage;
 mod files;
 mod pcap;

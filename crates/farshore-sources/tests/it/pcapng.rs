@@ -120,6 +120,7 @@ fn what_is_too_large_to_hold_is_stepped_over_or_ends_the_reading() {
     let limits = Limits {
         frame_bytes: 64,
         block_bytes: 256,
+        ..Limits::default()
     };
     let mut file = Blocks::new(Order::Little);
     file.interface(1, 0, &[])
