@@ -4,6 +4,16 @@
 //! ledger is written, since raw values are not kept. This crate sees no packets and no JSON.
 
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo
+)]
+// Tests count freely; the code under test is checked in the build without them.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod destinations;
 pub mod exposure;

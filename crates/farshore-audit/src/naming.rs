@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use farshore_model::audit::{FlowName, NameVia};
 use farshore_model::observation::{BoundValue, Ech, Observed};
-use farshore_model::{InputId, Ledger, Observation, Timestamp, WireText};
+use farshore_model::{FlowId, InputId, Ledger, Observation, Timestamp, WireText};
 
 /// The names of one flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub struct Names {
 pub fn names(ledger: &Ledger) -> Vec<Names> {
     let answers = Answers::collect(ledger);
     let mut all = vec![Names::default(); ledger.flows.len()];
-    let mut shared = BTreeMap::new();
+    let mut hidden = BTreeSet::new();
     for seen in &ledger.observations {
         let Some(entry) = all.get_mut(seen.flow.0 as usize) else { continue };
-        said(seen, entry, &mut shared);
+        said(seen, entry, &mut hidden);
     }
     for (index, flow) in ledger.flows.iter().enumerate() {
         let Some(entry) = all.get_mut(index) else { continue };
@@ -64,7 +64,7 @@ pub fn plain(name: &str) -> String {
 }
 
 /// What the flow itself said of its server.
-fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeMap<u32, ()>) {
+fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeSet<FlowId>) {
     let frame = seen.locus.span.frame;
     let mut add = |name: &WireText, via| {
         let spelled = plain(name.as_str());
@@ -79,11 +79,11 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeMap<u32, ()>) {
     match &seen.what {
         Observation::Channel { ech: Ech::Offered, .. } => {
             // The outer name is a cover: it names no destination.
-            hidden.insert(seen.flow.0, ());
+            hidden.insert(seen.flow);
             entry.names.retain(|it| !matches!(it.via, NameVia::Sni | NameVia::QuicSni));
         }
         Observation::PeerNamed { protocol, name } => match *protocol {
-            "tls" | "quic" if hidden.contains_key(&seen.flow.0) => {}
+            "tls" | "quic" if hidden.contains(&seen.flow) => {}
             "tls" => add(name, NameVia::Sni),
             "quic" => add(name, NameVia::QuicSni),
             "gquic" => add(name, NameVia::GquicSni),
@@ -107,7 +107,14 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeMap<u32, ()>) {
                 several => entry.candidates.extend(several.iter().take(16).map(|it| plain(it.as_str()))),
             }
         }
-        _ => {}
+        // Names asked and bound are matched to flows by address, in `Answers`.
+        Observation::NameAsked { .. }
+        | Observation::NameBound { .. }
+        | Observation::Certificate { .. }
+        | Observation::Channel { .. }
+        | Observation::Request { .. }
+        | Observation::Media { .. }
+        | Observation::SessionNamed { .. } => {}
     }
 }
 

@@ -91,6 +91,10 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
                 if !args.quiet {
                     warn(source, &part);
                 }
+                if args.verbose > 0 {
+                    let (frames, flows, facts) = (part.coverage.frames.total, part.flows.len(), part.observations.len());
+                    message::say(&format!("{}: {frames} frames, {flows} flows, {facts} facts", source.shown()));
+                }
                 ledger.merge(part);
             }
             Some(Err(error)) => failed.push(format!("{}: {error:#}", source.shown())),

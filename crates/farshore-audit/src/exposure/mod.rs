@@ -127,7 +127,12 @@ impl Drafts<'_> {
                 draft.sound = Some(sound);
                 draft.add(flow, places(seen), seen.count);
             }
-            _ => {}
+            // No data by themselves, or told by what a detector found in them.
+            Observation::Request { .. }
+            | Observation::NameBound { .. }
+            | Observation::Certificate { .. }
+            | Observation::Channel { .. }
+            | Observation::SessionNamed { .. } => {}
         }
     }
 

@@ -149,3 +149,53 @@ pub trait Sink {
     /// A ceiling was hit, by its name in [`Limits::NAMES`].
     fn limit(&mut self, name: &'static str);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_each_protocol_once() {
+        let ids: Vec<&str> = PROTOCOLS.iter().map(|it| it.id()).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+        assert!(
+            ids.iter()
+                .all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')),
+            "{ids:?}"
+        );
+    }
+
+    /// Nothing was sent, or one byte of nothing known: no protocol may say that it is its own.
+    #[test]
+    fn no_protocol_claims_a_flow_without_evidence() {
+        for protocol in PROTOCOLS {
+            for (client_port, server_port) in [
+                (50_000, 53),
+                (50_000, 80),
+                (50_000, 443),
+                (50_000, 8130),
+                (5353, 5353),
+                (50_000, 1900),
+            ] {
+                for byte in [0_u8, 0x16, 0x80, 0xff, b'G'] {
+                    let bytes = [byte];
+                    let datagrams = [(Direction::Up, &bytes[..])];
+                    let starts = [
+                        (Transport::Tcp, Start::Stream { up: &bytes, down: &[] }),
+                        (Transport::Udp, Start::Datagrams(&datagrams)),
+                    ];
+                    for (transport, start) in starts {
+                        let opening = Opening {
+                            transport,
+                            client_port,
+                            server_port,
+                            layers: &["test"],
+                            start,
+                        };
+                        assert_ne!(protocol.matches(&opening), Match::Yes, "{} on port {server_port}", protocol.id());
+                    }
+                }
+            }
+        }
+    }
+}
