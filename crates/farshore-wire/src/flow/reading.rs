@@ -103,10 +103,7 @@ impl Reading {
         match &mut self.state {
             State::Silent | State::Undecided(_) => self.decide(direction, it, scene),
             State::Read(chain) => {
-                if let (Segment::Bytes(piece), Some(Protection::Opaque)) = (it, self.talk.protection) {
-                    opaque(direction, &piece, &mut self.samples, scene);
-                }
-                if feed(chain, direction, it, &mut self.talk, scene) != Progress::More {
+                if take(chain, direction, it, &mut self.talk, &mut self.samples, scene) != Progress::More {
                     self.state = State::Counted;
                 }
             }
@@ -288,10 +285,7 @@ impl Reading {
         }
         self.talk.protection = Some(protocol.protection());
         for (direction, segment) in replay {
-            if let (Segment::Bytes(piece), Some(Protection::Opaque)) = (segment, self.talk.protection) {
-                opaque(direction, &piece, &mut self.samples, scene);
-            }
-            if feed(&mut chain, direction, segment, &mut self.talk, scene) != Progress::More {
+            if take(&mut chain, direction, segment, &mut self.talk, &mut self.samples, scene) != Progress::More {
                 self.state = State::Counted;
                 return;
             }
@@ -340,11 +334,22 @@ const fn transport_name(transport: Transport) -> &'static str {
     }
 }
 
-/// Calls a dissector. A bug in one of them costs its flow, not the audit.
-fn feed(chain: &mut Chain, direction: Direction, it: Segment<'_>, talk: &mut Talk, scene: &mut Scene<'_>) -> Progress {
+/// Hands a segment to the dissector; what its protocol leaves opaque is sampled as well.
+fn take(
+    chain: &mut Chain,
+    direction: Direction,
+    it: Segment<'_>,
+    talk: &mut Talk,
+    samples: &mut [Vec<u8>; 2],
+    scene: &mut Scene<'_>,
+) -> Progress {
+    if let (Segment::Bytes(piece), Some(Protection::Opaque)) = (it, talk.protection) {
+        opaque(direction, &piece, samples, scene);
+    }
     guarded(chain, talk, scene, |chain, sink| chain.segment(direction, it, sink)).unwrap_or(Progress::Lost)
 }
 
+/// Tells a dissector and those inside it that the flow has ended.
 fn finish(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) {
     guarded(chain, talk, scene, |dissector, sink| dissector.finish(sink));
     for inner in &mut chain.inner {
@@ -352,6 +357,7 @@ fn finish(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) {
     }
 }
 
+/// Calls a dissector. A bug in one of them costs its flow, not the audit.
 fn guarded<R>(
     chain: &mut Chain,
     talk: &mut Talk,
