@@ -1,4 +1,4 @@
-//! Transport headers: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443).
+//! Transport headers: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443); of SCTP the ports.
 
 use farshore_model::Transport;
 
@@ -40,6 +40,9 @@ impl Flags {
     }
 }
 
+/// SCTP's protocol number.
+const SCTP: u8 = 132;
+
 /// Reads a transport header. Ports come first in all of them, so a cut header still tells who talks to whom.
 pub fn read(protocol: u8, cursor: &mut Cursor<'_>) -> Result<(Header, Option<Stop>), Stop> {
     match protocol {
@@ -47,6 +50,17 @@ pub fn read(protocol: u8, cursor: &mut Cursor<'_>) -> Result<(Header, Option<Sto
         17 => udp(cursor),
         1 => icmp(Transport::Icmp, cursor),
         58 => icmp(Transport::Icmp6, cursor),
+        SCTP => {
+            // Its ports are all that is read of it (RFC 9260 section 3.1): they tell flows, and their names, apart.
+            let (source, destination) = (cursor.u16()?, cursor.u16()?);
+            let header = Header {
+                transport: Transport::Other(SCTP),
+                source,
+                destination,
+                tcp: None,
+            };
+            Ok((header, cursor.skip(8).err()))
+        }
         other => Ok((
             Header {
                 transport: Transport::Other(other),
