@@ -56,23 +56,26 @@ fn main() -> anyhow::Result<()> {
                 Some(EditionName::Leaky) => vec![Edition::Leaky],
                 Some(EditionName::Fixed) => vec![Edition::Fixed],
             };
-            editions.into_iter().try_for_each(|edition| write(found, edition, &o))
+            write(found, &editions, &o)
         }
     }
 }
 
-fn write(world: &World, edition: Edition, folder: &Path) -> anyhow::Result<()> {
+/// Captures and key log of each edition, and one `truth.json` of all editions written, by name.
+fn write(world: &World, editions: &[Edition], folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let recording = (world.record)(edition);
-    let truth = serde_json::to_string_pretty(&recording.truth)? + "\n";
-    let named = recording.captures.into_iter().map(|capture| (capture.file, capture.bytes));
-    let others = [
-        (format!("{}.keylog", edition.name()), recording.keylog.into_bytes()),
-        (format!("truth.{}.json", edition.name()), truth.into_bytes()),
-    ];
-    for (name, bytes) in named.chain(others) {
+    let put = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
-        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    };
+    let mut truths = serde_json::Map::new();
+    for edition in editions {
+        let recording = (world.record)(*edition);
+        for capture in &recording.captures {
+            put(&capture.file, &capture.bytes)?;
+        }
+        put(&recording.truth.keylog, recording.keylog.as_bytes())?;
+        truths.insert(edition.name().to_owned(), serde_json::to_value(&recording.truth)?);
     }
-    Ok(())
+    put("truth.json", (serde_json::to_string_pretty(&truths)? + "\n").as_bytes())
 }
