@@ -1,0 +1,138 @@
+//! Knowing less never settles a matter: it can only leave open what was settled.
+
+use farshore_audit::policy::ids;
+use farshore_model::party::LocationState;
+use farshore_model::{Answer, Outcome, Verdict};
+
+use crate::told::{Facts, cases, pack};
+
+/// Every verdict is as before or open.
+fn no_firmer(before: &[Verdict], after: &[Verdict], what: &str) {
+    for (before, after) in before.iter().zip(after) {
+        let fine = after.outcome == before.outcome || after.outcome == Outcome::Undetermined;
+        assert!(
+            fine,
+            "{what}: {} went from {:?} to {:?}",
+            before.clause, before.outcome, after.outcome
+        );
+    }
+    assert_eq!(before.len(), after.len());
+}
+
+/// All facts there are cases for, alone and put together two by two.
+fn all(id: &str) -> Vec<(String, Facts)> {
+    let singles: Vec<(String, Facts)> = cases(id).into_iter().map(|(file, case)| (file, case.facts())).collect();
+    let mut all = singles.clone();
+    for (one, first) in &singles {
+        for (other, second) in &singles {
+            let mut both = first.clone();
+            both.exposures.extend(second.exposures.iter().cloned());
+            all.push((format!("{one} and {other}"), both));
+        }
+    }
+    all
+}
+
+#[test]
+fn a_reader_of_whom_less_is_known() {
+    let mut opened = 0;
+    for id in ids() {
+        let pack = pack(id);
+        for (what, facts) in all(id) {
+            let before = facts.judged(&pack);
+            for exposure in 0..facts.exposures.len() {
+                for reader in 0..facts.exposures[exposure].readers.len() {
+                    let mut less = facts.clone();
+                    less.exposures[exposure].readers[reader].answer = Answer::CannotTell;
+                    let after = less.judged(&pack);
+                    no_firmer(&before, &after, &what);
+                    opened += before.iter().zip(&after).filter(|(a, b)| a.outcome != b.outcome).count();
+                }
+            }
+            // Of all readers at once, and of none at all.
+            for forget in [false, true] {
+                let mut less = facts.clone();
+                for exposure in &mut less.exposures {
+                    exposure.readers.iter_mut().for_each(|it| it.answer = Answer::CannotTell);
+                    if forget {
+                        exposure.readers.clear();
+                    }
+                }
+                let after = less.judged(&pack);
+                no_firmer(&before, &after, &what);
+                assert!(after.iter().all(|it| it.outcome != Outcome::Breached), "{what}");
+            }
+        }
+    }
+    assert!(opened > 0, "some were settled by one reader alone");
+}
+
+#[test]
+fn a_capture_that_shows_less() {
+    for id in ids() {
+        let pack = pack(id);
+        for (what, facts) in all(id) {
+            let before = facts.judged(&pack);
+            let shows_less: [fn(&mut Facts); 6] = [
+                |it| it.scope = None,
+                |it| it.ledger.coverage.frames.dropped = None,
+                |it| it.ledger.coverage.frames.dropped = Some(1),
+                |it| it.ledger.coverage.gaps.count += 1,
+                |it| it.ledger.inputs[0].cut_short = true,
+                |it| _ = it.ledger.coverage.limits.insert("flows", 1),
+            ];
+            for less in shows_less {
+                let mut facts = facts.clone();
+                less(&mut facts);
+                let after = facts.judged(&pack);
+                no_firmer(&before, &after, &what);
+                assert!(after.iter().all(|it| it.outcome != Outcome::Met), "{what}: met for want of seeing");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_at_all_is_never_met() {
+    for id in ids() {
+        let nothing = Facts {
+            ledger: farshore_model::Ledger::default(),
+            destinations: Vec::new(),
+            exposures: Vec::new(),
+            scope: None,
+        };
+        for verdict in nothing.judged(&pack(id)) {
+            assert_eq!(verdict.outcome, Outcome::Undetermined);
+        }
+    }
+}
+
+#[test]
+fn wording_that_was_not_read_gives_notes_only() {
+    for id in ids() {
+        let mut pack = pack(id);
+        pack.clauses.iter_mut().for_each(|it| it.verified = false);
+        for (what, facts) in all(id) {
+            for verdict in facts.judged(&pack) {
+                assert_eq!((verdict.outcome, verdict.note), (Outcome::Undetermined, true), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whether_it_left_the_house_decides_whom_a_clause_speaks_to() {
+    let pack = pack("no-plaintext-identifiers");
+    for (what, facts) in all("no-plaintext-identifiers") {
+        let mut within = facts.clone();
+        within
+            .destinations
+            .iter_mut()
+            .for_each(|it| it.location.state = LocationState::Local);
+        assert!(within.judged(&pack).iter().all(|it| it.outcome != Outcome::Breached), "{what}");
+        // A destination nobody knows is neither near nor far.
+        let mut lost = facts.clone();
+        lost.destinations.clear();
+        no_firmer(&facts.judged(&pack), &lost.judged(&pack), &what);
+    }
+}

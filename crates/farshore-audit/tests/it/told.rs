@@ -1,0 +1,244 @@
+//! A case of a policy pack, as its file tells it, and the ledger it stands for.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use farshore_audit::policy::pack::Pack;
+use farshore_audit::policy::{Scope, built_in, verdicts};
+use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
+use farshore_model::ledger::InputRecord;
+use farshore_model::party::{Destination, Location, LocationState, Traffic};
+use farshore_model::sighting::SightedValue;
+use farshore_model::{
+    Answer, DatumKind, Endpoint, Exposure, Flow, FlowId, InputId, Ledger, Locus, Outcome, Protection, Reader, ReaderRole, Span, Timestamp,
+    Transport, Verdict,
+};
+use serde::Deserialize;
+
+/// A case file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    pub clause: String,
+    pub title: String,
+    pub outcome: String,
+    pub because: Vec<String>,
+    #[serde(default)]
+    scope: bool,
+    #[serde(default)]
+    coverage: Coverage,
+    #[serde(default, rename = "exposure")]
+    exposures: Vec<Told>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Coverage {
+    dropped: Option<u64>,
+    truncated: u64,
+    gaps: u64,
+    cut_short: bool,
+    flows: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    kind: String,
+    protection: String,
+    destination: String,
+    readers: BTreeMap<String, String>,
+}
+
+/// What a clause is judged on.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub ledger: Ledger,
+    pub destinations: Vec<Destination>,
+    pub exposures: Vec<Exposure>,
+    pub scope: Option<Scope>,
+}
+
+/// The folder of a built-in pack.
+pub fn folder(pack: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/policies").join(pack)
+}
+
+/// The cases of a pack by file name.
+pub fn cases(pack: &str) -> BTreeMap<String, Case> {
+    let files = std::fs::read_dir(folder(pack).join("cases")).unwrap();
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let case = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name, case)
+    };
+    files.map(|it| read(it.unwrap().path())).collect()
+}
+
+pub fn pack(id: &str) -> Pack {
+    built_in(id).unwrap().unwrap()
+}
+
+pub fn outcome(text: &str) -> Outcome {
+    match text {
+        "met" => Outcome::Met,
+        "breached" => Outcome::Breached,
+        "undetermined" => Outcome::Undetermined,
+        "not-applicable" => Outcome::NotApplicable,
+        other => panic!("outcome {other}"),
+    }
+}
+
+fn protection(text: &str) -> Protection {
+    match text {
+        "plaintext" => Protection::Plaintext,
+        "tls" => Protection::Tls,
+        "quic" => Protection::Quic,
+        "dtls" => Protection::Dtls,
+        "srtp" => Protection::Srtp,
+        "opaque" => Protection::Opaque,
+        "empty" => Protection::Empty,
+        other => panic!("protection {other}"),
+    }
+}
+
+fn role(text: &str) -> ReaderRole {
+    match text {
+        "on-path" => ReaderRole::OnPath,
+        "dns-resolver" => ReaderRole::DnsResolver,
+        "hosting" => ReaderRole::Hosting,
+        "relay" => ReaderRole::Relay,
+        "endpoint" => ReaderRole::Endpoint,
+        "owner" => ReaderRole::Owner,
+        other => panic!("reader {other}"),
+    }
+}
+
+fn answer(text: &str) -> Answer {
+    match text {
+        "yes" => Answer::Yes,
+        "no" => Answer::No,
+        "cannot-tell" => Answer::CannotTell,
+        other => panic!("answer {other}"),
+    }
+}
+
+fn destination(name: &str, state: LocationState) -> Destination {
+    Destination {
+        name: name.to_owned(),
+        domain: None,
+        candidates: Vec::new(),
+        organisation: None,
+        owners: Vec::new(),
+        places: Vec::new(),
+        location: Location {
+            countries: Vec::new(),
+            state,
+            claims: Vec::new(),
+            excluded: Vec::new(),
+        },
+        reach: Vec::new(),
+        traffic: Traffic::default(),
+        flows: Vec::new(),
+    }
+}
+
+fn flow(protection: Protection) -> Flow {
+    let end = Endpoint {
+        ip: "192.0.2.1".parse().unwrap(),
+        port: 1,
+    };
+    Flow {
+        input: InputId(0),
+        community_id: String::new(),
+        transport: Transport::Udp,
+        client: end,
+        server: end,
+        initiator: InitiatorBasis::FirstPacket,
+        first: None,
+        last: None,
+        first_frame: 1,
+        up: Counter::default(),
+        down: Counter::default(),
+        protocols: Vec::new(),
+        protection,
+        rtt: RoundTrips::default(),
+        randomness: [None, None],
+        gaps: 0,
+        app: None,
+        inside: None,
+    }
+}
+
+impl Case {
+    /// What it stands for.
+    pub fn facts(&self) -> Facts {
+        // 2026-11-20, between 10:00 and 11:00.
+        let (first, last) = (1_795_168_800, 1_795_172_400);
+        let mut ledger = Ledger {
+            flows: self.coverage.flows.iter().map(|it| flow(protection(it))).collect(),
+            inputs: vec![InputRecord {
+                first: Some(Timestamp::from_parts(first, 0)),
+                last: Some(Timestamp::from_parts(last, 0)),
+                cut_short: self.coverage.cut_short,
+                ..InputRecord::default()
+            }],
+            ..Ledger::default()
+        };
+        ledger.coverage.frames.dropped = self.coverage.dropped;
+        ledger.coverage.frames.truncated = self.coverage.truncated;
+        ledger.coverage.gaps.count = self.coverage.gaps;
+        let exposure = |(number, it): (u64, &Told)| Exposure {
+            kind: DatumKind::named(&it.kind),
+            value: SightedValue {
+                print: [0; 16],
+                masked: String::new(),
+                raw: None,
+                digest: None,
+            },
+            label: format!("{}#{number}", it.kind),
+            known_as: None,
+            field: "test".to_owned(),
+            protection: protection(&it.protection),
+            destination: ["public", "local"]
+                .iter()
+                .position(|name| *name == it.destination)
+                .expect("public or local"),
+            flows: vec![FlowId(0)],
+            readers: it
+                .readers
+                .iter()
+                .map(|(who, what)| Reader {
+                    role: role(who),
+                    party: String::new(),
+                    answer: answer(what),
+                    because: "told so".to_owned(),
+                })
+                .collect(),
+            evidence: vec![Locus {
+                input: InputId(0),
+                span: Span::in_frame(number, 42, 4),
+                layers: vec!["udp"],
+                decoded_by: Vec::new(),
+            }],
+            count: 1,
+        };
+        let scope = "interfaces = [\"wlan0\"]\nfeatures = [\"speak\"]\nfrom = 2026-11-20T10:00:00Z\nuntil = 2026-11-20T11:00:00Z\n";
+        Facts {
+            ledger,
+            destinations: vec![
+                destination("public", LocationState::Agreed),
+                destination("local", LocationState::Local),
+            ],
+            exposures: (1..).zip(&self.exposures).map(exposure).collect(),
+            scope: self.scope.then(|| Scope::read(scope).unwrap()),
+        }
+    }
+}
+
+impl Facts {
+    /// The verdicts of a pack on them.
+    pub fn judged(&self, pack: &Pack) -> Vec<Verdict> {
+        verdicts(pack, &self.exposures, &self.destinations, &self.ledger, self.scope.as_ref())
+    }
+}
