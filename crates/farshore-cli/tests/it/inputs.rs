@@ -13,7 +13,7 @@ fn what_is_no_capture_is_refused_with_file_offset_and_expectation() {
         ("notes.txt", b"Minutes of the meeting\n", "this looks like text"),
         ("trace.json", b"{\"log\": {}}", "this looks like JSON"),
         ("list.json", b"[1, 2]", "this looks like JSON"),
-        ("old.pcap.gz", &gzip, "this is gzip"),
+        ("old.pcap.gz", &gzip, "gzip data cannot be inflated"),
         ("picture.png", b"\x89PNG\r\n\x1a\n", "found 89504e47"),
         ("kuznetzov.pcap", b"\x34\xcd\xb2\xa1aaaaaaaaaaaaaaaaaaaaaaaa", "found 34cdb2a1"),
         ("short.pcap", b"\xd4\xc3\xb2\xa1\x02\0\x04\0", "ends inside its pcap header"),
@@ -23,6 +23,29 @@ fn what_is_no_capture_is_refused_with_file_offset_and_expectation() {
         done.ends(2).says(name).says("offset ").says("expected ").says(says);
         assert!(done.out.is_empty(), "{name}: nothing was audited");
     }
+}
+
+#[test]
+fn a_compressed_capture_is_the_capture() {
+    use std::io::Write;
+    let capture = std::fs::read(example()).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&capture).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let (plain, packed) = (
+        fed(&["audit", "-", "--format=json"], &capture),
+        fed(&["audit", "-", "--format=json"], &gzip),
+    );
+    let (plain, packed) = (plain.json(), packed.json());
+    assert_eq!(plain["exposures"], packed["exposures"]);
+    assert_eq!(plain["coverage"], packed["coverage"]);
+    // What the user has is the compressed file: its length and digest are told.
+    assert_eq!(packed["inputs"][0]["bytes"], gzip.len());
+    let half = fed(&["audit", "-", "--format=json"], &gzip[..gzip.len() / 2]);
+    half.ends(0).says("warning");
+    let half = half.json();
+    assert_eq!(half["inputs"][0]["cut_short"], true);
+    assert!(frames(&half) > 0 && frames(&half) < frames(&plain));
 }
 
 #[test]
