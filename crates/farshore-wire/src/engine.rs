@@ -44,7 +44,7 @@ pub trait Recorder {
     fn anomaly(&mut self, it: Anomaly);
     /// A ceiling was hit.
     fn limit(&mut self, name: &'static str);
-    /// Whether raw payload of unrecognised flows is of use.
+    /// Whether all raw payload of unrecognised flows is of use, beyond the first bytes each way.
     fn wants_payload(&self) -> bool;
 }
 

@@ -400,7 +400,8 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], s
     };
     let room = SAMPLE.saturating_sub(sample.len());
     sample.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
-    if scene.recorder.wants_payload() {
+    // Logins and registrations come first: the opening is always shown, the rest when somebody looks for known values.
+    if room > 0 || scene.recorder.wants_payload() {
         let outer = transport_name(scene.transport);
         scene.recorder.field(Readable {
             flow: scene.flow,
