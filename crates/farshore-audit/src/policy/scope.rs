@@ -107,6 +107,14 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>) -> Vec<String> {
         ledger.flows.iter().filter(closed).count() as u64,
         "flows were encrypted and not opened",
     );
+    if !scope.apps.is_empty() {
+        // What a capture of the whole device does not tell apart may have been sent by any app.
+        let foreign = |it: &&farshore_model::Flow| it.app.as_ref().is_none_or(|app| !scope.apps.contains(&app.name));
+        count(
+            ledger.flows.iter().filter(foreign).count() as u64,
+            "flows are not known to be of a declared app",
+        );
+    }
     for input in &ledger.inputs {
         let inside = input.first.zip(input.last).zip(instant(&scope.from).zip(instant(&scope.until)));
         match inside {
