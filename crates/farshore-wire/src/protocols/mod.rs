@@ -7,6 +7,7 @@
 
 mod dns;
 mod http;
+mod http2;
 #[cfg(test)]
 mod notebook;
 mod quic;
@@ -24,6 +25,7 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
     &http::HTTP,
+    &http2::HTTP2,
     &dns::LLMNR,
     &dns::MDNS,
     &quic::QUIC,

@@ -5,7 +5,7 @@
 use farshore_model::Direction;
 
 use super::head::{Head, StartLine, at};
-use super::values;
+use super::values::{self, Text};
 use crate::protocols::{Field, Gathered, Origin, Piece, Segment, Sink};
 
 /// What is done with a body.
@@ -32,24 +32,24 @@ pub struct Body {
 impl Use {
     /// What to do with the body behind a head, by its type and coding.
     pub fn of(head: &Head, bytes: &[u8]) -> Self {
-        let first = |name| {
-            head.value(bytes, name)
-                .next()
-                .map(|it| at(bytes, &it).to_ascii_lowercase())
-                .unwrap_or_default()
-        };
-        let coding = first(b"content-encoding");
-        let kind = first(b"content-type");
+        let first = |name| head.value(bytes, name).next().map_or(&[][..], |it| at(bytes, &it));
+        let asked = matches!(head.start, StartLine::Request { .. });
+        Self::by(asked, first(b"content-type"), first(b"content-encoding"))
+    }
+
+    /// The same by the two headers' values, empty where there is none; `asked` for a request.
+    pub fn by(asked: bool, kind: &[u8], coding: &[u8]) -> Self {
+        let (kind, coding) = (kind.to_ascii_lowercase(), coding.to_ascii_lowercase());
         let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let seen = [&b"image/"[..], b"video/", b"audio/", b"font/"]
             .iter()
             .any(|prefix| kind.starts_with(prefix));
-        match (kind, &head.start) {
+        match kind {
             _ if seen || !(coding.is_empty() || coding == b"identity") => Self::Skip,
-            (b"application/x-www-form-urlencoded", _) => Self::Form,
-            (b"application/dns-message", _) => Self::Dns,
-            (_, StartLine::Request { .. }) => Self::Field("http.request.body"),
-            (_, StartLine::Response { .. }) => Self::Field("http.response.body"),
+            b"application/x-www-form-urlencoded" => Self::Form,
+            b"application/dns-message" => Self::Dns,
+            _ if asked => Self::Field("http.request.body"),
+            _ => Self::Field("http.response.body"),
         }
     }
 }
@@ -76,7 +76,11 @@ impl Body {
                 } else {
                     bytes.len()
                 };
-                values::pairs(&it.kept, "http.form", 0..whole, out);
+                let text = Text {
+                    bytes,
+                    place: &|range| it.kept.span(range),
+                };
+                values::pairs(text, "http.form", 0..whole, out);
             }
             Use::Dns if it.clipped => {}
             Use::Dns => {

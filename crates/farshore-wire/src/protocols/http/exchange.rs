@@ -63,6 +63,8 @@ enum Step {
     Next(State),
     /// Another protocol follows that is not read.
     Switched,
+    /// HTTP/2 follows (RFC 7540, section 3.2).
+    Upgraded,
     /// A tunnel follows.
     Through,
 }
@@ -168,9 +170,12 @@ impl Exchange {
                     self.lane(direction.reverse()).request_over(out);
                     return Progress::Done;
                 }
-                Step::Through => {
+                step @ (Step::Through | Step::Upgraded) => {
                     self.lane(direction.reverse()).request_over(out);
-                    self.tunnel = Some(Tunnel::Unknown);
+                    self.tunnel = Some(match step {
+                        Step::Upgraded => Tunnel::Of("http2"),
+                        _ => Tunnel::Unknown,
+                    });
                     let left = lane.gathered.bytes().to_vec();
                     lane.gathered.clear();
                     let rest = Piece {
@@ -312,6 +317,7 @@ impl Exchange {
 
     fn response(&mut self, status: u16, framing: &Framing) -> Step {
         match status {
+            101 if framing.upgraded => return Step::Upgraded,
             101 => return Step::Switched,
             100..200 => return Step::Next(State::Head),
             _ => {}
@@ -474,6 +480,8 @@ impl Lane {
 /// How long a body is (RFC 9112, section 6.3).
 #[derive(Debug)]
 struct Framing {
+    /// An upgrade to HTTP/2 is named.
+    upgraded: bool,
     chunked: bool,
     length: Option<u64>,
 }
@@ -483,6 +491,7 @@ impl Framing {
         let last_coding = head.value(bytes, b"transfer-encoding").last();
         let length = head.value(bytes, b"content-length").next();
         Self {
+            upgraded: head.value(bytes, b"upgrade").any(|it| at(bytes, &it).eq_ignore_ascii_case(b"h2c")),
             chunked: last_coding.is_some_and(|it| at(bytes, &it).to_ascii_lowercase().ends_with(b"chunked")),
             length: length.and_then(|it| std::str::from_utf8(at(bytes, &it)).ok()?.parse().ok()),
         }

@@ -10,19 +10,20 @@
 //! tells who the client is.
 //!
 //! # What is not
-//! Compressed bodies, pictures, sound, video and fonts; HTTP/0.9 and HTTP/2. After `101 Switching
-//! Protocols` nothing more is read. After a `CONNECT` that succeeded, TLS or HTTP inside is handed on, anything else
+//! Compressed bodies, pictures, sound, video and fonts; HTTP/0.9. HTTP/2 is read by its own folder, which tells its
+//! values through `values` and `body` here. After `101 Switching Protocols` HTTP/2 is handed on when the answer names `h2c`
+//! (RFC 7540, section 3.2), anything else is left alone. After a `CONNECT` that succeeded, TLS or HTTP inside is handed on, anything else
 //! is left alone.
 //!
 //! # Gaps
 //! A gap inside a body of known length is counted off; after any other, reading goes on where a captured segment
 //! begins with a start line. What a cut head or body held before the cut is told.
 
-mod body;
+pub(super) mod body;
 mod exchange;
 mod head;
 mod ssdp;
-mod values;
+pub(super) mod values;
 
 use farshore_model::{Protection, Transport};
 

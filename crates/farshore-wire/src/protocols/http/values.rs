@@ -1,13 +1,24 @@
 //! Every readable value of a message, under a path of its own. Names from the wire are made safe for a path; values
 //! are handed on as they were sent, percent-encoding included: decoding is the detectors' business.
+//!
+//! HTTP/1 and HTTP/2 tell their values through this one vocabulary; it refuses to know how a head was carried.
 
 use std::ops::Range;
+
+use farshore_model::Span;
 
 use super::head::{Head, StartLine, at, is_token, trimmed};
 use crate::protocols::{Field, Gathered, Sink};
 
 /// Bytes of a name from the wire that stand in a path.
 const LONGEST_NAME: usize = 64;
+
+/// Bytes that hold values, and where a range of them stands in the input.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    pub bytes: &'a [u8],
+    pub place: &'a dyn Fn(Range<usize>) -> Span,
+}
 
 /// A path: `prefix` and a name from the wire, lower-cased, cut, its odd bytes replaced.
 pub fn path(prefix: &str, name: &[u8]) -> String {
@@ -23,73 +34,83 @@ pub fn path(prefix: &str, name: &[u8]) -> String {
     path
 }
 
-fn tell(gathered: &Gathered, path: &str, range: Range<usize>, out: &mut dyn Sink) {
-    let value = at(gathered.bytes(), &range);
+/// Tells one value, unless it is empty.
+pub fn tell(text: Text<'_>, path: &str, range: Range<usize>, out: &mut dyn Sink) {
+    let value = at(text.bytes, &range);
     if !value.is_empty() {
-        let at = gathered.span(range);
+        let at = (text.place)(range);
         out.field(Field { path, value, at });
     }
 }
 
 /// Tells what the head at the front of `gathered` holds.
 pub fn head(gathered: &Gathered, head: &Head, out: &mut dyn Sink) {
-    let bytes = gathered.bytes();
+    let text = Text {
+        bytes: gathered.bytes(),
+        place: &|range| gathered.span(range),
+    };
     let asked = match &head.start {
         StartLine::Request { target, .. } => {
-            target_values(gathered, target, out);
+            target_values(text, target, out);
             true
         }
         StartLine::Response { .. } => false,
     };
     for header in &head.headers {
-        let name = at(bytes, &header.name).to_ascii_lowercase();
-        match (asked, &name[..]) {
-            (true, b"host") => tell(gathered, "http.host", header.value.clone(), out),
-            (true, b"authorization" | b"proxy-authorization") => tell(gathered, "http.authorization", header.value.clone(), out),
-            (true, b"cookie") => {
-                for pair in split(bytes, header.value.clone(), b";") {
-                    named(gathered, "http.cookie", pair, out);
-                }
+        let name = at(text.bytes, &header.name);
+        self::header(text, asked, name, header.value.clone(), header.folded, out);
+    }
+}
+
+/// Tells one header of a request (`asked`) or a response.
+pub fn header(text: Text<'_>, asked: bool, name: &[u8], value: Range<usize>, folded: bool, out: &mut dyn Sink) {
+    let name = name.to_ascii_lowercase();
+    match (asked, &name[..]) {
+        (true, b"host") => tell(text, "http.host", value, out),
+        (true, b"authorization" | b"proxy-authorization") => tell(text, "http.authorization", value, out),
+        (true, b"cookie") => {
+            for pair in split(text.bytes, value, b";") {
+                named(text, "http.cookie", pair, out);
             }
-            (false, b"set-cookie") => {
-                if let Some(pair) = split(bytes, header.value.clone(), b";").next() {
-                    named(gathered, "http.set-cookie", pair, out);
-                }
+        }
+        (false, b"set-cookie") => {
+            if let Some(pair) = split(text.bytes, value, b";").next() {
+                named(text, "http.set-cookie", pair, out);
             }
-            _ => {
-                let path = path(if asked { "http.request.header" } else { "http.response.header" }, &name);
-                if header.folded {
-                    unfolded(gathered, &path, header.value.clone(), out);
-                } else {
-                    tell(gathered, &path, header.value.clone(), out);
-                }
+        }
+        _ => {
+            let path = path(if asked { "http.request.header" } else { "http.response.header" }, &name);
+            if folded {
+                unfolded(text, &path, value, out);
+            } else {
+                tell(text, &path, value, out);
             }
         }
     }
 }
 
 /// A value that went over several lines, its line ends replaced by one space each (RFC 9112, section 5.2).
-fn unfolded(gathered: &Gathered, path: &str, range: Range<usize>, out: &mut dyn Sink) {
-    let lines = at(gathered.bytes(), &range).split(|byte| *byte == b'\n');
+fn unfolded(text: Text<'_>, path: &str, range: Range<usize>, out: &mut dyn Sink) {
+    let lines = at(text.bytes, &range).split(|byte| *byte == b'\n');
     let value = lines.map(<[u8]>::trim_ascii).collect::<Vec<_>>().join(&b' ');
     out.field(Field {
         path,
         value: &value,
-        at: gathered.span(range),
+        at: (text.place)(range),
     });
 }
 
 /// The target's path, and each parameter of its query.
-fn target_values(gathered: &Gathered, target: &Range<usize>, out: &mut dyn Sink) {
-    let bytes = gathered.bytes();
+pub fn target_values(text: Text<'_>, target: &Range<usize>, out: &mut dyn Sink) {
+    let bytes = text.bytes;
     let start = path_start(bytes, target);
-    let text = at(bytes, &(start..target.end));
-    let end_of = |mark: u8| text.iter().position(|byte| *byte == mark).map(|it| start.saturating_add(it));
+    let target_text = at(bytes, &(start..target.end));
+    let end_of = |mark: u8| target_text.iter().position(|byte| *byte == mark).map(|it| start.saturating_add(it));
     let fragment = end_of(b'#').unwrap_or(target.end);
     let query = end_of(b'?').filter(|it| *it < fragment);
-    tell(gathered, "http.path", start..query.unwrap_or(fragment), out);
+    tell(text, "http.path", start..query.unwrap_or(fragment), out);
     if let Some(query) = query {
-        pairs(gathered, "http.query", query.saturating_add(1)..fragment, out);
+        pairs(text, "http.query", query.saturating_add(1)..fragment, out);
     }
 }
 
@@ -128,22 +149,22 @@ pub fn authority(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
 }
 
 /// `a=1&b=2` (WHATWG URL, application/x-www-form-urlencoded).
-pub fn pairs(gathered: &Gathered, prefix: &str, range: Range<usize>, out: &mut dyn Sink) {
-    for pair in split(gathered.bytes(), range, b"&") {
-        named(gathered, prefix, pair, out);
+pub fn pairs(text: Text<'_>, prefix: &str, range: Range<usize>, out: &mut dyn Sink) {
+    for pair in split(text.bytes, range, b"&") {
+        named(text, prefix, pair, out);
     }
 }
 
 /// One `name=value`; without a `=` the whole of it is a value under the bare prefix.
-fn named(gathered: &Gathered, prefix: &str, pair: Range<usize>, out: &mut dyn Sink) {
-    let bytes = gathered.bytes();
+fn named(text: Text<'_>, prefix: &str, pair: Range<usize>, out: &mut dyn Sink) {
+    let bytes = text.bytes;
     match at(bytes, &pair).iter().position(|byte| *byte == b'=') {
         Some(mark) => {
             let mark = pair.start.saturating_add(mark);
             let path = path(prefix, at(bytes, &trimmed(bytes, pair.start..mark)));
-            tell(gathered, &path, trimmed(bytes, mark.saturating_add(1)..pair.end), out);
+            tell(text, &path, trimmed(bytes, mark.saturating_add(1)..pair.end), out);
         }
-        None => tell(gathered, prefix, pair, out),
+        None => tell(text, prefix, pair, out),
     }
 }
 

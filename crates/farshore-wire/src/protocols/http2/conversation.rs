@@ -1,0 +1,480 @@
+//! Frames of both directions into requests, headers and bodies. It owns the frames' order and their padding, and refuses
+//! to know how a header is packed (`hpack`) or what its value is called (`http::values`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use farshore_model::ledger::Severity;
+use farshore_model::{Direction, Observation, Span, WireText};
+
+use super::frame::{HEAD, Head, Kind, PREFACE};
+use super::hpack::{Decoder, Header};
+use crate::limits::Limits;
+use crate::protocols::http::body::{Body, Use};
+use crate::protocols::http::values::{self, Text};
+use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
+
+/// Streams followed at once in one direction; servers allow a hundred or so.
+const MOST_STREAMS: usize = 1024;
+
+/// What comes next in one direction.
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    /// Three bytes that tell a preface from a frame.
+    #[default]
+    Opening,
+    /// So many bytes of the preface.
+    Preface(usize),
+    Head,
+    Content(Content),
+    /// Nothing that could be read.
+    Adrift,
+}
+
+/// A frame whose head was read.
+#[derive(Clone, Copy, Debug)]
+struct Content {
+    head: Head,
+    /// Bytes to go.
+    left: usize,
+    /// Of these, before the content.
+    before: usize,
+    /// Of these, behind the content.
+    padding: usize,
+}
+
+/// A header block in the making.
+#[derive(Debug)]
+struct Block {
+    head: Head,
+    kept: Gathered,
+    /// Where it begins in the direction.
+    position: u64,
+}
+
+/// One stream in one direction.
+#[derive(Debug, Default)]
+struct Stream {
+    body: Body,
+    /// A request that is not over, where its head stands, and that in the direction.
+    request: Option<(Observation, Span, u64)>,
+    /// Its first header block was seen.
+    headed: bool,
+    asked: bool,
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Lane {
+    state: State,
+    /// Bytes of a head that is not whole.
+    start: Vec<u8>,
+    block: Option<Block>,
+    table: Decoder,
+    streams: BTreeMap<u32, Stream>,
+    /// The latest frame of the capture, and bytes passed.
+    frame: u64,
+    position: u64,
+}
+
+/// Both directions of a connection.
+#[derive(Debug)]
+pub struct Conversation {
+    header_bytes: usize,
+    body_bytes: usize,
+    decrypted: bool,
+    up: Lane,
+    down: Lane,
+    /// Kinds of anomaly already told.
+    oddities: BTreeSet<&'static str>,
+}
+
+impl Conversation {
+    /// Starts reading; `decrypted` when the bytes were read with keys.
+    pub fn new(decrypted: bool, limits: &Limits) -> Self {
+        let lane = || Lane {
+            state: State::Opening,
+            start: Vec::new(),
+            block: None,
+            table: Decoder::new(limits.header_bytes),
+            streams: BTreeMap::new(),
+            frame: 0,
+            position: 0,
+        };
+        Self {
+            header_bytes: limits.header_bytes,
+            body_bytes: limits.body_bytes,
+            decrypted,
+            up: lane(),
+            down: lane(),
+            oddities: BTreeSet::new(),
+        }
+    }
+}
+
+impl Dissector for Conversation {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
+        let mut reading = self.reading(direction, out);
+        match it {
+            Segment::Bytes(piece) => reading.bytes(piece),
+            Segment::Gap(missing) => reading.gap(missing),
+        }
+        if matches!((self.up.state, self.down.state), (State::Adrift, State::Adrift)) {
+            return Progress::Lost;
+        }
+        Progress::More
+    }
+
+    fn finish(&mut self, out: &mut dyn Sink) {
+        for direction in [Direction::Up, Direction::Down] {
+            self.reading(direction, out).give_up();
+        }
+    }
+}
+
+impl Conversation {
+    fn reading<'a>(&'a mut self, direction: Direction, out: &'a mut dyn Sink) -> Reading<'a> {
+        Reading {
+            lane: match direction {
+                Direction::Up => &mut self.up,
+                Direction::Down => &mut self.down,
+            },
+            direction,
+            header_bytes: self.header_bytes,
+            body_bytes: self.body_bytes,
+            decrypted: self.decrypted,
+            oddities: &mut self.oddities,
+            out,
+        }
+    }
+}
+
+/// One direction, for one call.
+struct Reading<'a> {
+    lane: &'a mut Lane,
+    direction: Direction,
+    header_bytes: usize,
+    body_bytes: usize,
+    decrypted: bool,
+    oddities: &'a mut BTreeSet<&'static str>,
+    out: &'a mut dyn Sink,
+}
+
+impl Reading<'_> {
+    fn bytes(&mut self, piece: Piece<'_>) {
+        self.lane.frame = self.lane.frame.max(piece.origin.frame);
+        let mut rest = piece;
+        while !rest.bytes.is_empty() {
+            match self.lane.state {
+                State::Opening => {
+                    let part = self.split_off(&mut rest, 3_usize.saturating_sub(self.lane.start.len()));
+                    self.lane.start.extend_from_slice(part.bytes);
+                    if self.lane.start.len() == 3 {
+                        // As a length this would be five million: no first frame.
+                        let preface = PREFACE.starts_with(&self.lane.start);
+                        self.lane.state = if preface {
+                            self.lane.start.clear();
+                            self.out.client_speaks(self.direction);
+                            State::Preface(PREFACE.len().saturating_sub(3))
+                        } else {
+                            State::Head
+                        };
+                    }
+                }
+                State::Preface(left) => {
+                    let part = self.split_off(&mut rest, left);
+                    self.lane.state = match left.saturating_sub(part.bytes.len()) {
+                        0 => State::Head,
+                        left => State::Preface(left),
+                    };
+                }
+                State::Head => {
+                    let part = self.split_off(&mut rest, HEAD.saturating_sub(self.lane.start.len()));
+                    self.lane.start.extend_from_slice(part.bytes);
+                    if let Some(head) = self.lane.start.first_chunk::<HEAD>().copied() {
+                        self.lane.start.clear();
+                        self.head(head, &part.origin);
+                    }
+                }
+                State::Content(content) => self.content(content, &mut rest),
+                State::Adrift => return,
+            }
+        }
+    }
+
+    fn head(&mut self, head: [u8; HEAD], origin: &Origin) {
+        // Between the parts of a block nothing may stand (section 6.10).
+        let expected = self.lane.block.as_ref().map(|block| block.head.stream);
+        let head = Head::read(head).filter(|head| (head.kind == Kind::Continuation).then_some(head.stream) == expected);
+        let Some(head) = head else {
+            self.lost("http2-frame", "frames that cannot follow each other", origin.span(0..0));
+            return;
+        };
+        if matches!(head.kind, Kind::Headers | Kind::Promise) {
+            self.lane.block = Some(Block {
+                head,
+                kept: Gathered::default(),
+                position: self.lane.position,
+            });
+        }
+        if let Some(block) = &self.lane.block
+            && block.kept.len().saturating_add(head.length) > self.header_bytes
+        {
+            self.out.limit("header-bytes");
+            self.lost("http2-headers-long", "a header block longer than is read", origin.span(0..0));
+            return;
+        }
+        if head.before() > head.length {
+            self.lost("http2-frame", "a frame too short for what it says", origin.span(0..0));
+            return;
+        }
+        let content = Content {
+            head,
+            left: head.length,
+            before: head.before(),
+            padding: 0,
+        };
+        self.lane.state = State::Content(content);
+        if content.left == 0 {
+            self.over(head);
+        }
+    }
+
+    /// Takes the next part of a frame.
+    fn content(&mut self, mut it: Content, rest: &mut Piece<'_>) {
+        let inside = it.left.saturating_sub(it.padding);
+        let most = match (it.before, inside) {
+            (1.., _) => 1,
+            (0, 0) => it.left,
+            (0, inside) => inside,
+        };
+        let part = self.split_off(rest, most);
+        it.left = it.left.saturating_sub(part.bytes.len());
+        if it.before > 0 {
+            if it.head.padded() && it.before == it.head.before() {
+                it.padding = part.bytes.first().copied().unwrap_or(0).into();
+            }
+            it.before = it.before.saturating_sub(1);
+            if it.padding > it.left.saturating_sub(it.before) {
+                self.lost("http2-frame", "more padding than frame", part.origin.span(0..1));
+                return;
+            }
+        } else if inside > 0 {
+            match it.head.kind {
+                Kind::Headers | Kind::Promise | Kind::Continuation => {
+                    if let Some(block) = &mut self.lane.block {
+                        block.kept.push(&part);
+                    }
+                }
+                Kind::Data => self.data(it.head.stream, &part),
+                Kind::Reset | Kind::Other => {}
+            }
+        }
+        self.lane.state = State::Content(it);
+        if it.left == 0 {
+            self.over(it.head);
+        }
+    }
+
+    /// A frame has ended.
+    fn over(&mut self, head: Head) {
+        self.lane.state = State::Head;
+        match head.kind {
+            Kind::Headers | Kind::Promise | Kind::Continuation if head.ends_headers() => {
+                if let Some(block) = self.lane.block.take() {
+                    self.block(&block);
+                    if block.head.ends_stream() {
+                        self.stream_over(block.head.stream);
+                    }
+                }
+            }
+            Kind::Data if head.ends_stream() => self.stream_over(head.stream),
+            Kind::Reset => self.stream_over(head.stream),
+            _ => {}
+        }
+    }
+
+    /// A whole header block.
+    fn block(&mut self, block: &Block) {
+        let bytes = block.kept.bytes();
+        let whole = block.kept.span(0..bytes.len());
+        let list = match self.lane.table.block(bytes) {
+            Ok(list) => list,
+            Err(why) => {
+                self.lost("http2-headers", &why.to_string(), whole);
+                return;
+            }
+        };
+        if list.clipped {
+            self.out.limit("header-bytes");
+        }
+        // A promised request was made by the server: nobody asked for anything.
+        if block.head.kind == Kind::Promise {
+            return;
+        }
+        let value = |name: &[u8]| list.headers.iter().find(|it| *it.name == *name).map(|it| &*it.value);
+        let number = block.head.stream;
+        if self.lane.streams.len() >= MOST_STREAMS && !self.lane.streams.contains_key(&number) {
+            self.odd(
+                "http2-streams-many",
+                "more streams at once than are followed; some were not read",
+                whole,
+            );
+            return;
+        }
+        let stream = self.lane.streams.entry(number).or_default();
+        if let Some(method) = value(b":method") {
+            self.out.client_speaks(self.direction);
+            let authority = value(b":authority").filter(|it| !it.is_empty());
+            let host = authority.or_else(|| value(b"host")).map(WireText::from_bytes);
+            let path = value(b":path").or(authority).unwrap_or_default();
+            let request = Observation::Request {
+                version: "2",
+                method: WireText::from_bytes(method),
+                host,
+                path: WireText::from_bytes(path),
+                decrypted: self.decrypted,
+            };
+            // A second one on the same stream breaks the protocol; the first is still told.
+            if let Some(before) = stream.request.replace((request, whole, block.position)) {
+                tell(before, self.lane.frame, self.out);
+            }
+            stream.asked = true;
+        }
+        for header in &list.headers {
+            tell_header(header, stream.asked, authority_said(&list.headers), block, self.out);
+        }
+        let interim = value(b":status").is_some_and(|status| status.starts_with(b"1"));
+        if !interim && !stream.headed {
+            stream.headed = true;
+            let coding = value(b"grpc-encoding").or_else(|| value(b"content-encoding")).unwrap_or_default();
+            stream.body.what = match value(b":method") {
+                Some(b"CONNECT") => Use::Skip,
+                _ => Use::by(stream.asked, value(b"content-type").unwrap_or_default(), coding),
+            };
+        }
+    }
+
+    fn data(&mut self, number: u32, part: &Piece<'_>) {
+        let Some(stream) = self.lane.streams.get_mut(&number) else { return };
+        let body = &mut stream.body;
+        if body.what == Use::Skip || body.clipped {
+            return;
+        }
+        let room = self.body_bytes.saturating_sub(body.kept.len()).min(part.bytes.len());
+        body.kept.push(&Piece {
+            bytes: part.bytes.get(..room).unwrap_or_default(),
+            ..*part
+        });
+        if room < part.bytes.len() {
+            body.clipped = true;
+            self.out.limit("body-bytes");
+        }
+    }
+
+    /// Nothing more comes on a stream in this direction.
+    fn stream_over(&mut self, number: u32) {
+        if let Some(mut stream) = self.lane.streams.remove(&number) {
+            stream.body.tell(self.out, self.direction);
+            if let Some(request) = stream.request {
+                tell(request, self.lane.frame, self.out);
+            }
+        }
+    }
+
+    fn gap(&mut self, missing: u64) {
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        match self.lane.state {
+            State::Content(mut it)
+                if it.before == 0 && missing <= it.left && matches!(it.head.kind, Kind::Data | Kind::Reset | Kind::Other) =>
+            {
+                if let Some(stream) = self.lane.streams.get_mut(&it.head.stream) {
+                    stream.body.tell_part(self.out, self.direction);
+                }
+                self.lane.position = self.lane.position.saturating_add(missing as u64);
+                it.left = it.left.saturating_sub(missing);
+                it.padding = it.padding.min(it.left);
+                self.lane.state = State::Content(it);
+                if it.left == 0 {
+                    self.over(it.head);
+                }
+            }
+            _ => self.give_up(),
+        }
+    }
+
+    fn lost(&mut self, kind: &'static str, because: &str, at: Span) {
+        self.odd(kind, &format!("{because}; the rest of this direction was not read"), at);
+        self.give_up();
+    }
+
+    /// Tells what there is, and reads no further.
+    fn give_up(&mut self) {
+        self.lane.state = State::Adrift;
+        self.lane.block = None;
+        for (_, mut stream) in std::mem::take(&mut self.lane.streams) {
+            stream.body.tell_part(self.out, self.direction);
+            if let Some(request) = stream.request {
+                tell(request, self.lane.frame, self.out);
+            }
+        }
+    }
+
+    fn odd(&mut self, kind: &'static str, because: &str, at: Span) {
+        if self.oddities.insert(kind) {
+            self.out.anomaly(kind, Severity::Note, because.to_owned(), at);
+        }
+    }
+
+    /// Takes up to `n` bytes off the front.
+    fn split_off<'p>(&mut self, piece: &mut Piece<'p>, n: usize) -> Piece<'p> {
+        let (head, tail) = piece.bytes.split_at(n.min(piece.bytes.len()));
+        self.lane.position = self.lane.position.saturating_add(head.len() as u64);
+        let front = Piece { bytes: head, ..*piece };
+        piece.bytes = tail;
+        piece.origin.offset = piece.origin.offset.saturating_add(head.len() as u64);
+        front
+    }
+}
+
+fn authority_said(headers: &[Header]) -> bool {
+    headers.iter().any(|it| *it.name == *b":authority" && !it.value.is_empty())
+}
+
+/// Tells one header under the name that HTTP/1 gives it.
+fn tell_header(header: &Header, asked: bool, authority: bool, block: &Block, out: &mut dyn Sink) {
+    let place = |range: Range<usize>| match &header.plain {
+        Some(plain) => block
+            .kept
+            .span(plain.start.saturating_add(range.start)..plain.start.saturating_add(range.end)),
+        None => block.kept.span(header.at.clone()),
+    };
+    let text = Text {
+        bytes: &header.value,
+        place: &place,
+    };
+    let all = 0..header.value.len();
+    match &*header.name {
+        b":path" => values::target_values(text, &all, out),
+        b":authority" => values::tell(text, "http.host", all, out),
+        // The same host again.
+        b"host" if asked && authority => {}
+        [b':', ..] => {}
+        name => values::header(text, asked, name, all, false, out),
+    }
+}
+
+/// Tells a request at its head, with the frame in which it ended.
+fn tell((request, head, position): (Observation, Span, u64), frame: u64, out: &mut dyn Sink) {
+    let whole = if frame > head.frame {
+        Span {
+            frame,
+            offset: position,
+            in_frame: false,
+            ..head
+        }
+    } else {
+        head
+    };
+    out.observe(request, whole);
+}
