@@ -8,10 +8,15 @@
 mod dns;
 mod http;
 mod http2;
+mod imap;
+mod lines;
+mod mail;
 #[cfg(test)]
 mod notebook;
+mod pop3;
 mod quic;
 mod rtp;
+mod sasl;
 mod sd_rtn;
 mod tls;
 
@@ -26,8 +31,10 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
     &http::HTTP,
     &http2::HTTP2,
+    &imap::IMAP,
     &dns::LLMNR,
     &dns::MDNS,
+    &pop3::POP3,
     &quic::QUIC,
     &rtp::RTP,
     &sd_rtn::SD_RTN,

@@ -1,0 +1,90 @@
+//! What a client proves itself with in SASL exchanges (RFC 4422) written in base64, as SMTP, POP3, IMAP and IRC carry
+//! them: PLAIN (RFC 4616), LOGIN, XOAUTH2 and OAUTHBEARER (RFC 7628), CRAM-MD5 (RFC 2195). Base64 is no protection.
+//! Mechanisms that prove without telling are left alone.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::Sink;
+use super::lines::Line;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What the client's next response holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sasl {
+    /// Authorisation identity, user and password, a zero byte between them.
+    Plain,
+    /// The user's name; the password follows.
+    User,
+    /// The password.
+    Password,
+    /// A bearer token.
+    Bearer,
+    /// The user's name and a digest.
+    Digest,
+}
+
+impl Sasl {
+    /// The exchange of that mechanism.
+    pub fn begin(mechanism: &[u8]) -> Option<Self> {
+        Some(match &mechanism.to_ascii_uppercase()[..] {
+            b"PLAIN" => Self::Plain,
+            b"LOGIN" => Self::User,
+            b"XOAUTH2" | b"OAUTHBEARER" => Self::Bearer,
+            b"CRAM-MD5" => Self::Digest,
+            _ => return None,
+        })
+    }
+
+    /// Reads a response, tells what it holds under `prefix`, and says what the next one will hold.
+    pub fn response(self, prefix: &str, line: &Line<'_>, range: Range<usize>, out: &mut dyn Sink) -> Option<Self> {
+        let Ok(decoded) = BASE64.decode(line.get(range.clone())) else {
+            return None;
+        };
+        if decoded.is_empty() {
+            // An empty first response: the real one follows.
+            return Some(self);
+        }
+        let mut tell = |name: &str, value: &[u8]| line.tell_as(&format!("{prefix}.{name}"), value, range.clone(), out);
+        match self {
+            Self::User => {
+                tell("user", &decoded);
+                return Some(Self::Password);
+            }
+            Self::Password => tell("password", &decoded),
+            Self::Plain => {
+                let mut parts = decoded.splitn(3, |byte| *byte == 0);
+                let (acting_as, user, password) = (parts.next(), parts.next(), parts.next());
+                if let (Some(acting_as), Some(user), Some(password)) = (acting_as, user, password) {
+                    if acting_as != user {
+                        tell("acting-as", acting_as);
+                    }
+                    tell("user", user);
+                    tell("password", password);
+                }
+            }
+            Self::Bearer => {
+                for part in decoded.split(|byte| matches!(byte, 1 | b',')) {
+                    if let Some(user) = part.strip_prefix(b"user=").or_else(|| part.strip_prefix(b"a=")) {
+                        tell("user", user);
+                    } else if let Some(token) = part.strip_prefix(b"auth=Bearer ") {
+                        tell("token", token);
+                    }
+                }
+            }
+            Self::Digest => {
+                if let Some(space) = decoded.iter().rposition(|byte| *byte == b' ') {
+                    tell("user", decoded.get(..space).unwrap_or_default());
+                }
+            }
+        }
+        None
+    }
+}
