@@ -18,6 +18,7 @@ mod quic;
 mod rtp;
 mod sasl;
 mod sd_rtn;
+mod smtp;
 mod tls;
 
 use farshore_model::ledger::Severity;
@@ -38,6 +39,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &quic::QUIC,
     &rtp::RTP,
     &sd_rtn::SD_RTN,
+    &smtp::SMTP,
     &http::SSDP,
     &tls::TLS,
 ];
