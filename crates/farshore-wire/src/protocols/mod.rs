@@ -6,6 +6,7 @@
 //! inner bytes go back through [`Sink::inner`].
 
 mod dns;
+mod ftp;
 mod http;
 mod http2;
 mod imap;
@@ -30,6 +31,7 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 /// All protocols, sorted by id.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
+    &ftp::FTP,
     &http::HTTP,
     &http2::HTTP2,
     &imap::IMAP,
