@@ -10,6 +10,7 @@ mod ftp;
 mod http;
 mod http2;
 mod imap;
+mod irc;
 mod lines;
 mod mail;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &http::HTTP,
     &http2::HTTP2,
     &imap::IMAP,
+    &irc::IRC,
     &dns::LLMNR,
     &dns::MDNS,
     &pop3::POP3,
