@@ -21,6 +21,7 @@ mod rtp;
 mod sasl;
 mod sd_rtn;
 mod smtp;
+mod telnet;
 mod tls;
 
 use farshore_model::ledger::Severity;
@@ -45,6 +46,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &sd_rtn::SD_RTN,
     &smtp::SMTP,
     &http::SSDP,
+    &telnet::TELNET,
     &tls::TLS,
 ];
 
