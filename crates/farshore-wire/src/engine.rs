@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use farshore_model::ledger::Anomaly;
+use farshore_model::flow::App;
+use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::observation::Observed;
-use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Span, Timestamp, Transport};
+use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Locus, Span, Timestamp, Transport, WireText};
 
-use crate::flow::live::{Key, Live, pick_mut};
+use crate::flow::live::{Arrival, Key, Live, pick_mut};
 use crate::flow::reading::Scene;
 use crate::limits::Limits;
-use crate::packet::Packet;
+use crate::net::fragments::{Datagram, Fragments, Place};
+use crate::packet::{Descent, Packet, Reason};
 use crate::stream::tcp::Receipt;
 use crate::stream::{Origin, Piece, Segment};
 
@@ -54,6 +56,7 @@ pub struct Engine {
     /// Looked up, never walked: the order of a hash table must not reach an output.
     table: HashMap<Key, u32>,
     flows: Vec<Live>,
+    fragments: Fragments,
     coverage: Coverage,
     input: InputId,
 }
@@ -65,6 +68,7 @@ impl Engine {
             limits,
             table: HashMap::new(),
             flows: Vec::new(),
+            fragments: Fragments::default(),
             coverage: Coverage::default(),
             input: InputId(0),
         }
@@ -79,20 +83,111 @@ impl Engine {
             frames.truncated = frames.truncated.saturating_add(1);
         }
         let packet = Packet::decode(frame, &self.limits);
-        match &packet.stop {
-            None => frames.decoded = frames.decoded.saturating_add(1),
+        let arrivals = [Arrival::of(frame)];
+        let place = Place {
+            arrivals: &arrivals,
+            carrier: frame.number,
+            in_frame: true,
+            space: (0, 0),
+            within: None,
+            verdict: None,
+        };
+        self.packet(packet, place, out);
+    }
+
+    /// Takes a packet, and those it carries.
+    fn packet<'a>(&mut self, mut packet: Packet<'a>, mut place: Place<'a>, out: &mut dyn Recorder) {
+        loop {
+            if packet.fragment.is_some() {
+                self.fragment(&packet, place, out);
+                return;
+            }
+            let slot = self.slot(&packet, &place);
+            if let Some(slot) = slot {
+                self.deliver(slot, &packet, &place, out);
+            }
+            let Some(tunnel) = packet.carried.filter(|_| place.verdict.is_none()) else {
+                break;
+            };
+            let (depth, network) = place.space;
+            place.space = (depth.saturating_add(1), if tunnel.network == 0 { network } else { tunnel.network });
+            place.within = slot.map(FlowId);
+            packet = Packet {
+                app: packet.app,
+                ..Packet::inside(&tunnel)
+            };
+        }
+        self.tell(place.verdict.or(packet.stop), place.arrivals.len());
+    }
+
+    /// Counts how far so many frames were read.
+    fn tell(&mut self, stop: Option<Reason>, times: usize) {
+        let (frames, times) = (&mut self.coverage.frames, times as u64);
+        match stop {
+            None => frames.decoded = frames.decoded.saturating_add(times),
             Some(reason) => {
-                frames.stopped = frames.stopped.saturating_add(1);
-                let times = self.coverage.stops.entry(reason.to_string()).or_default();
-                *times = times.saturating_add(1);
+                frames.stopped = frames.stopped.saturating_add(times);
+                let told = self.coverage.stops.entry(reason.to_string()).or_default();
+                *told = told.saturating_add(times);
             }
         }
-        let Some(slot) = self.slot(frame, &packet) else { return };
-        self.deliver(slot, frame, &packet, out);
+    }
+
+    /// Keeps a part of a datagram; goes on with the whole when it was the last that was missing.
+    fn fragment(&mut self, packet: &Packet<'_>, place: Place<'_>, out: &mut dyn Recorder) {
+        let (Some(ip), Some(part)) = (packet.ip, packet.fragment) else {
+            return;
+        };
+        // The flow begins here, where its ports are told, so that flows keep the order of their frames.
+        let slot = self.slot(packet, &place);
+        let taken = self.fragments.take(ip, &part, &place, &self.limits);
+        for limit in taken.limits {
+            out.limit(limit);
+        }
+        for datagram in taken.given_up {
+            self.incomplete(&datagram, out);
+        }
+        if let Some(odd) = taken.odd {
+            out.anomaly(Anomaly {
+                kind: "ip-fragment-overlap",
+                severity: Severity::Warning,
+                because: "fragments of one datagram overlap; the bytes that came first were read, a receiver may read the others"
+                    .to_owned(),
+                flow: slot.map(FlowId),
+                evidence: vec![Locus {
+                    input: self.input,
+                    span: odd,
+                    layers: vec!["ip"],
+                    decoded_by: Vec::new(),
+                }],
+            });
+        }
+        if let Some(datagram) = taken.whole {
+            let (bytes, missing) = datagram.bytes();
+            let whole = Packet::datagram(datagram.ip, &bytes, missing, Descent::with(packet.left));
+            let app = packet.app;
+            self.packet(Packet { app, ..whole }, datagram.place(), out);
+        }
+    }
+
+    /// What came of a datagram that is not going to be whole: its flow, and its first bytes.
+    fn incomplete(&mut self, datagram: &Datagram, out: &mut dyn Recorder) {
+        let (bytes, missing) = datagram.bytes();
+        let mut place = datagram.place();
+        place.verdict = Some(Reason::Incomplete);
+        let packet = if bytes.is_empty() {
+            Packet::NOTHING
+        } else {
+            Packet::datagram(datagram.ip, &bytes, missing, Descent::with(0))
+        };
+        self.packet(packet, place, out);
     }
 
     /// The capture has ended: closes all flows, in their order.
     pub fn finish(mut self, out: &mut dyn Recorder) -> Coverage {
+        for datagram in self.fragments.drain() {
+            self.incomplete(&datagram, out);
+        }
         for (index, mut live) in std::mem::take(&mut self.flows).into_iter().enumerate() {
             let id = FlowId(u32::try_from(index).unwrap_or(u32::MAX));
             let mut coverage = std::mem::take(&mut self.coverage);
@@ -113,9 +208,9 @@ impl Engine {
     }
 
     /// The flow a packet belongs to; a new one if need be.
-    fn slot(&mut self, frame: &Frame<'_>, packet: &Packet<'_>) -> Option<u32> {
+    fn slot(&mut self, packet: &Packet<'_>, place: &Place<'_>) -> Option<u32> {
         let (ip, header) = (packet.ip.as_ref()?, packet.transport.as_ref()?);
-        let key = Key::new(ip, header);
+        let key = Key::new(ip, header, place.space);
         if let Some(slot) = self.table.get(&key) {
             let live = self.flows.get(*slot as usize)?;
             if !header.tcp.is_some_and(|tcp| live.is_reused_by(live.direction(ip, header), &tcp)) {
@@ -128,28 +223,44 @@ impl Engine {
             return None;
         }
         let slot = u32::try_from(self.flows.len()).ok()?;
-        self.flows.push(Live::new(frame, ip, header));
+        self.flows.push(Live::new(place.arrivals.last()?, ip, header, place.within));
         self.table.insert(key, slot);
         Some(slot)
     }
 
-    fn deliver(&mut self, slot: u32, frame: &Frame<'_>, packet: &Packet<'_>, out: &mut dyn Recorder) {
+    fn deliver(&mut self, slot: u32, packet: &Packet<'_>, place: &Place<'_>, out: &mut dyn Recorder) {
         let (Some(ip), Some(header), Some(live)) = (&packet.ip, &packet.transport, self.flows.get_mut(slot as usize)) else {
             return;
         };
         let direction = live.direction(ip, header);
+        let Some((frame, earlier)) = place.arrivals.split_last() else {
+            return;
+        };
+        for part in earlier {
+            live.count_part(part, direction);
+        }
         live.count(frame, direction, packet.payload.len().saturating_add(packet.payload_missing));
+        if let (Some(app), None) = (packet.app, &live.app) {
+            live.app = Some(App {
+                name: WireText::from_bytes(app.name).to_string(),
+                via: app.via,
+            });
+        }
         if let Some(tcp) = &header.tcp {
             live.handshake(direction, tcp, frame.time);
+        }
+        if let Some(tunnel) = &packet.carried {
+            live.reading.carries(tunnel.by);
+            return;
         }
         if packet.payload.is_empty() && packet.payload_missing == 0 {
             return;
         }
         let origin = Origin {
-            carrier: frame.number,
+            carrier: place.carrier,
             frame: frame.number,
             offset: packet.payload_offset as u64,
-            in_frame: true,
+            in_frame: place.in_frame,
         };
         let piece = Piece {
             bytes: packet.payload,

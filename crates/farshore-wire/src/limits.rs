@@ -28,6 +28,11 @@ pub struct Limits {
     pub inflated_bytes: usize,
     /// Observations kept in one ledger.
     pub observations: usize,
+    /// Bytes of IP fragments kept until their datagrams are whole: a datagram has 64 KiB at most, and few are under way
+    /// at once.
+    pub fragment_bytes: usize,
+    /// Fragments kept of one datagram; at the smallest packet size of IPv6 the largest datagram has 52.
+    pub fragments: usize,
     /// Flows that are followed at once; further ones are counted as frames only.
     pub flows: usize,
 }
@@ -47,6 +52,8 @@ impl Default for Limits {
             crypto_bytes: 1 << 16,
             inflated_bytes: 1 << 20,
             observations: 1 << 22,
+            fragment_bytes: 1 << 22,
+            fragments: 1 << 8,
             flows: 1 << 22,
         }
     }
@@ -69,6 +76,8 @@ impl Limits {
             "crypto-bytes" => self.crypto_bytes = size,
             "inflated-bytes" => self.inflated_bytes = size,
             "observations" => self.observations = size,
+            "fragment-bytes" => self.fragment_bytes = size,
+            "fragments" => self.fragments = size,
             "flows" => self.flows = size,
             _ => return Err(UnknownLimit(name.to_owned())),
         }
@@ -81,6 +90,8 @@ impl Limits {
         "crypto-bytes",
         "encapsulations",
         "flows",
+        "fragment-bytes",
+        "fragments",
         "header-bytes",
         "inflated-bytes",
         "message-bytes",

@@ -2,28 +2,106 @@
 
 use std::net::IpAddr;
 
-use farshore_model::{Frame, Transport};
+use farshore_model::{Frame, LinkType, Transport};
 
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
+use crate::net::Fragment;
 use crate::{link, net, transport};
 
-/// What one frame says about who talks to whom.
+/// What one frame, or a packet inside it, says about who talks to whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
-    /// The innermost IP header that was read.
+    /// The IP header.
     pub ip: Option<Ip>,
     /// The transport above it.
     pub transport: Option<Header>,
-    /// Transport payload.
+    /// Transport payload; of a fragment other than the first, its data.
     pub payload: &'a [u8],
     /// Where the payload begins in the frame.
     pub payload_offset: usize,
     /// Payload bytes that were on the wire but not captured.
     pub payload_missing: usize,
+    /// Which part of a datagram this is, if it is not all of it.
+    pub fragment: Option<Fragment<'a>>,
+    /// The packet that this one carries, if it is a tunnel's.
+    pub carried: Option<Carried<'a>>,
+    /// The application that sent the frame, if the capturing machine says so.
+    pub app: Option<AppName<'a>>,
     /// Why decoding ended early.
     pub stop: Option<Reason>,
+    /// How much deeper a datagram that this is a part of may be followed.
+    pub(crate) left: usize,
 }
+
+/// The name of an application, as the capture has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppName<'a> {
+    /// The name.
+    pub name: &'a [u8],
+    /// What told.
+    pub via: &'static str,
+}
+
+/// How much deeper a frame may be followed, and what was learnt on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Descent<'a> {
+    left: usize,
+    /// The application that sent it.
+    pub app: Option<AppName<'a>>,
+}
+
+impl<'a> Descent<'a> {
+    /// However much a limit allows: reading goes as deep as the packets do.
+    const DEEPEST: usize = 128;
+
+    /// At the outside of a frame.
+    pub fn new(limits: &Limits) -> Self {
+        Self::with(limits.encapsulations.min(Self::DEEPEST))
+    }
+
+    /// So many steps from the end.
+    pub(crate) const fn with(left: usize) -> Self {
+        Self { left, app: None }
+    }
+
+    /// One tag, label or tunnel deeper.
+    pub fn step(&mut self) -> Result<(), Reason> {
+        self.left = self.left.checked_sub(1).ok_or(Reason::Nesting)?;
+        Ok(())
+    }
+}
+
+/// A packet found in a tunnel, not read yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried<'a> {
+    /// The tunnel, as it stands in `flows[].protocols`.
+    pub by: &'static str,
+    /// The number of the network inside, where the tunnel has such: the same addresses in two networks are not one.
+    pub network: u32,
+    /// How its first bytes are to be read.
+    pub begins: Begins,
+    /// The bytes.
+    pub cursor: Cursor<'a>,
+    /// How much deeper the packet may be followed.
+    pub(crate) descent: Descent<'a>,
+}
+
+/// What the packet in a tunnel begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// An IP header.
+    Ip,
+    /// An Ethernet header.
+    Ethernet,
+    /// What this EtherType says.
+    Kind(u16),
+    /// A PPP header.
+    Ppp,
+}
+
+/// A tunnel header that was recognised: name, network, what follows, and the bytes.
+pub(crate) type Tunnel<'a> = (&'static str, u32, Begins, Cursor<'a>);
 
 /// Why a frame was not decoded to its transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +116,14 @@ pub enum Reason {
     Fragment,
     /// More nesting than the limit allows.
     Nesting,
+    /// PPP that carries no IP, by protocol number.
+    NotPpp(u16),
+    /// Upkeep of the link, no data.
+    NotData(&'static str),
+    /// Encrypted on the link.
+    Encrypted(&'static str),
+    /// A fragment of an IP datagram whose other parts are not there.
+    Incomplete,
 }
 
 /// What is needed of an IP header.
@@ -67,38 +153,84 @@ pub struct Header {
 }
 
 impl<'a> Packet<'a> {
-    /// Decodes a frame.
+    pub(crate) const NOTHING: Self = Self {
+        ip: None,
+        transport: None,
+        payload: &[],
+        payload_offset: 0,
+        payload_missing: 0,
+        fragment: None,
+        carried: None,
+        app: None,
+        stop: None,
+        left: 0,
+    };
+
+    /// Decodes a frame to its outermost transport.
     pub fn decode(frame: &Frame<'a>, limits: &Limits) -> Self {
-        let mut packet = Self {
-            ip: None,
-            transport: None,
-            payload: &[],
-            payload_offset: 0,
-            payload_missing: 0,
-            stop: None,
-        };
+        let mut descent = Descent::new(limits);
         let mut cursor = Cursor::new("frame", frame.bytes);
-        if let Err(reason) = packet.layers(frame, &mut cursor, limits) {
-            packet.stop = Some(reason);
+        let next = link::read(frame.link, &mut cursor, &mut descent);
+        let mut packet = Self::above(next, cursor, descent);
+        packet.app = descent.app;
+        if frame.link == LinkType::ETHERNET && packet.app.is_none() {
+            let end = packet.payload_offset.saturating_add(packet.payload.len());
+            packet.app = frame.bytes.get(end..).and_then(link::trailer);
         }
         packet
     }
 
-    fn layers(&mut self, frame: &Frame<'a>, cursor: &mut Cursor<'a>, limits: &Limits) -> Result<(), Reason> {
-        let next = link::read(frame.link, cursor, limits)?;
-        let net = net::read(next, cursor)?;
-        self.ip = Some(net.ip);
-        if net.later_fragment {
-            return Err(Reason::Fragment);
-        }
-        let mut body = net.body;
-        let (header, fault) = transport::read(net.ip.protocol, &mut body)?;
+    /// Decodes the packet in a tunnel.
+    pub fn inside(tunnel: &Carried<'a>) -> Self {
+        let (mut cursor, mut descent) = (tunnel.cursor, tunnel.descent);
+        let next = descent.step().and_then(|()| match tunnel.begins {
+            Begins::Ip => Ok(link::Next::Either),
+            Begins::Ethernet => link::ethernet(&mut cursor, &mut descent),
+            Begins::Kind(kind) => link::ethertype(kind, &mut cursor, &mut descent),
+            Begins::Ppp => link::ppp(&mut cursor, &mut descent),
+        });
+        Self::above(next, cursor, descent)
+    }
+
+    /// Decodes a datagram put together from fragments. Offsets count in its payload.
+    pub fn datagram(ip: Ip, bytes: &'a [u8], missing: usize, descent: Descent<'a>) -> Self {
+        let mut packet = Self {
+            ip: Some(ip),
+            ..Self::NOTHING
+        };
+        let body = Cursor::new("datagram", bytes);
+        packet.stop = packet.transport(ip, body, missing, descent).err();
+        packet
+    }
+
+    fn above(next: Result<link::Next, Reason>, mut cursor: Cursor<'a>, descent: Descent<'a>) -> Self {
+        let mut packet = Self::NOTHING;
+        let read = next.and_then(|next| net::read(next, &mut cursor)).and_then(|net| {
+            packet.ip = Some(net.ip);
+            packet.fragment = net.fragment;
+            packet.left = descent.left;
+            if net.fragment.is_some_and(|it| it.offset != 0) {
+                (packet.payload, packet.payload_offset) = (net.body.rest(), net.body.offset());
+                packet.payload_missing = net.missing;
+                return Err(Reason::Fragment);
+            }
+            packet.transport(net.ip, net.body, net.missing, descent)
+        });
+        packet.stop = read.err();
+        packet
+    }
+
+    fn transport(&mut self, ip: Ip, mut body: Cursor<'a>, missing: usize, descent: Descent<'a>) -> Result<(), Reason> {
+        let ip = net::extensions(ip, &mut body)?;
+        self.ip = Some(ip);
+        let start = body;
+        let (header, fault) = transport::read(ip.protocol, &mut body)?;
         self.transport = Some(header);
         self.payload = body.rest();
         self.payload_offset = body.offset();
-        self.payload_missing = net.missing;
+        self.payload_missing = missing;
         if header.transport == Transport::Udp
-            && let Some(length) = transport::udp_length(frame.bytes, body.offset())
+            && let Some(length) = transport::udp_length(start.rest())
         {
             // The shorter of the two lengths rules; a longer one means bytes that were not captured.
             let announced = length.saturating_sub(8);
@@ -109,10 +241,25 @@ impl<'a> Packet<'a> {
                 self.payload_missing = announced.saturating_sub(self.payload.len());
             }
         }
-        match fault {
-            Some(stop) => Err(Reason::Stop(stop)),
-            None => Ok(()),
+        if let Some(stop) = fault {
+            return Err(Reason::Stop(stop));
         }
+        let tunnel = match header.transport {
+            Transport::Udp => {
+                let payload = body.sub(self.payload.len())?;
+                transport::tunnel::over_udp(header, payload, self.payload_missing)
+            }
+            Transport::Other(protocol) => transport::tunnel::over_ip(protocol, body, self.payload_missing),
+            _ => None,
+        };
+        self.carried = tunnel.map(|(by, network, begins, cursor)| Carried {
+            by,
+            network,
+            begins,
+            cursor,
+            descent,
+        });
+        Ok(())
     }
 }
 
@@ -135,6 +282,10 @@ impl std::fmt::Display for Reason {
             Self::NotIp(ethertype) => write!(f, "no IP inside (EtherType 0x{ethertype:04x})"),
             Self::Fragment => f.write_str("later fragment of an IP datagram"),
             Self::Nesting => f.write_str("nested deeper than the limit"),
+            Self::NotPpp(protocol) => write!(f, "no IP inside (PPP protocol 0x{protocol:04x})"),
+            Self::NotData(what) => write!(f, "no IP inside ({what})"),
+            Self::Encrypted(link) => write!(f, "encrypted on the link ({link})"),
+            Self::Incomplete => f.write_str("fragment of an IP datagram that was never whole"),
         }
     }
 }

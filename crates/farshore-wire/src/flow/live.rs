@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use farshore_model::flow::App;
 use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
-use farshore_model::{Direction, Endpoint, Flow, Frame, InputId, Protection, Timestamp, Transport};
+use farshore_model::{Direction, Endpoint, Flow, FlowId, Frame, InputId, Protection, Timestamp, Transport};
 
 use super::community;
 use super::reading::Reading;
@@ -14,13 +15,15 @@ use crate::transport::Tcp;
 /// What makes two packets one flow, whichever way they go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
+    /// How many tunnels deep, and in which network: the same addresses elsewhere are other machines.
+    space: (u8, u32),
     transport: u8,
     low: (IpAddr, u16),
     high: (IpAddr, u16),
 }
 
 impl Key {
-    pub(crate) fn new(ip: &Ip, header: &Header) -> Self {
+    pub(crate) fn new(ip: &Ip, header: &Header, space: (u8, u32)) -> Self {
         let (source, destination) = ((ip.source, header.source), (ip.destination, header.destination));
         let ends = (
             Endpoint {
@@ -41,9 +44,30 @@ impl Key {
             (destination, source)
         };
         Self {
+            space,
             transport: header.transport.number(),
             low,
             high,
+        }
+    }
+}
+
+/// What is counted of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) input: InputId,
+    pub(crate) number: u64,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) wire_length: u32,
+}
+
+impl Arrival {
+    pub(crate) const fn of(frame: &Frame<'_>) -> Self {
+        Self {
+            input: frame.input,
+            number: frame.number,
+            time: frame.time,
+            wire_length: frame.wire_length,
         }
     }
 }
@@ -68,6 +92,8 @@ pub(crate) struct Live {
     syn: Syn,
     pub(crate) reading: Reading,
     pub(crate) gaps: u64,
+    pub(crate) app: Option<App>,
+    inside: Option<FlowId>,
 }
 
 /// The transport round trip in the making.
@@ -80,7 +106,7 @@ struct Syn {
 }
 
 impl Live {
-    pub(crate) fn new(frame: &Frame<'_>, ip: &Ip, header: &Header) -> Self {
+    pub(crate) fn new(frame: &Arrival, ip: &Ip, header: &Header, inside: Option<FlowId>) -> Self {
         let source = Endpoint {
             ip: ip.source,
             port: header.source,
@@ -108,6 +134,8 @@ impl Live {
             syn: Syn::default(),
             reading: Reading::default(),
             gaps: 0,
+            app: None,
+            inside,
         }
     }
 
@@ -120,20 +148,32 @@ impl Live {
         }
     }
 
-    /// Counts a packet.
-    pub(crate) fn count(&mut self, frame: &Frame<'_>, direction: Direction, payload: usize) {
-        let counter = match direction {
-            Direction::Up => &mut self.up,
-            Direction::Down => &mut self.down,
-        };
-        counter.frames = counter.frames.saturating_add(1);
-        counter.bytes = counter.bytes.saturating_add(u64::from(frame.wire_length));
-        counter.payload = counter.payload.saturating_add(payload as u64);
+    /// Counts a packet that came in this frame.
+    pub(crate) fn count(&mut self, frame: &Arrival, direction: Direction, payload: usize) {
         if let Some(now) = frame.time {
             self.clock_stepped_back |= self.clock.is_some_and(|before| now < before);
             self.clock = Some(now);
+        }
+        self.count_part(frame, direction);
+        let counter = self.counter(direction);
+        counter.payload = counter.payload.saturating_add(payload as u64);
+    }
+
+    /// Counts a frame that brought a part of a packet, some time ago.
+    pub(crate) fn count_part(&mut self, frame: &Arrival, direction: Direction) {
+        let counter = self.counter(direction);
+        counter.frames = counter.frames.saturating_add(1);
+        counter.bytes = counter.bytes.saturating_add(u64::from(frame.wire_length));
+        if let Some(now) = frame.time {
             self.first = Some(self.first.map_or(now, |first| first.min(now)));
             self.last = Some(self.last.map_or(now, |last| last.max(now)));
+        }
+    }
+
+    const fn counter(&mut self, direction: Direction) -> &mut Counter {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
         }
     }
 
@@ -202,8 +242,8 @@ impl Live {
             },
             randomness: outcome.randomness,
             gaps: self.gaps,
-            app: None,
-            inside: None,
+            app: self.app,
+            inside: self.inside,
         };
         if outcome.server_spoke_first_as_client && self.initiator != InitiatorBasis::Handshake {
             std::mem::swap(&mut flow.client, &mut flow.server);

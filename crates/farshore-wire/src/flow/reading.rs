@@ -131,6 +131,14 @@ impl Reading {
         opaque(direction, piece, &mut self.samples, scene);
     }
 
+    /// The flow is a tunnel: what it carries is told by the flows inside it.
+    pub(crate) fn carries(&mut self, tunnel: &'static str) {
+        if !self.talk.protocols.contains(&tunnel) {
+            self.talk.protocols.push(tunnel);
+        }
+        self.talk.protection.get_or_insert(Protection::Plaintext);
+    }
+
     /// The client's bytes were sent again before the answer: no round trip can be read from them.
     pub(crate) fn repeated(&mut self, direction: Direction) {
         if direction == self.talk.client.unwrap_or(Direction::Up) && self.talk.hello.sent.is_some() && !self.talk.hello.answered {

@@ -1,17 +1,30 @@
 //! Link layers: from the first captured byte to a network header.
 //!
 //! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), raw IP, Linux cooked v1 and v2, null and
-//! loopback. References: <https://www.tcpdump.org/linktypes.html> and the pages it links.
+//! loopback here; PPP and its kin in `ppp`, label stacks in `mpls`, 802.11 in `wireless`, headers that capturing
+//! machines put in front or behind in `pseudo`. References: <https://www.tcpdump.org/linktypes.html> and the pages it
+//! links. What is encrypted on the link is not opened.
+
+mod mpls;
+mod ppp;
+mod pseudo;
+mod wireless;
 
 use farshore_model::LinkType;
 
 use crate::cursor::Cursor;
-use crate::limits::Limits;
-use crate::packet::Reason;
+use crate::packet::{Descent, Reason};
+
+pub(crate) use ppp::ppp;
+pub(crate) use pseudo::trailer;
 
 /// EtherTypes that lead on.
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+const MPLS: [u16; 2] = [0x8847, 0x8848];
+const PPPOE_SESSION: u16 = 0x8864;
+/// Transparent Ethernet bridging (RFC 1701's registry).
+const BRIDGED: u16 = 0x6558;
 /// 802.1Q, 802.1ad, and the values used before it was agreed.
 const TAGS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
 
@@ -27,67 +40,102 @@ pub enum Next {
 }
 
 /// Reads the link header.
-pub fn read(link: LinkType, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Next, Reason> {
-    match link {
-        LinkType::ETHERNET => {
-            cursor.skip(12)?;
-            let kind = cursor.u16()?;
-            ethertype(kind, cursor, limits)
-        }
-        LinkType::RAW => Ok(Next::Either),
-        LinkType::IPV4 => Ok(Next::V4),
-        LinkType::IPV6 => Ok(Next::V6),
-        LinkType::LINUX_SLL => {
+pub fn read<'a>(link: LinkType, cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    match link.0 {
+        1 => ethernet(cursor, descent),
+        101 => Ok(Next::Either),
+        228 => Ok(Next::V4),
+        229 => Ok(Next::V6),
+        // Linux cooked, v1 and v2.
+        113 => {
             cursor.skip(14)?;
             let kind = cursor.u16()?;
-            ethertype(kind, cursor, limits)
+            ethertype(kind, cursor, descent)
         }
-        LinkType::LINUX_SLL2 => {
+        276 => {
             let kind = cursor.u16()?;
             cursor.skip(18)?;
-            ethertype(kind, cursor, limits)
+            ethertype(kind, cursor, descent)
         }
-        LinkType::NULL => {
+        0 => {
             // Written in the byte order of the capturing machine, which the file does not tell: all values fit one byte.
             let raw = cursor.array::<4>()?;
             family(u32::from_le_bytes(raw).min(u32::from_be_bytes(raw)), cursor)
         }
-        LinkType::LOOP => {
+        108 => {
             let value = cursor.u32()?;
             family(value, cursor)
         }
-        LinkType(other) => Err(Reason::Link(other)),
+        // PPP, PPP in HDLC-like framing (RFC 1662), PPPoE without its Ethernet header, PPP after a byte of direction.
+        9 | 50 => ppp::serial(cursor, descent),
+        51 => ppp::session(cursor, descent),
+        204 => {
+            cursor.skip(1)?;
+            ppp::serial(cursor, descent)
+        }
+        104 => ppp::cisco(cursor, descent),
+        107 => ppp::frame_relay(cursor, descent),
+        105 => wireless::data(cursor, false, descent),
+        127 => wireless::radiotap(cursor, descent),
+        192 => pseudo::ppi(cursor, descent),
+        239 => pseudo::nflog(cursor),
+        258 => pseudo::pktap(cursor, descent),
+        other => Err(Reason::Link(other)),
     }
 }
 
-fn ethertype(mut kind: u16, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Next, Reason> {
-    for _ in 0..=limits.encapsulations {
+/// Reads an Ethernet header.
+pub(crate) fn ethernet<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    cursor.skip(12)?;
+    let kind = cursor.u16()?;
+    ethertype(kind, cursor, descent)
+}
+
+/// Goes on behind an EtherType.
+pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    loop {
         match kind {
             IPV4 => return Ok(Next::V4),
             IPV6 => return Ok(Next::V6),
             _ if TAGS.contains(&kind) => {
+                descent.step()?;
                 cursor.skip(2)?;
                 kind = cursor.u16()?;
             }
             // A length, not a type (IEEE 802.3): LLC follows, and SNAP if it says so (RFC 1042).
-            0..=1500 => {
-                if cursor.rest().starts_with(&[0xaa, 0xaa, 0x03, 0, 0, 0]) {
-                    cursor.skip(6)?;
+            0..=1500 => match logical(cursor)? {
+                Some(Next::V4) => return Ok(Next::V4),
+                Some(_) => {
                     kind = cursor.u16()?;
                     if kind <= 1500 {
                         return Err(Reason::NotIp(kind));
                     }
-                } else if cursor.rest().starts_with(&[0x06, 0x06, 0x03]) {
-                    cursor.skip(3)?;
-                    return Ok(Next::V4);
-                } else {
-                    return Err(Reason::NotIp(kind));
                 }
+                None => return Err(Reason::NotIp(kind)),
+            },
+            PPPOE_SESSION => return ppp::session(cursor, descent),
+            _ if MPLS.contains(&kind) => return mpls::labels(cursor, descent),
+            BRIDGED => {
+                descent.step()?;
+                cursor.skip(12)?;
+                kind = cursor.u16()?;
             }
             _ => return Err(Reason::NotIp(kind)),
         }
     }
-    Err(Reason::Nesting)
+}
+
+/// Steps over an LLC header (IEEE 802.2): IP by its own service point, or SNAP with an EtherType to come.
+fn logical(cursor: &mut Cursor<'_>) -> Result<Option<Next>, Reason> {
+    if cursor.rest().starts_with(&[0xaa, 0xaa, 0x03, 0, 0, 0]) {
+        cursor.skip(6)?;
+        Ok(Some(Next::Either))
+    } else if cursor.rest().starts_with(&[0x06, 0x06, 0x03]) {
+        cursor.skip(3)?;
+        Ok(Some(Next::V4))
+    } else {
+        Ok(None)
+    }
 }
 
 /// Address families: AF_INET is 2 everywhere, AF_INET6 differs by system (10, 24, 28, 30).

@@ -1,5 +1,7 @@
 //! Transport headers: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443); of SCTP the ports.
 
+pub(crate) mod tunnel;
+
 use farshore_model::Transport;
 
 use crate::cursor::{Cursor, Stop};
@@ -73,9 +75,9 @@ pub fn read(protocol: u8, cursor: &mut Cursor<'_>) -> Result<(Header, Option<Sto
     }
 }
 
-/// The length a UDP header announces, given where its payload begins; `None` for a length left to the card.
-pub fn udp_length(frame: &[u8], payload: usize) -> Option<usize> {
-    let raw = frame.get(payload.checked_sub(4)?..)?.first_chunk::<2>()?;
+/// The length a UDP header announces; `None` for a length left to the card.
+pub fn udp_length(datagram: &[u8]) -> Option<usize> {
+    let raw = datagram.get(4..8)?.first_chunk::<2>()?;
     Some(usize::from(u16::from_be_bytes(*raw))).filter(|length| *length != 0)
 }
 

@@ -70,6 +70,7 @@ fn headers() -> Vec<(&'static str, LinkType, Vec<u8>, bool)> {
         // The link says one version, the first nibble the other: the nibble is what machines go by.
         ("mislabelled", LinkType::ETHERNET, ethernet(&[8, 0]), true),
     ];
+    all.extend(crate::other_links::headers());
     // AF_INET6 of NetBSD, FreeBSD, macOS and Linux.
     for family in [24, 28, 30, 10] {
         all.push(("null, IPv6", LinkType::NULL, vec![family, 0, 0, 0], true));
@@ -129,7 +130,7 @@ fn what_holds_no_ip_says_so() {
         reason(LinkType::LINUX_SLL2, &[[0x08, 0x06].as_slice(), &[0; 40]].concat()),
         Reason::NotIp(0x0806)
     );
-    assert_eq!(reason(LinkType(127), &[0; 60]), Reason::Link(127));
+    assert_eq!(reason(LinkType(147), &[0; 60]), Reason::Link(147));
     assert_eq!(reason(LinkType(u32::MAX), &[]), Reason::Link(u32::MAX));
     assert!(matches!(reason(LinkType::NULL, &[9, 9, 9, 9]), Reason::Stop(_)));
     assert!(matches!(reason(LinkType::RAW, &[0x50; 40]), Reason::Stop(_)));
@@ -143,7 +144,7 @@ fn what_holds_no_ip_says_so() {
 fn each_reason_is_told_in_words() {
     for (link, bytes, words) in [
         (LinkType::ETHERNET, ethernet(0x0806, &[0; 28]), "no IP inside (EtherType 0x0806)"),
-        (LinkType(127), vec![0; 60], "link type 127 is not read"),
+        (LinkType(147), vec![0; 60], "link type 147 is not read"),
         (LinkType::ETHERNET, ethernet(0x0800, &[0x45]), "too short"),
         (LinkType::RAW, vec![0x50; 40], "forbidden value"),
     ] {

@@ -2,9 +2,12 @@
 
 mod build;
 mod community;
+mod fragments;
 mod links;
 mod network;
+mod other_links;
 mod roles;
 mod round_trips;
 mod run;
 mod streams;
+mod tunnels;
