@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use farshore_model::party::{CountryClaim, Destination, Location, LocationState, Place, Traffic};
-use farshore_model::{Date, Flow, FlowId, Ledger};
+use farshore_model::party::{CountryClaim, Destination, Location, LocationState, Organisation, Owner, Place, Reach, Traffic};
+use farshore_model::{Country, Date, Flow, FlowId, Ledger};
 
 use crate::naming::{Names, plain};
 use crate::parties::reach::reach;
@@ -35,7 +36,42 @@ pub fn destinations(ledger: &Ledger, names: &[Names], data: &Datasets, as_of: Op
             group.add(FlowId(u32::try_from(flow_index).unwrap_or(u32::MAX)), flow, known);
         }
     }
-    (groups.into_iter().map(|group| group.destination(data, as_of)).collect(), of_flow)
+    let mut reaches = Reaches::default();
+    (
+        groups
+            .into_iter()
+            .map(|group| group.destination(data, as_of, &mut reaches))
+            .collect(),
+        of_flow,
+    )
+}
+
+/// Reach by everything it follows from: thousands of addresses share an operator and a place.
+#[derive(Default)]
+struct Reaches(BTreeMap<ReachKey, Arc<[Reach]>>);
+
+type ReachKey = (Option<String>, Vec<(Option<u32>, Vec<Country>, LocationState, Vec<CountryClaim>)>);
+
+impl Reaches {
+    fn of(
+        &mut self,
+        data: &Datasets,
+        organisation: Option<&Organisation>,
+        owners: &[Owner],
+        places: &[Place],
+        as_of: Option<Date>,
+    ) -> Arc<[Reach]> {
+        let grounds = places.iter().map(|it| {
+            let asn = it.network.as_ref().map(|network| network.asn);
+            (asn, it.location.countries.clone(), it.location.state, it.location.claims.clone())
+        });
+        let key = (organisation.map(|it| it.id.clone()), grounds.collect());
+        let known = self
+            .0
+            .entry(key)
+            .or_insert_with(|| reach(data, organisation, owners, places, as_of).into());
+        Arc::clone(known)
+    }
 }
 
 #[derive(Default)]
@@ -60,7 +96,7 @@ impl Group {
         sum.bytes_down = sum.bytes_down.saturating_add(flow.down.bytes);
     }
 
-    fn destination(self, data: &Datasets, as_of: Option<Date>) -> Destination {
+    fn destination(self, data: &Datasets, as_of: Option<Date>, reaches: &mut Reaches) -> Destination {
         let places: Vec<Place> = self.addresses.iter().map(|address| data.place(*address)).collect();
         let organisation = if self.named {
             data.organisation_of_host(&self.name).map(|it| it.organisation)
@@ -69,7 +105,7 @@ impl Group {
         };
         let owners = organisation.as_ref().map(|it| data.owners(&it.id)).unwrap_or_default();
         let location = sum_up(&places);
-        let reach = reach(data, organisation.as_ref(), &owners, &places, as_of);
+        let reach = reaches.of(data, organisation.as_ref(), &owners, &places, as_of);
         Destination {
             domain: if self.named { registrable_domain(&self.name) } else { None },
             candidates: self.candidates.into_iter().filter(|name| *name != self.name).collect(),

@@ -1,6 +1,7 @@
 //! Who and where: claims with their basis, never answers.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::{Country, FlowId};
 
@@ -248,8 +249,8 @@ pub struct Destination {
     pub places: Vec<Place>,
     /// The union of the places.
     pub location: Location,
-    /// Whose law could order whom.
-    pub reach: Vec<Reach>,
+    /// Whose law could order whom. Shared: destinations of the same parties in the same places have the same.
+    pub reach: Arc<[Reach]>,
     /// What went there.
     pub traffic: Traffic,
     /// The flows.

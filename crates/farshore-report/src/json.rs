@@ -46,6 +46,7 @@ impl Output for Ndjson {
         lines::<v1::Inputs>(audit, out)?;
         line("coverage", v1::Coverage::new(audit), out)?;
         lines::<v1::Destinations>(audit, out)?;
+        lines::<v1::Laws>(audit, out)?;
         lines::<v1::Exposures>(audit, out)?;
         lines::<v1::Anomalies>(audit, out)?;
         lines::<v1::Verdicts>(audit, out)?;

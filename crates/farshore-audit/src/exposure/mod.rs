@@ -35,8 +35,8 @@ pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize
     drafts.finish(destinations)
 }
 
-/// What makes two findings one exposure.
-type Key = (DatumKind, [u8; 16], String, usize, Protection);
+/// What makes two findings one exposure, what differs soonest first.
+type Key = (usize, [u8; 16], Protection, DatumKind, String);
 
 struct Drafts<'a> {
     ledger: &'a Ledger,
@@ -76,7 +76,7 @@ impl Draft {
 impl Drafts<'_> {
     fn draft(&mut self, kind: &DatumKind, value: &SightedValue, field: &str, protection: Protection, flow: FlowId) -> &mut Draft {
         let destination = self.of_flow.get(flow.0 as usize).copied().unwrap_or_default();
-        let key = (kind.clone(), value.print, field.to_owned(), destination, protection);
+        let key = (destination, value.print, protection, kind.clone(), field.to_owned());
         self.by_key.entry(key).or_insert_with(|| Draft {
             value: value.clone(),
             known_as: None,
@@ -208,7 +208,7 @@ impl Drafts<'_> {
         let mut numbers: BTreeMap<DatumKind, BTreeMap<[u8; 16], usize>> = BTreeMap::new();
         exposures
             .into_iter()
-            .map(|((kind, print, field, destination, protection), draft)| {
+            .map(|((destination, print, protection, kind, field), draft)| {
                 let known = numbers.entry(kind.clone()).or_default();
                 let next = known.len().saturating_add(1);
                 let number = *known.entry(print).or_insert(next);

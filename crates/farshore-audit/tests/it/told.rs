@@ -137,7 +137,7 @@ fn destination(name: &str, state: LocationState) -> Destination {
             claims: Vec::new(),
             excluded: Vec::new(),
         },
-        reach: Vec::new(),
+        reach: [].into(),
         traffic: Traffic::default(),
         flows: Vec::new(),
     }

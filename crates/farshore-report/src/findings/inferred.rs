@@ -82,7 +82,7 @@ fn item(audit: &Audit, all: &[&Destination]) -> Item {
         let owners: Vec<String> = owners.iter().map(owner).collect();
         what = what.detail(format!("owned by {}", owners.join(", above it ")));
     }
-    let reach: Vec<&Reach> = all.iter().flat_map(|it| &it.reach).collect();
+    let reach: Vec<&Reach> = all.iter().flat_map(|it| it.reach.iter()).collect();
     what.detail(format!("{}{}{}", whereabouts(all), hosts(all), traffic(all)))
         .detail(orders(&reach))
         .at(first.min())

@@ -1,5 +1,6 @@
 //! Destinations in version 1: who and where, as claims.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -105,10 +106,16 @@ struct Reach<'a> {
     standing: &'static str,
     answer: &'static str,
     missing: &'a [String],
-    law_title: Option<&'a str>,
-    law_citation: Option<&'a str>,
-    law_source: Option<&'a str>,
-    law_verified: Option<bool>,
+}
+
+/// One of `laws`: what the ids in `reach` stand for.
+#[derive(Serialize)]
+pub struct Law<'a> {
+    id: &'a str,
+    title: &'a str,
+    citation: &'a str,
+    source: &'a str,
+    verified: bool,
 }
 
 #[derive(Serialize)]
@@ -250,10 +257,25 @@ impl<'a> Reach<'a> {
             standing: it.standing.word(),
             answer: it.answer.word(),
             missing: &it.missing,
-            law_title: law.map(|law| law.title.as_str()),
-            law_citation: law.map(|law| law.citation.as_str()),
-            law_source: law.map(|law| law.source.as_str()),
-            law_verified: law.map(|law| law.verified),
         }
+    }
+}
+
+impl<'a> Law<'a> {
+    /// All laws that some destination's reach names, by id.
+    pub fn all(destinations: &'a [party::Destination]) -> impl Iterator<Item = Self> {
+        let laws: BTreeMap<&str, &party::Law> = destinations
+            .iter()
+            .flat_map(|it| it.reach.iter())
+            .filter_map(|it| it.law.as_ref())
+            .map(|law| (law.id.as_str(), law))
+            .collect();
+        laws.into_values().map(|it| Self {
+            id: &it.id,
+            title: &it.title,
+            citation: &it.citation,
+            source: &it.source,
+            verified: it.verified,
+        })
     }
 }

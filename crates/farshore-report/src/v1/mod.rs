@@ -9,7 +9,7 @@ mod flow;
 mod input;
 mod observation;
 
-pub use destination::Destination;
+pub use destination::{Destination, Law};
 pub use exposure::{Anomaly, Exposure, Verdict};
 pub use flow::Flow;
 pub(crate) use input::is_log;
@@ -33,6 +33,7 @@ pub struct Document<'a> {
     inputs: Each<'a, Inputs>,
     coverage: Coverage<'a>,
     destinations: Each<'a, Destinations>,
+    laws: Each<'a, Laws>,
     exposures: Each<'a, Exposures>,
     // Neither is searched for yet; `coverage.not_searched` says so.
     identifiers: [(); 0],
@@ -54,6 +55,7 @@ impl<'a> Document<'a> {
             inputs: Each(audit, Inputs),
             coverage: Coverage::new(audit),
             destinations: Each(audit, Destinations),
+            laws: Each(audit, Laws),
             exposures: Each(audit, Exposures),
             identifiers: [],
             links: [],
@@ -101,6 +103,8 @@ lists! {
     Inputs "input" |audit| audit.inputs.iter().map(Input::new);
     /// The destinations.
     Destinations "destination" |audit| (0..).zip(&audit.destinations).map(|(index, it)| Destination::new(index, it));
+    /// The laws that reach names.
+    Laws "law" |audit| Law::all(&audit.destinations);
     /// The exposures.
     Exposures "exposure" |audit| (0..).zip(&audit.exposures).map(|(index, it)| Exposure::new(index, it, audit.show_pii));
     /// The anomalies.

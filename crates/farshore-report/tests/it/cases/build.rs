@@ -103,7 +103,7 @@ pub fn destination(name: &str, places: Vec<Place>, location: Location) -> Destin
         owners: vec![],
         places,
         location,
-        reach: vec![],
+        reach: [].into(),
         traffic: Traffic {
             flows: 1,
             frames: 40,

@@ -58,13 +58,15 @@ pub fn hostile() -> Audit {
             .claims
             .iter_mut()
             .for_each(|claim| (claim.source, claim.edition) = (bad(), bad()));
-        for reach in &mut it.reach {
+        let mut rows = it.reach.to_vec();
+        for reach in &mut rows {
             reach.missing = vec![bad()];
             reach
                 .law
                 .iter_mut()
                 .for_each(|law| (law.title, law.citation, law.source) = (bad(), bad(), bad()));
         }
+        it.reach = rows.into();
         if let Some(organisation) = &mut it.organisation {
             (organisation.name, organisation.id, organisation.source, organisation.as_of) = (bad(), bad(), bad(), bad());
         }

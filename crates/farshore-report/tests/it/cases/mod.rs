@@ -137,7 +137,8 @@ pub fn call() -> Audit {
             Answer::CannotTell,
             &[],
         ),
-    ];
+    ]
+    .into();
     let mut media = destination(
         "198.51.100.20",
         vec![place("198.51.100.20", location(LocationState::Agreed, &["SG"]))],
