@@ -6,6 +6,7 @@
 //! inner bytes go back through [`Sink::inner`].
 
 mod dns;
+mod dtls;
 mod ftp;
 mod http;
 mod http2;
@@ -13,6 +14,7 @@ mod imap;
 mod irc;
 mod lines;
 mod mail;
+mod neighbours;
 #[cfg(test)]
 mod notebook;
 mod pop3;
@@ -33,6 +35,7 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 /// All protocols, sorted by id.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
+    &dtls::DTLS,
     &ftp::FTP,
     &http::HTTP,
     &http2::HTTP2,

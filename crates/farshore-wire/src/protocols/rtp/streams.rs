@@ -79,7 +79,10 @@ impl Dissector for Streams {
             );
             out.observe(told, at);
         }
-        out.protection(if readable { Protection::Plaintext } else { Protection::Opaque });
+        // Otherwise what the flow began with stands: opaque, or the handshake that shares its ports.
+        if readable {
+            out.protection(Protection::Plaintext);
+        }
     }
 }
 

@@ -380,7 +380,7 @@ impl Dissector for Records {
     }
 }
 
-/// Reads handshake messages that come without records (RFC 9001 section 4), each whole in its piece or in several
+/// Reads handshake messages that come without records (RFC 9001 section 4; DTLS, put together), each whole in its piece or in several
 /// that follow each other. One tuple may carry several connections, so there is no end before the flow's own.
 #[derive(Debug)]
 pub(super) struct Bare {
@@ -420,7 +420,8 @@ impl Dissector for Bare {
         };
         if side.messages.is_empty() {
             side.messages = Gathered::default();
-            side.base = piece.origin.offset;
+            // What stands in a frame as it is counts from that frame.
+            side.base = if piece.origin.in_frame { 0 } else { piece.origin.offset };
         }
         side.messages.push(&piece);
         loop {

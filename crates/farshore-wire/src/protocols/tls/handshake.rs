@@ -86,6 +86,8 @@ impl Handshake {
                     self.server_hello(direction, hello, message, out);
                 }
             }
+            // HelloVerifyRequest (RFC 6347 section 4.2.1): the hello will come again, with a cookie.
+            Some(3) if self.protocol == "dtls" => self.answered(true, out),
             // HelloRetryRequest of the drafts before the 22nd.
             Some(6) => self.answered(true, out),
             Some(11) => self.certificates(direction, message, out),

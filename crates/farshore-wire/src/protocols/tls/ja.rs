@@ -35,8 +35,18 @@ pub(super) fn ja4(hello: &ClientHello<'_>, transport: char) -> String {
 
 /// The three parts before hashing, as JA4_r shows them.
 fn ja4_parts(hello: &ClientHello<'_>, transport: char) -> [String; 3] {
-    let version = hello.versions.iter().copied().filter(|version| !is_grease(*version)).max();
-    let version = match version.unwrap_or(hello.version) {
+    let version = match transport {
+        // The numbers of DTLS count down.
+        'd' => hello.highest_version(),
+        _ => hello
+            .versions
+            .iter()
+            .copied()
+            .filter(|version| !is_grease(*version))
+            .max()
+            .unwrap_or(hello.version),
+    };
+    let version = match version {
         0x0304 => "13",
         0x0303 => "12",
         0x0302 => "11",

@@ -10,7 +10,8 @@
 //! needs other flows and is decided elsewhere.
 //!
 //! **Read after** RFC 8446 (TLS 1.3), RFC 5246 (TLS 1.2, appendix E.2 for the old hello), RFC 6101 (SSL 3.0),
-//! RFC 6066 section 3 (server name), RFC 7301 (ALPN), RFC 8701 (GREASE), RFC 9849 (encrypted hello).
+//! RFC 6066 section 3 (server name), RFC 7301 (ALPN), RFC 8701 (GREASE), RFC 9849 (encrypted hello), and for what differs
+//! in DTLS RFC 6347 and RFC 9147.
 //! A handshake that starts after clear text (STARTTLS and its kin) is found by its ClientHello.
 
 mod dissect;
@@ -59,6 +60,7 @@ impl Protocol for Tls {
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
         match (opening.start, opening.layers.last()) {
             (Start::Hinted, Some(&"quic")) => Box::new(Bare::new("quic", limits)),
+            (Start::Hinted, Some(&"dtls")) => Box::new(Bare::new("dtls", limits)),
             _ => Box::new(Records::new("tls", limits)),
         }
     }

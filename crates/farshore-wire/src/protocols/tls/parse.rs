@@ -58,6 +58,11 @@ impl<'a> ClientHello<'a> {
         at.skip(32)?;
         let session = at.u8()?;
         at.skip(session.into())?;
+        if is_datagram_version(it.version) {
+            // The cookie that answers a HelloVerifyRequest (RFC 6347 section 4.2.1).
+            let cookie = at.u8()?;
+            at.skip(cookie.into())?;
+        }
         let suites = at.u16()?;
         it.suites = numbers(at.take(suites.into())?);
         // From here on a cut or broken message still tells what came before.
@@ -250,6 +255,11 @@ pub(super) fn is_version(version: u16) -> bool {
     matches!(version, 0x0300..=0x0304 | 0x7f00..=0x7fff)
 }
 
+/// Whether a version is one of DTLS, whose numbers count down; 0x0100 is OpenSSL's from before RFC 4347.
+pub(super) fn is_datagram_version(version: u16) -> bool {
+    matches!(version, 0x0100 | 0xfe00..=0xfeff)
+}
+
 /// Whether a handshake type is one that is sent.
 pub(super) fn is_handshake_type(kind: u8) -> bool {
     matches!(kind, 0..=6 | 8 | 11..=16 | 20..=25 | 67)
@@ -266,10 +276,10 @@ pub(super) fn version_name(version: u16) -> String {
     match version {
         0x0002 => "ssl2".to_owned(),
         0x0300 => "ssl3".to_owned(),
-        0x0301 => "1.0".to_owned(),
+        0x0301 | 0xfeff => "1.0".to_owned(),
         0x0302 => "1.1".to_owned(),
-        0x0303 => "1.2".to_owned(),
-        0x0304 => "1.3".to_owned(),
+        0x0303 | 0xfefd => "1.2".to_owned(),
+        0x0304 | 0xfefc => "1.3".to_owned(),
         0x7f00..=0x7fff => format!("1.3-draft{}", version & 0xff),
         _ => format!("0x{version:04x}"),
     }
@@ -281,6 +291,7 @@ fn rank(version: u16) -> (u8, u16) {
         0x7f00..=0x7fff => (1, version),
         0x0304 => (2, version),
         0x0000..=0x0303 => (0, version),
+        0xfe00..=0xfeff => (1, 0xffff_u16.saturating_sub(version)),
         // Private numbers stand beside known ones: those say more.
         _ => (0, 0),
     }

@@ -1,0 +1,127 @@
+//! DTLS 1.0, 1.2 and the hellos of 1.3: TLS over datagrams (RFC 6347, RFC 9147), as calls in browsers and VPNs use it.
+//!
+//! # What is extracted, and why it matters
+//! The same as of TLS, read by the same code under the name `dtls`: server name, version and suite, certificates (in a call they
+//! name the other side's browser), JA3 and JA4, the times of the hellos. Messages that were cut into fragments, came out of
+//! order or twice are put together.
+//!
+//! # What is not
+//! Records under keys; the handshake of 1.3 after its hellos; records with connection ids (RFC 9146). A message of which a
+//! fragment was not captured is not told.
+//!
+//! # Beside it
+//! STUN and SRTP share the ports of a call (RFC 7983). They are handed on once they are recognised as such.
+
+mod reassembly;
+mod record;
+
+use farshore_model::{Direction, Protection, Transport};
+
+use self::reassembly::Side;
+use self::record::{Evidence, Records};
+use super::neighbours::Neighbours;
+use super::{Dissector, Match, Milestone, Opening, Progress, Protocol, Segment, Sink, Start};
+use crate::limits::Limits;
+
+/// DTLS.
+pub static DTLS: Dtls = Dtls;
+
+/// DTLS, as a [`Protocol`].
+#[derive(Debug)]
+pub struct Dtls;
+
+impl Protocol for Dtls {
+    fn id(&self) -> &'static str {
+        "dtls"
+    }
+
+    /// Yes: a handshake record in clear whose every length fits; or three datagrams of protected records, each 40 bits of
+    /// agreement.
+    fn matches(&self, opening: &Opening<'_>) -> Match {
+        match opening.start {
+            Start::Hinted => Match::Yes,
+            Start::Datagrams(list) if opening.transport == Transport::Udp => {
+                let evidence = || list.iter().map(|(_, bytes)| record::evidence(bytes));
+                let protected = evidence().filter(|it| *it == Evidence::Protected).count();
+                match evidence().any(|it| it == Evidence::Handshake) || protected >= 3 {
+                    true => Match::Yes,
+                    false if protected > 0 => Match::Maybe,
+                    false => Match::No,
+                }
+            }
+            Start::Datagrams(_) | Start::Stream { .. } => Match::No,
+        }
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Dtls
+    }
+
+    fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
+        // Inside another protocol, that one sees to what is beside.
+        let alone = matches!(opening.start, Start::Datagrams(_));
+        Box::new(Flow {
+            neighbours: alone.then(|| Neighbours::new(opening, limits).beside("dtls")),
+            up: Side::new(limits),
+            down: Side::new(limits),
+        })
+    }
+}
+
+/// One flow.
+struct Flow {
+    neighbours: Option<Neighbours>,
+    up: Side,
+    down: Side,
+}
+
+impl Dissector for Flow {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
+        let Segment::Bytes(piece) = it else { return Progress::More };
+        if !record::may_begin(piece.bytes) {
+            if let Some(neighbours) = &mut self.neighbours {
+                neighbours.datagram(direction, piece, out);
+            }
+            return Progress::More;
+        }
+        for record in Records::new(piece.bytes) {
+            if !record.is_clear_handshake() {
+                continue;
+            }
+            let mut at = record.at.start;
+            while let Some(fragment) = record::Fragment::read(piece.bytes, at..record.at.end) {
+                at = fragment.body.end;
+                if self.is_another_hello(direction, &fragment, piece.bytes) {
+                    self.up.forget();
+                    self.down.forget();
+                }
+                let side = match direction {
+                    Direction::Up => &mut self.up,
+                    Direction::Down => &mut self.down,
+                };
+                if side.has_told(&fragment) {
+                    if fragment.kind == 1 {
+                        out.milestone(Milestone::HelloRepeated);
+                    }
+                } else {
+                    side.fragment(direction, &fragment, &piece, out);
+                }
+            }
+        }
+        Progress::More
+    }
+}
+
+impl Flow {
+    /// Whether this begins another handshake on the same ports: a hello numbered like one told before, but another.
+    fn is_another_hello(&self, direction: Direction, fragment: &record::Fragment, bytes: &[u8]) -> bool {
+        let side = match direction {
+            Direction::Up => &self.up,
+            Direction::Down => &self.down,
+        };
+        fragment.kind == 1 && fragment.offset == 0 && side.has_told(fragment) && side.is_other_random(fragment, bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;
