@@ -125,7 +125,7 @@ pub enum OpenError {
     Compressed(String),
     /// Its first bytes are no format that is known.
     #[error(
-        "offset 0: {found}; expected a pcap magic number (a1b2c3d4 or a1b23c4d, either byte order) or a pcapng section header (0a0d0d0a)"
+        "offset 0: {found}; expected a pcap magic number (a1b2c3d4, a1b23c4d, a1b2cd34, 1c0001ac or 1c0001ab, either byte order) or a pcapng section header (0a0d0d0a)"
     )]
     Unrecognised {
         /// What stands there instead.

@@ -1,7 +1,8 @@
-//! The classic capture file: libpcap's own, both byte orders, micro- and nanoseconds.
+//! The classic capture file: libpcap's own, both byte orders, micro- and nanoseconds; with Alexey Kuznetzov's longer
+//! record headers, as home routers write it; and IXIA's, with a longer file header.
 //!
-//! Reference: <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>. Modified variants (Kuznetzov,
-//! Navtel, IXIA) and compression are not read here.
+//! Reference: <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>; for the variants the readers of libpcap
+//! (`sf-pcap.c`) and Wireshark (`wiretap/libpcap.c`). Compression is not read here.
 
 use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp};
@@ -11,6 +12,10 @@ use crate::{Capture, Format, OpenError, ReadError, Summary, Window};
 
 const FILE_HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;
+/// Behind each record header of the Kuznetzov variant: interface, protocol, packet type.
+const MORE_OF_RECORD: usize = 8;
+/// Behind the file header of IXIA's variant: the size of all records.
+const MORE_OF_FILE: usize = 4;
 
 /// pcap.
 pub(crate) struct Pcap;
@@ -25,13 +30,23 @@ impl Format for Pcap {
     }
 
     fn open<'r>(&self, input: InputId, mut window: Window<'r>) -> Result<Box<dyn Capture + 'r>, OpenError> {
-        let whole = window.fill(FILE_HEADER)?;
+        let header = FILE_HEADER.saturating_add(magic(window.bytes()).map_or(0, |variant| variant.more_of_file));
+        let whole = window.fill(header)?;
         let head = window.bytes();
-        let (Some((order, tick)), true) = (magic(head), whole) else {
+        let (
+            Some(Variant {
+                order,
+                tick,
+                more_of_record,
+                ..
+            }),
+            true,
+        ) = (magic(head), whole)
+        else {
             return Err(OpenError::HeaderCut {
                 format: "pcap",
                 have: head.len() as u64,
-                expected: FILE_HEADER as u64,
+                expected: header as u64,
             });
         };
         let major = order.u16(head, 4).unwrap_or_default();
@@ -43,12 +58,13 @@ impl Format for Pcap {
         }
         // The upper half tells of a frame check sequence, or nothing: the link is the lower (section 4 of the draft).
         let link = LinkType(order.u32(head, 20).unwrap_or_default() & 0xffff);
-        window.consume(FILE_HEADER);
+        window.consume(header);
         Ok(Box::new(PcapFile {
             input,
             window,
             order,
             tick,
+            record_header: RECORD_HEADER.saturating_add(more_of_record),
             link,
             record: InputRecord {
                 format: "pcap",
@@ -59,15 +75,32 @@ impl Format for Pcap {
     }
 }
 
-/// Byte order and clock tick in nanoseconds, from the magic number.
-fn magic(head: &[u8]) -> Option<(Order, u64)> {
-    match head.first_chunk()? {
-        [0xd4, 0xc3, 0xb2, 0xa1] => Some((Order::Little, 1_000)),
-        [0xa1, 0xb2, 0xc3, 0xd4] => Some((Order::Big, 1_000)),
-        [0x4d, 0x3c, 0xb2, 0xa1] => Some((Order::Little, 1)),
-        [0xa1, 0xb2, 0x3c, 0x4d] => Some((Order::Big, 1)),
-        _ => None,
-    }
+/// What a magic number says.
+struct Variant {
+    order: Order,
+    /// Of the clock, in nanoseconds.
+    tick: u64,
+    more_of_file: usize,
+    more_of_record: usize,
+}
+
+fn magic(head: &[u8]) -> Option<Variant> {
+    [Order::Little, Order::Big].into_iter().find_map(|order| {
+        let (tick, more_of_file, more_of_record) = match order.u32(head, 0)? {
+            0xa1b2_c3d4 => (1_000, 0, 0),
+            0xa1b2_3c4d => (1, 0, 0),
+            0xa1b2_cd34 => (1_000, 0, MORE_OF_RECORD),
+            0x1c00_01ac => (1, MORE_OF_FILE, 0),
+            0x1c00_01ab => (1_000, MORE_OF_FILE, 0),
+            _ => return None,
+        };
+        Some(Variant {
+            order,
+            tick,
+            more_of_file,
+            more_of_record,
+        })
+    })
 }
 
 struct PcapFile<'r> {
@@ -75,6 +108,7 @@ struct PcapFile<'r> {
     window: Window<'r>,
     order: Order,
     tick: u64,
+    record_header: usize,
     link: LinkType,
     record: InputRecord,
     damage: Option<String>,
@@ -86,13 +120,12 @@ impl Capture for PcapFile<'_> {
             return Ok(None);
         }
         let at = self.window.position();
-        if !self.window.fill(RECORD_HEADER)? {
+        let header = self.record_header;
+        if !self.window.fill(header)? {
             let left = self.window.bytes().len();
             if left > 0 {
                 self.record.cut_short = true;
-                self.damage = Some(format!(
-                    "offset {at}: the file ends {left} bytes into a record header of {RECORD_HEADER}"
-                ));
+                self.damage = Some(format!("offset {at}: the file ends {left} bytes into a record header of {header}"));
             }
             return Ok(None);
         }
@@ -108,13 +141,13 @@ impl Capture for PcapFile<'_> {
             ));
             return Ok(None);
         }
-        if !self.window.fill(RECORD_HEADER.saturating_add(length))? {
-            let have = self.window.bytes().len().saturating_sub(RECORD_HEADER);
+        if !self.window.fill(header.saturating_add(length))? {
+            let have = self.window.bytes().len().saturating_sub(header);
             self.record.cut_short = true;
             self.damage = Some(format!("offset {at}: the file ends {have} bytes into a frame of {captured}"));
             return Ok(None);
         }
-        self.window.consume(RECORD_HEADER);
+        self.window.consume(header);
         self.window.consume(length);
         let time = Timestamp::from_parts(i64::from(seconds), u64::from(fraction).saturating_mul(self.tick));
         crate::pcapng::count(&mut self.record, Some(time));

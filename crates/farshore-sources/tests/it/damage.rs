@@ -2,7 +2,7 @@
 
 use farshore_sources::Limits;
 
-use crate::files::{Got, ORDERS, body, medley, pcap, read};
+use crate::files::{Got, ORDERS, VARIANTS, body, medley, pcap, read, variant};
 
 /// Files with where their frames end.
 fn samples() -> Vec<(Vec<u8>, Vec<usize>)> {
@@ -11,6 +11,10 @@ fn samples() -> Vec<(Vec<u8>, Vec<usize>)> {
         for nanoseconds in [false, true] {
             let records: Vec<_> = (0..6).map(|n| (n, n, body(n, 9 * n as usize), 60)).collect();
             all.push(pcap(order, nanoseconds, 1, &records));
+        }
+        for it in VARIANTS {
+            let records: Vec<_> = (0..3).map(|n| (n, n, body(n, 9 * n as usize), 60)).collect();
+            all.push(variant(order, it, 1, &records));
         }
     }
     let medley = medley();

@@ -75,11 +75,27 @@ pub fn body(seed: u32, length: usize) -> Vec<u8> {
 }
 
 /// A classic file: header, and where each record ends.
-pub fn pcap(order: Order, nanoseconds: bool, link: u32, records: &[(u32, u32, Vec<u8>, u32)]) -> (Vec<u8>, Vec<usize>) {
+pub fn pcap(order: Order, nanoseconds: bool, link: u32, records: &[Record]) -> (Vec<u8>, Vec<usize>) {
+    let magic = if nanoseconds { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
+    variant(order, (magic, 0, 0), link, records)
+}
+
+/// Seconds, fraction, bytes, length on the wire.
+pub type Record = (u32, u32, Vec<u8>, u32);
+
+/// Magic number, further bytes of the file header, further bytes of each record header.
+pub type Variant = (u32, usize, usize);
+
+/// Kuznetzov's, and IXIA's two.
+pub const VARIANTS: [Variant; 3] = [(0xa1b2_cd34, 0, 8), (0x1c00_01ac, 4, 0), (0x1c00_01ab, 4, 0)];
+
+/// A classic file with longer headers.
+pub fn variant(order: Order, (magic, of_file, of_record): Variant, link: u32, records: &[Record]) -> (Vec<u8>, Vec<usize>) {
     let mut out = Vec::new();
-    out.extend(order.u32(if nanoseconds { 0xa1b2_3c4d } else { 0xa1b2_c3d4 }));
+    out.extend(order.u32(magic));
     out.extend([order.u16(2), order.u16(4)].concat());
     out.extend([0, 0, 65_535, link].map(|word| order.u32(word)).concat());
+    out.extend(vec![0xee; of_file]);
     let mut ends = Vec::new();
     for (seconds, fraction, bytes, wire_length) in records {
         out.extend(
@@ -87,6 +103,7 @@ pub fn pcap(order: Order, nanoseconds: bool, link: u32, records: &[(u32, u32, Ve
                 .map(|word| order.u32(word))
                 .concat(),
         );
+        out.extend(vec![0xdd; of_record]);
         out.extend(bytes);
         ends.push(out.len());
     }

@@ -2,7 +2,7 @@
 
 use farshore_sources::{Limits, OpenError};
 
-use crate::files::{ORDERS, Order, body, pcap, read, whole};
+use crate::files::{ORDERS, Order, VARIANTS, body, pcap, read, variant, whole};
 
 #[test]
 fn both_orders_and_both_clocks() {
@@ -35,6 +35,36 @@ fn both_orders_and_both_clocks() {
                 (None, None),
                 "a classic file does not tell its losses"
             );
+        }
+    }
+}
+
+#[test]
+fn longer_headers_are_stepped_over() {
+    let records = [(5, 123, body(1, 60), 60), (6, 7, Vec::new(), 0), (7, 0, body(2, 1_514), 1_600)];
+    for order in ORDERS {
+        for it in VARIANTS {
+            let (file, _) = variant(order, it, 113, &records);
+            let (frames, summary) = whole(&file);
+            let tick = if it.0 == 0x1c00_01ac { 1 } else { 1_000 };
+            let got: Vec<_> = frames
+                .iter()
+                .map(|it| (it.nanos, it.tick, it.link, it.wire_length, it.bytes.clone()))
+                .collect();
+            let expected: Vec<_> = records
+                .iter()
+                .map(|(seconds, fraction, bytes, length)| {
+                    let nanos = i64::from(*seconds) * 1_000_000_000 + i64::from(*fraction) * tick;
+                    (Some(nanos), tick as u64, 113, *length, bytes.clone())
+                })
+                .collect();
+            assert_eq!(got, expected, "{it:x?}");
+            assert_eq!((summary.damage, summary.record.cut_short), (None, false));
+            // Shorter than its own header.
+            for cut in 4..24 + it.1 {
+                let error = read(&file[..cut], Limits::default()).err().unwrap();
+                assert!(matches!(error, OpenError::HeaderCut { expected, .. } if expected == 24 + it.1 as u64));
+            }
         }
     }
 }

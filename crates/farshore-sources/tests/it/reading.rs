@@ -17,12 +17,17 @@ fn each_sample_is_claimed_by_exactly_one_format() {
         assert_eq!(claims(&Blocks::new(order).bytes), ["pcapng"]);
     }
     assert_eq!(claims(&medley().bytes), ["pcapng"]);
-    // Kuznetzov's, IXIA's and Navtel's variants, compressed files, text: nobody's.
     for head in [
-        &[0x34, 0xcd, 0xb2, 0xa1][..],
-        &[0xa1, 0xb2, 0xcd, 0x34],
-        &[0x1c, 0x00, 0x01, 0xac],
-        &[0xa1, 0xe2, 0xcb, 0x12],
+        [0x34, 0xcd, 0xb2, 0xa1],
+        [0xa1, 0xb2, 0xcd, 0x34],
+        [0x1c, 0x00, 0x01, 0xac],
+        [0xab, 0x01, 0x00, 0x1c],
+    ] {
+        assert_eq!(claims(&head), ["pcap"]);
+    }
+    // netsniff-ng's variant, compressed files, text: nobody's.
+    for head in [
+        &[0xa1, 0xe2, 0xcb, 0x12][..],
         &[0x1f, 0x8b, 8, 0],
         &[0x28, 0xb5, 0x2f, 0xfd],
         b"{\"log\"",
