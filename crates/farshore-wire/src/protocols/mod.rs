@@ -101,7 +101,7 @@ pub enum Start<'a> {
         /// Server to client.
         down: &'a [u8],
     },
-    /// The latest datagrams, oldest first.
+    /// The latest datagrams, oldest first. It is asked at each: all but the last have been the last before.
     Datagrams(&'a [(Direction, &'a [u8])]),
     /// Another protocol said what these bytes are.
     Hinted,

@@ -74,7 +74,7 @@ impl Protocol for Resolver {
         match opening.start {
             Start::Hinted => Match::Yes,
             Start::Datagrams(list) if opening.transport == Transport::Udp => {
-                if list.iter().any(|(_, bytes)| told(bytes)) {
+                if list.last().is_some_and(|(_, bytes)| told(bytes)) {
                     Match::Yes
                 } else {
                     Match::No

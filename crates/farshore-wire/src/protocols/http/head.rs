@@ -133,6 +133,10 @@ pub fn look(bytes: &[u8]) -> Look {
             Some(_) | None => Look::Other,
         };
     }
+    // All methods are spelled in capitals: most of what is no request ends here.
+    if bytes.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
+        return Look::Other;
+    }
     let known = METHODS.iter().any(|method| {
         let common = bytes.len().min(method.len());
         bytes.get(..common) == method.get(..common) && matches!(bytes.get(method.len()), None | Some(b' '))

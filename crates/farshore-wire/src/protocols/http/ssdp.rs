@@ -32,7 +32,9 @@ impl Protocol for Ssdp {
         let message = |bytes: &[u8]| matches!(head::look(bytes), Look::Request | Look::Response);
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp && list.iter().any(|(_, bytes)| message(bytes)) => Match::Yes,
+            Start::Datagrams(list) if opening.transport == Transport::Udp && list.last().is_some_and(|(_, bytes)| message(bytes)) => {
+                Match::Yes
+            }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
     }

@@ -28,6 +28,10 @@ pub const LONGEST_TAG: u32 = 20;
 
 /// Whether one source among these datagrams passes.
 pub fn is_rtp(window: &[(Direction, &[u8])]) -> bool {
+    // A run that ends before the latest datagram was seen when it ended there.
+    if window.last().is_none_or(|(_, bytes)| Packet::read(bytes).is_none()) {
+        return false;
+    }
     let mut sources: BTreeMap<(bool, u32, u8), Vec<Packet<'_>>> = BTreeMap::new();
     for (direction, bytes) in window {
         if let Some(packet) = Packet::read(bytes).filter(|it| it.ssrc != 0 && !it.payload.is_empty()) {
