@@ -8,6 +8,7 @@
 mod dns;
 mod dtls;
 mod ftp;
+mod gtp_c;
 mod http;
 mod http2;
 mod imap;
@@ -37,6 +38,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
     &dtls::DTLS,
     &ftp::FTP,
+    &gtp_c::GTP_C,
     &http::HTTP,
     &http2::HTTP2,
     &imap::IMAP,
