@@ -20,6 +20,7 @@ mod neighbours;
 mod notebook;
 mod pop3;
 mod quic;
+mod radius;
 mod rtp;
 mod sasl;
 mod sd_rtn;
@@ -47,6 +48,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::MDNS,
     &pop3::POP3,
     &quic::QUIC,
+    &radius::RADIUS,
     &rtp::RTP,
     &sd_rtn::SD_RTN,
     &smtp::SMTP,
