@@ -17,6 +17,7 @@ mod irc;
 mod lines;
 mod mail;
 mod neighbours;
+mod netbios;
 #[cfg(test)]
 mod notebook;
 mod pop3;
@@ -48,6 +49,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &irc::IRC,
     &dns::LLMNR,
     &dns::MDNS,
+    &netbios::NETBIOS,
     &pop3::POP3,
     &quic::QUIC,
     &radius::RADIUS,

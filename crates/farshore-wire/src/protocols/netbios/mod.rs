@@ -1,0 +1,208 @@
+//! NetBIOS names over UDP (RFC 1002, section 4.2).
+//!
+//! # What is extracted, and why it matters
+//! A machine that looks for another asks everybody on the link: [`Observation::NameAsked`] under `netbios`, and
+//! `netbios.name`. One that registers a name tells who it is, and often whose: `netbios.name` too.
+//!
+//! # What is not
+//! Answers with status tables; sessions and datagrams (ports 138 and 139).
+//!
+//! # How it is told
+//! A header with one question, whose name is 32 letters from A to P, of type NB or NBSTAT.
+
+use std::ops::Range;
+
+use farshore_model::{Direction, Observation, Protection, Transport, WireText};
+
+use super::{Dissector, Field, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use crate::cursor::{Cursor, Stop};
+use crate::limits::Limits;
+
+/// NetBIOS names.
+pub static NETBIOS: Netbios = Netbios;
+
+/// NetBIOS names, as a [`Protocol`].
+#[derive(Debug)]
+pub struct Netbios;
+
+impl Protocol for Netbios {
+    fn id(&self) -> &'static str {
+        "netbios"
+    }
+
+    fn matches(&self, opening: &Opening<'_>) -> Match {
+        match opening.start {
+            Start::Hinted => Match::Yes,
+            Start::Datagrams(list) if opening.transport == Transport::Udp && list.iter().any(|(_, bytes)| read(bytes).is_ok()) => {
+                Match::Yes
+            }
+            Start::Datagrams(_) | Start::Stream { .. } => Match::No,
+        }
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Plaintext
+    }
+
+    fn start(&self, _: &Opening<'_>, _: &Limits) -> Box<dyn Dissector> {
+        Box::new(Names)
+    }
+}
+
+/// A question or a registration, or the answer to one.
+struct Message {
+    response: bool,
+    /// 0 asks, 5 registers, 6 releases, 8 and 9 refresh.
+    operation: u8,
+    name: Vec<u8>,
+    at: Range<usize>,
+    record: &'static str,
+}
+
+fn read(bytes: &[u8]) -> Result<Message, Stop> {
+    let mut it = Cursor::new("netbios", bytes);
+    let start = it;
+    it.skip(2)?;
+    let flags = it.u16()?;
+    let counts = [it.u16()?, it.u16()?, it.u16()?, it.u16()?];
+    let response = flags & 0x8000 != 0;
+    let operation = u8::try_from(flags >> 11 & 0x0f).unwrap_or_default();
+    let fits = match (response, counts) {
+        (false, [1, 0, 0, 0 | 1]) => matches!(operation, 0 | 5 | 6 | 8 | 9),
+        (true, [0, 0 | 1, 0 | 1, 0 | 1]) => matches!(operation, 0 | 5..=9),
+        _ => false,
+    };
+    if !fits || it.u8()? != 32 {
+        return Err(start.forbidden());
+    }
+    let from = it.offset();
+    let encoded = it.take(32)?;
+    let at = from..it.offset();
+    // The scope, as labels.
+    loop {
+        match it.u8()? {
+            0 => break,
+            length @ 1..=63 => it.skip(usize::from(length))?,
+            _ => return Err(start.forbidden()),
+        }
+    }
+    let record = match (it.u16()?, it.u16()?) {
+        (0x20, 1) => "NB",
+        (0x21, 1) => "NBSTAT",
+        _ => return Err(start.forbidden()),
+    };
+    Ok(Message {
+        response,
+        operation,
+        name: decoded(encoded).ok_or_else(|| start.forbidden())?,
+        at,
+        record,
+    })
+}
+
+/// Half a byte in each letter (RFC 1001, section 14.1); the sixteenth byte says what kind of name it is.
+fn decoded(encoded: &[u8]) -> Option<Vec<u8>> {
+    let mut name = Vec::new();
+    for pair in encoded.chunks_exact(2) {
+        let &[high @ b'A'..=b'P', low @ b'A'..=b'P'] = pair else {
+            return None;
+        };
+        name.push(high.wrapping_sub(b'A') << 4 | low.wrapping_sub(b'A'));
+    }
+    name.pop();
+    while name.last().is_some_and(|byte| matches!(byte, b' ' | 0)) {
+        name.pop();
+    }
+    Some(name)
+}
+
+/// Messages, each in its datagram.
+#[derive(Debug)]
+struct Names;
+
+impl Dissector for Names {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
+        let Segment::Bytes(piece) = it else { return Progress::More };
+        let Ok(message) = read(piece.bytes) else {
+            return Progress::More;
+        };
+        out.client_speaks(if message.response { direction.reverse() } else { direction });
+        if message.name.is_empty() {
+            return Progress::More;
+        }
+        let at = piece.origin.span(message.at);
+        if !message.response && message.operation == 0 {
+            let asked = Observation::NameAsked {
+                protocol: "netbios",
+                name: WireText::from_bytes(&message.name),
+                record: message.record.to_owned(),
+            };
+            out.observe(asked, at);
+        }
+        out.field(Field {
+            path: "netbios.name",
+            value: &message.name,
+            at,
+        });
+        Progress::More
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use farshore_model::Span;
+
+    use super::super::notebook::{damage, datagrams, read_datagrams};
+    use super::*;
+    use Direction::Up;
+
+    fn message(flags: u16, name: &[u8; 16]) -> Vec<u8> {
+        let mut it = vec![0x12, 0x34];
+        it.extend_from_slice(&flags.to_be_bytes());
+        it.extend_from_slice(&[0, 1, 0, 0, 0, 0, 0, 0, 32]);
+        for byte in name {
+            it.push(b'A' + (byte >> 4));
+            it.push(b'A' + (byte & 15));
+        }
+        it.extend_from_slice(&[0, 0, 0x20, 0, 1]);
+        it
+    }
+
+    #[test]
+    fn a_name_that_is_looked_for_is_asked() {
+        let it = message(0x0110, b"ANNS-LAPTOP    \x20");
+        let out = read_datagrams(&NETBIOS, (137, 137), &[(Up, &it)]);
+        let asked = Observation::NameAsked {
+            protocol: "netbios",
+            name: "ANNS-LAPTOP".into(),
+            record: "NB".to_owned(),
+        };
+        assert_eq!(out.observed, [(asked, Span::in_frame(1, 42 + 13, 32))]);
+        assert_eq!((out.values("netbios.name"), out.client), (vec!["ANNS-LAPTOP".to_owned()], Some(Up)));
+    }
+
+    #[test]
+    fn a_name_that_is_registered_is_not_asked() {
+        let it = message(0x2910, b"ANNS-LAPTOP    \x00");
+        let out = read_datagrams(&NETBIOS, (137, 137), &[(Up, &it)]);
+        assert_eq!((out.observed.len(), out.fields.len()), (0, 1));
+    }
+
+    #[test]
+    fn other_names_are_not_it() {
+        let verdict = |bytes: &[u8]| NETBIOS.matches(&datagrams(137, 137, &[(Up, bytes)]));
+        let whole = message(0x0110, b"ANNS-LAPTOP    \x20");
+        assert_eq!(verdict(&whole), Match::Yes);
+        assert_eq!(verdict(&whole[..whole.len() - 1]), Match::No);
+        for (at, byte) in [(5, 2), (12, 31), (13, b'Q'), (45, 64), (47, 0x1c)] {
+            let mut wrong = whole.clone();
+            wrong[at] = byte;
+            assert_eq!(verdict(&wrong), Match::No, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn damage_never_panics() {
+        damage(&NETBIOS, (137, 137), Transport::Udp, Up, &message(0x0110, b"ANNS-LAPTOP    \x20"));
+    }
+}
