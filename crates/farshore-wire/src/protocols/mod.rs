@@ -27,6 +27,7 @@ mod rtp;
 mod sasl;
 mod sd_rtn;
 mod smtp;
+mod snmp;
 mod telnet;
 mod tls;
 
@@ -56,6 +57,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &rtp::RTP,
     &sd_rtn::SD_RTN,
     &smtp::SMTP,
+    &snmp::SNMP,
     &http::SSDP,
     &telnet::TELNET,
     &tls::TLS,
