@@ -28,6 +28,7 @@ mod sasl;
 mod sd_rtn;
 mod smtp;
 mod snmp;
+mod syslog;
 mod telnet;
 mod tls;
 
@@ -59,6 +60,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &smtp::SMTP,
     &snmp::SNMP,
     &http::SSDP,
+    &syslog::SYSLOG,
     &telnet::TELNET,
     &tls::TLS,
 ];
