@@ -16,6 +16,7 @@ mod imap;
 mod irc;
 mod lines;
 mod mail;
+mod mqtt;
 mod neighbours;
 mod netbios;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &irc::IRC,
     &dns::LLMNR,
     &dns::MDNS,
+    &mqtt::MQTT,
     &netbios::NETBIOS,
     &pop3::POP3,
     &quic::QUIC,
