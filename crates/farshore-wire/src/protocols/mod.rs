@@ -14,6 +14,7 @@ mod http;
 mod http2;
 mod imap;
 mod irc;
+mod ldap;
 mod lines;
 mod mail;
 mod mqtt;
@@ -50,6 +51,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &http2::HTTP2,
     &imap::IMAP,
     &irc::IRC,
+    &ldap::LDAP,
     &dns::LLMNR,
     &dns::MDNS,
     &mqtt::MQTT,
