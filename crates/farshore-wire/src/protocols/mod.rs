@@ -5,6 +5,7 @@
 //! [`Observation`]s, hands every readable value to [`Sink::field`], and never imports another dissector:
 //! inner bytes go back through [`Sink::inner`].
 
+mod bittorrent;
 mod dhcp;
 mod dns;
 mod dtls;
@@ -42,6 +43,7 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
 /// All protocols, sorted by id.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &bittorrent::BITTORRENT,
     &dhcp::DHCP,
     &dns::DNS,
     &dtls::DTLS,
