@@ -11,9 +11,10 @@ use crate::flow::live::{Arrival, Key, Live, pick_mut};
 use crate::flow::reading::Scene;
 use crate::limits::Limits;
 use crate::net::fragments::{Datagram, Fragments, Place};
-use crate::packet::{Descent, Packet, Reason};
+use crate::packet::{Descent, Header, Packet, Reason};
 use crate::stream::tcp::Receipt;
 use crate::stream::{Origin, Piece, Segment};
+use crate::transport::sctp::{self, Chunk};
 
 /// A readable value with where it stands. It lives for one call.
 #[derive(Clone, Copy, Debug)]
@@ -200,6 +201,14 @@ impl Engine {
                     });
                 }
             }
+            if let Some(mut chunks) = live.chunks.take() {
+                for direction in [Direction::Up, Direction::Down] {
+                    pick_mut(&mut chunks, direction).flush(&mut |segment| {
+                        gap(&segment, &mut live.gaps, &mut coverage);
+                        live.reading.segment(direction, segment, &mut scene);
+                    });
+                }
+            }
             live.reading.finish(&mut scene);
             self.coverage = coverage;
             out.flow(id, live.close());
@@ -239,7 +248,7 @@ impl Engine {
         for part in earlier {
             live.count_part(part, direction);
         }
-        live.count(frame, direction, packet.payload.len().saturating_add(packet.payload_missing));
+        live.count(frame, direction, payload(packet, header));
         if let (Some(app), None) = (packet.app, &live.app) {
             live.app = Some(App {
                 name: WireText::from_bytes(app.name).to_string(),
@@ -295,10 +304,49 @@ impl Engine {
                     out.limit(name);
                 }
             }
+            (Transport::Other(sctp::NUMBER), ..) => {
+                let Some(chunks) = &mut live.chunks else { return };
+                let (reading, gaps, coverage) = (&mut live.reading, &mut live.gaps, &mut self.coverage);
+                let mut limits_hit = Vec::new();
+                for chunk in sctp::chunks(packet.payload) {
+                    match chunk {
+                        Chunk::Begins(number) => pick_mut(chunks, direction).open(number),
+                        Chunk::Acknowledged(number) => pick_mut(chunks, direction.reverse()).acknowledge(number),
+                        Chunk::Abandoned(number) => pick_mut(chunks, direction).acknowledge(number),
+                        Chunk::Data(number, bytes, at, missing) => {
+                            let origin = Origin {
+                                offset: origin.offset.saturating_add(at as u64),
+                                ..origin
+                            };
+                            let piece = Piece { bytes, missing, origin };
+                            let mut hit = |name| limits_hit.push(name);
+                            pick_mut(chunks, direction).receive(number, &piece, &self.limits, &mut hit, &mut |segment| {
+                                gap(&segment, gaps, coverage);
+                                reading.segment(direction, segment, &mut scene);
+                            });
+                        }
+                    }
+                }
+                for name in limits_hit {
+                    out.limit(name);
+                }
+            }
             (Transport::Udp, ..) => live.reading.segment(direction, Segment::Bytes(piece), &mut scene),
             _ => live.reading.unread(direction, &piece, &mut scene),
         }
     }
+}
+
+/// Bytes of payload, on the wire.
+fn payload(packet: &Packet<'_>, header: &Header) -> usize {
+    if header.transport != Transport::Other(sctp::NUMBER) {
+        return packet.payload.len().saturating_add(packet.payload_missing);
+    }
+    let data = sctp::chunks(packet.payload).map(|chunk| match chunk {
+        Chunk::Data(_, bytes, _, missing) => bytes.len().saturating_add(missing),
+        _ => 0,
+    });
+    data.fold(0, usize::saturating_add)
 }
 
 fn gap(segment: &Segment<'_>, gaps: &mut u64, coverage: &mut Coverage) {

@@ -10,7 +10,7 @@ use super::community;
 use super::reading::Reading;
 use crate::packet::{Header, Ip};
 use crate::stream::tcp::Half;
-use crate::transport::Tcp;
+use crate::transport::{Tcp, sctp};
 
 /// What makes two packets one flow, whichever way they go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +89,8 @@ pub(crate) struct Live {
     down: Counter,
     /// TCP only: the two directions.
     pub(crate) halves: Option<Box<[Half; 2]>>,
+    /// SCTP only: the same.
+    pub(crate) chunks: Option<Box<[sctp::Half; 2]>>,
     syn: Syn,
     pub(crate) reading: Reading,
     pub(crate) gaps: u64,
@@ -131,6 +133,7 @@ impl Live {
             up: Counter::default(),
             down: Counter::default(),
             halves,
+            chunks: (header.transport == Transport::Other(sctp::NUMBER)).then(Box::default),
             syn: Syn::default(),
             reading: Reading::default(),
             gaps: 0,
@@ -265,7 +268,7 @@ pub(crate) fn pick(halves: &[Half; 2], direction: Direction) -> &Half {
     }
 }
 
-pub(crate) fn pick_mut(halves: &mut [Half; 2], direction: Direction) -> &mut Half {
+pub(crate) const fn pick_mut<T>(halves: &mut [T; 2], direction: Direction) -> &mut T {
     let [up, down] = halves;
     match direction {
         Direction::Up => up,
@@ -285,7 +288,7 @@ fn roles(source: Endpoint, destination: Endpoint, header: &Header) -> (Endpoint,
         };
     }
     match header.transport {
-        Transport::Tcp | Transport::Udp => {
+        Transport::Tcp | Transport::Udp | Transport::Other(sctp::NUMBER) => {
             // System ports (RFC 6335) belong to servers; otherwise the ephemeral range to clients: in TCP from 49152 on,
             // in UDP only against a port that no system gives out by itself (Linux begins at 32768), since media servers
             // have ports up there too.

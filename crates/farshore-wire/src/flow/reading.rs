@@ -12,6 +12,7 @@ use crate::engine::{Readable, Recorder};
 use crate::limits::Limits;
 use crate::protocols::{Dissector, Field, Match, Milestone, Opening, PROTOCOLS, Progress, Protocol, Sink, Start};
 use crate::stream::{Origin, Piece, Segment};
+use crate::transport::sctp;
 
 /// Payload bytes sampled per direction for the byte-spread reading.
 const SAMPLE: usize = 4096;
@@ -109,7 +110,7 @@ impl Reading {
             }
             State::Opaque { looked } => {
                 let Segment::Bytes(piece) = it else { return };
-                if scene.transport == Transport::Tcp && *looked < RETRIES {
+                if is_stream(scene.transport) && *looked < RETRIES {
                     *looked = looked.saturating_add(1);
                     let (up, down): (&[u8], &[u8]) = match direction {
                         Direction::Up => (piece.bytes, &[]),
@@ -209,7 +210,7 @@ impl Reading {
         undecided
             .kept
             .push_back((direction, piece.bytes.to_vec(), piece.origin, piece.missing));
-        let stream = scene.transport == Transport::Tcp;
+        let stream = is_stream(scene.transport);
         let mut datagrams = Vec::new();
         let (mut up, mut down) = (Vec::new(), Vec::new());
         for (direction, bytes, ..) in &undecided.kept {
@@ -324,12 +325,21 @@ fn recognise(start: Start<'_>, scene: &Scene<'_>) -> Recognised {
 
 fn opening<'a>(start: Start<'a>, layers: &'a [&'static str], scene: &Scene<'_>) -> Opening<'a> {
     Opening {
-        transport: scene.transport,
+        // A stream is a stream, whichever transport put it in order; the layers tell which.
+        transport: if is_stream(scene.transport) {
+            Transport::Tcp
+        } else {
+            scene.transport
+        },
         client_port: scene.client_port,
         server_port: scene.server_port,
         layers,
         start,
     }
+}
+
+const fn is_stream(transport: Transport) -> bool {
+    matches!(transport, Transport::Tcp | Transport::Other(sctp::NUMBER))
 }
 
 const fn transport_name(transport: Transport) -> &'static str {
@@ -338,6 +348,7 @@ const fn transport_name(transport: Transport) -> &'static str {
         Transport::Udp => "udp",
         Transport::Icmp => "icmp",
         Transport::Icmp6 => "icmpv6",
+        Transport::Other(sctp::NUMBER) => "sctp",
         Transport::Other(_) => "ip",
     }
 }
@@ -419,6 +430,7 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], s
                 Transport::Tcp => "tcp.payload",
                 Transport::Udp => "udp.payload",
                 Transport::Icmp | Transport::Icmp6 => "icmp.payload",
+                Transport::Other(sctp::NUMBER) => "sctp.payload",
                 Transport::Other(_) => "ip.payload",
             },
             value: piece.bytes,

@@ -43,7 +43,8 @@ pub enum Next {
 pub fn read<'a>(link: LinkType, cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
     match link.0 {
         1 => ethernet(cursor, descent),
-        101 => Ok(Next::Either),
+        // The registered value, and two that systems wrote for it.
+        101 | 12 | 14 => Ok(Next::Either),
         228 => Ok(Next::V4),
         229 => Ok(Next::V6),
         // Linux cooked, v1 and v2.

@@ -70,9 +70,7 @@ pub(super) fn pktap<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> R
     *cursor = start;
     cursor.skip(length)?;
     descent.step()?;
-    // These are a system's DLT values, not registered LINKTYPEs: raw IP is 12 there, or 14.
-    let link = if matches!(link, 12 | 14) { LinkType::RAW } else { LinkType(link) };
-    read(link, cursor, descent)
+    read(LinkType(link), cursor, descent)
 }
 
 /// The trailer PCAPdroid appends to its frames, given what stands behind the datagram: magic number, user id, app name

@@ -1,5 +1,6 @@
-//! Transport headers: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443); of SCTP the ports.
+//! Transport headers: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443), SCTP (RFC 9260).
 
+pub(crate) mod sctp;
 pub(crate) mod tunnel;
 
 use farshore_model::Transport;
@@ -42,9 +43,6 @@ impl Flags {
     }
 }
 
-/// SCTP's protocol number.
-const SCTP: u8 = 132;
-
 /// Reads a transport header. Ports come first in all of them, so a cut header still tells who talks to whom.
 pub fn read(protocol: u8, cursor: &mut Cursor<'_>) -> Result<(Header, Option<Stop>), Stop> {
     match protocol {
@@ -52,11 +50,10 @@ pub fn read(protocol: u8, cursor: &mut Cursor<'_>) -> Result<(Header, Option<Sto
         17 => udp(cursor),
         1 => icmp(Transport::Icmp, cursor),
         58 => icmp(Transport::Icmp6, cursor),
-        SCTP => {
-            // Its ports are all that is read of it (RFC 9260 section 3.1): they tell flows, and their names, apart.
+        sctp::NUMBER => {
             let (source, destination) = (cursor.u16()?, cursor.u16()?);
             let header = Header {
-                transport: Transport::Other(SCTP),
+                transport: Transport::Other(sctp::NUMBER),
                 source,
                 destination,
                 tcp: None,

@@ -1,5 +1,6 @@
 //! The crate from the outside: frames built by hand go in, packets, flows and facts come out.
 
+mod associations;
 mod build;
 mod community;
 mod fragments;

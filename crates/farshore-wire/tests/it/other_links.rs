@@ -44,6 +44,8 @@ pub fn headers() -> Vec<Header> {
     let label = |bottom: u8| [0, 1, 0x60 | bottom, 64];
     let plain = air([0x08, 1], 24, [8, 0]);
     vec![
+        ("raw IP as BSD wrote it", LinkType(12), vec![], false),
+        ("raw IP as OpenBSD wrote it", LinkType(14), vec![], true),
         ("PPP", ppp, vec![0, 0x21], false),
         ("PPP with address and control", ppp, vec![0xff, 3, 0, 0x57], true),
         ("PPP, short", ppp, vec![0x21], false),
