@@ -31,6 +31,7 @@ mod sasl;
 mod sd_rtn;
 mod smtp;
 mod snmp;
+mod stun;
 mod syslog;
 mod telnet;
 mod tls;
@@ -66,6 +67,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &smtp::SMTP,
     &snmp::SNMP,
     &http::SSDP,
+    &stun::STUN,
     &syslog::SYSLOG,
     &telnet::TELNET,
     &tls::TLS,
