@@ -140,7 +140,8 @@ impl Handshake {
                 version: parse::version_name(hello.highest_version()),
                 cipher: None,
                 readable: ChannelSecrecy::Unknown,
-                ja3: hello.whole.then(|| ja::ja3(hello)),
+                // JA3 is a fingerprint of TLS over TCP; its text says nothing of DTLS, JA4's does.
+                ja3: (hello.whole && self.protocol != "dtls").then(|| ja::ja3(hello)),
                 ja4: hello.whole.then(|| ja::ja4(hello, transport)),
                 ech: if hello.ech { Ech::Present } else { Ech::None },
             },
