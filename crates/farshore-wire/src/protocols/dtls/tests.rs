@@ -97,7 +97,7 @@ fn a_handshake_in_fragments_is_told() {
         (*protocol, version.as_str(), cipher, *readable, *ech),
         ("dtls", "1.2", &None, ChannelSecrecy::Unknown, Ech::None)
     );
-    assert!(ja3.is_some());
+    assert_eq!(ja3, &None, "JA3 is of TLS");
     assert!(
         ja4.as_ref().is_some_and(|it| it.starts_with("dd2d") && it.contains("wc_")),
         "{ja4:?}"
