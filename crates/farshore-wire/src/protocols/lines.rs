@@ -34,6 +34,10 @@ pub trait Talk: Send {
     fn line(&mut self, who: Who, line: &Line<'_>, out: &mut dyn Sink) -> Then;
     /// Bytes of that side were lost.
     fn lost(&mut self, who: Who);
+    /// Whether `$`, a channel and a length may stand before other bytes between lines (RFC 2326, section 10.12).
+    fn interleaves(&self) -> bool {
+        false
+    }
 }
 
 /// A line without its end, or announced bytes; ranges count from its first byte.
@@ -44,6 +48,14 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// All that is gathered, as one.
+    pub fn all(gathered: &'a Gathered) -> Self {
+        Self {
+            gathered,
+            range: 0..gathered.len(),
+        }
+    }
+
     /// Its bytes.
     pub fn text(&self) -> &'a [u8] {
         self.gathered.bytes().get(self.range.clone()).unwrap_or_default()
@@ -81,6 +93,15 @@ impl<'a> Line<'a> {
         match self.word(0) {
             Some(word) => (self.get(word.clone()).to_ascii_uppercase(), word.end),
             None => (Vec::new(), 0),
+        }
+    }
+
+    /// A part of it.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let place = |at: usize| self.range.start.saturating_add(at).min(self.range.end);
+        Self {
+            gathered: self.gathered,
+            range: place(range.start)..place(range.end.max(range.start)),
         }
     }
 
@@ -258,6 +279,16 @@ impl Lane {
             // before it was a whole line, so it lies in the latest piece.
             if bytes.first() == Some(&0x16) && self.seen == 0 {
                 return Some(tail(piece, bytes.len()));
+            }
+            if let [b'$', frame @ ..] = bytes
+                && talk.interleaves()
+                && self.seen == 0
+                && !self.skipping
+            {
+                let &[_, high, low, ..] = frame else { return None };
+                self.announced = Some(u64::from(u16::from_be_bytes([high, low])).saturating_add(4));
+                self.skipping = true;
+                continue;
             }
             let Some(length) = bytes.get(self.seen..).and_then(|it| it.iter().position(|byte| *byte == b'\n')) else {
                 self.seen = bytes.len();

@@ -29,6 +29,7 @@ mod radius;
 mod rtp;
 mod sasl;
 mod sd_rtn;
+mod sip;
 mod smtp;
 mod snmp;
 mod stun;
@@ -64,6 +65,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &radius::RADIUS,
     &rtp::RTP,
     &sd_rtn::SD_RTN,
+    &sip::SIP,
     &smtp::SMTP,
     &snmp::SNMP,
     &http::SSDP,
