@@ -27,6 +27,7 @@ mod pop3;
 mod quic;
 mod radius;
 mod rtp;
+mod rtsp;
 mod sasl;
 mod sd_rtn;
 mod sip;
@@ -64,6 +65,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &quic::QUIC,
     &radius::RADIUS,
     &rtp::RTP,
+    &rtsp::RTSP,
     &sd_rtn::SD_RTN,
     &sip::SIP,
     &smtp::SMTP,
