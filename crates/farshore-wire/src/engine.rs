@@ -8,9 +8,9 @@ use farshore_model::observation::Observed;
 use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Locus, Span, Timestamp, Transport, WireText};
 
 use crate::flow::live::{Arrival, Key, Live, pick_mut};
-use crate::flow::reading::Scene;
+use crate::flow::reading::{Scene, transport_name};
 use crate::limits::Limits;
-use crate::net::fragments::{Datagram, Fragments, Place};
+use crate::net::fragments::{Datagram, Fragments, Place, Within};
 use crate::packet::{Descent, Header, Packet, Reason};
 use crate::stream::tcp::Receipt;
 use crate::stream::{Origin, Piece, Segment};
@@ -112,7 +112,10 @@ impl Engine {
             };
             let (depth, network) = place.space;
             place.space = (depth.saturating_add(1), if tunnel.network == 0 { network } else { tunnel.network });
-            place.within = slot.map(FlowId);
+            place.within = slot.map(|slot| Within {
+                flow: FlowId(slot),
+                by: tunnel.by,
+            });
             packet = Packet {
                 app: packet.app,
                 ..Packet::inside(&tunnel)
@@ -232,7 +235,13 @@ impl Engine {
             return None;
         }
         let slot = u32::try_from(self.flows.len()).ok()?;
-        self.flows.push(Live::new(place.arrivals.last()?, ip, header, place.within));
+        let mut live = Live::new(place.arrivals.last()?, ip, header, place.within.map(|tunnel| tunnel.flow));
+        live.within = place.within.and_then(|tunnel| {
+            let outer = self.flows.get(tunnel.flow.0 as usize)?;
+            let further = outer.within.iter().flat_map(|it| it.iter().copied());
+            Some(further.chain([transport_name(outer.transport), tunnel.by]).collect())
+        });
+        self.flows.push(live);
         self.table.insert(key, slot);
         Some(slot)
     }
@@ -268,7 +277,8 @@ impl Engine {
         let origin = Origin {
             carrier: place.carrier,
             frame: frame.number,
-            offset: packet.payload_offset as u64,
+            // What was put together from several frames is counted in itself.
+            offset: if place.in_frame { packet.payload_offset as u64 } else { 0 },
             in_frame: place.in_frame,
         };
         let piece = Piece {
@@ -373,6 +383,7 @@ fn scene<'a>(
         input,
         time,
         transport: live.transport,
+        within: live.within.clone(),
         client_port,
         server_port,
         limits,

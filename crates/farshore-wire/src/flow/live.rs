@@ -1,6 +1,7 @@
 //! A flow while it lasts.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use farshore_model::flow::App;
 use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
@@ -96,6 +97,8 @@ pub(crate) struct Live {
     pub(crate) gaps: u64,
     pub(crate) app: Option<App>,
     inside: Option<FlowId>,
+    /// The layers of the tunnels it runs in, outermost first.
+    pub(crate) within: Option<Arc<[&'static str]>>,
 }
 
 /// The transport round trip in the making.
@@ -139,6 +142,7 @@ impl Live {
             gaps: 0,
             app: None,
             inside,
+            within: None,
         }
     }
 

@@ -2,6 +2,7 @@
 //! what no protocol claims. Opaque is an honest answer: nothing here guesses.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use farshore_model::flow::Randomness;
 use farshore_model::ledger::{Anomaly, Severity};
@@ -25,10 +26,18 @@ pub(crate) struct Scene<'a> {
     pub(crate) input: InputId,
     pub(crate) time: Option<Timestamp>,
     pub(crate) transport: Transport,
+    /// The layers of the tunnels it runs in, if any, outermost first.
+    pub(crate) within: Option<Arc<[&'static str]>>,
     pub(crate) client_port: u16,
     pub(crate) server_port: u16,
     pub(crate) limits: &'a Limits,
     pub(crate) recorder: &'a mut dyn Recorder,
+}
+
+impl Scene<'_> {
+    fn tunnels(&self) -> &[&'static str] {
+        self.within.as_deref().unwrap_or_default()
+    }
 }
 
 /// What is read of a flow.
@@ -286,7 +295,7 @@ impl Reading {
         let mut chain = Chain {
             hint: protocol.id(),
             dissector,
-            layers: vec![outer, protocol.id()],
+            layers: scene.tunnels().iter().copied().chain([outer, protocol.id()]).collect(),
             inner: Vec::new(),
         };
         if !self.talk.protocols.contains(&protocol.id()) {
@@ -342,7 +351,7 @@ const fn is_stream(transport: Transport) -> bool {
     matches!(transport, Transport::Tcp | Transport::Other(sctp::NUMBER))
 }
 
-const fn transport_name(transport: Transport) -> &'static str {
+pub(crate) const fn transport_name(transport: Transport) -> &'static str {
     match transport {
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
@@ -421,11 +430,12 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], s
     sample.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
     // Logins and registrations come first: the opening is always shown, the rest when somebody looks for known values.
     if room > 0 || scene.recorder.wants_payload() {
-        let outer = transport_name(scene.transport);
+        let outer = [transport_name(scene.transport)];
+        let tunnels = scene.within.as_ref().map(|it| it.iter().copied().chain(outer).collect::<Vec<_>>());
         scene.recorder.field(Readable {
             flow: scene.flow,
             input: scene.input,
-            layers: &[outer],
+            layers: tunnels.as_deref().unwrap_or(&outer),
             path: match scene.transport {
                 Transport::Tcp => "tcp.payload",
                 Transport::Udp => "udp.payload",

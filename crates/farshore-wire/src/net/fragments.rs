@@ -31,9 +31,18 @@ pub(crate) struct Place<'a> {
     /// How many tunnels deep, and in which network.
     pub(crate) space: (u8, u32),
     /// The tunnel it came in.
-    pub(crate) within: Option<FlowId>,
+    pub(crate) within: Option<Within>,
     /// What is told of its frames, if that is known already.
     pub(crate) verdict: Option<Reason>,
+}
+
+/// A tunnel that a packet came in.
+#[derive(Clone, Copy)]
+pub(crate) struct Within {
+    /// Its flow.
+    pub(crate) flow: FlowId,
+    /// Its name.
+    pub(crate) by: &'static str,
 }
 
 /// What all parts of a datagram have in common.
@@ -58,7 +67,7 @@ pub(crate) struct Datagram {
     end: Option<usize>,
     arrivals: Vec<Arrival>,
     carrier: u64,
-    within: Option<FlowId>,
+    within: Option<Within>,
 }
 
 struct Part {

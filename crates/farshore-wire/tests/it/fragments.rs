@@ -1,6 +1,6 @@
 //! IP fragments: in any order, twice, overlapping, never whole.
 
-use farshore_model::{Observation, Protection};
+use farshore_model::{FlowId, Observation, Protection};
 use farshore_wire::Limits;
 
 use crate::build::{CLIENT, PLAIN, SERVER, V4, dns_query, ethernet, udp, v6};
@@ -82,6 +82,7 @@ fn any_order_gives_the_datagram() {
                 assert_eq!(asked(&kept), [(first, frames.len() as u64)], "{order:?} of {size}");
                 let span = kept.facts[0].locus.span;
                 assert!(!span.in_frame, "put together from several frames");
+                assert_eq!((span.offset, span.length), (13, NAME.len() as u64), "counted in the message");
                 let flow = &kept.flows[0];
                 assert_eq!((kept.flows.len(), flow.up.frames), (1, frames.len() as u64), "{order:?}");
                 assert_eq!(flow.up.bytes, frames.iter().map(Vec::len).sum::<usize>() as u64);
@@ -158,6 +159,54 @@ fn what_is_never_whole_keeps_its_flow_and_says_so() {
         // Without the first there are no ports, and no flow.
         let kept = run(&[wrapped(1), wrapped(parts.len() - 1)], Limits::default());
         assert_eq!((kept.flows.len(), kept.coverage.frames.stopped), (0, 2));
+    }
+}
+
+#[test]
+fn tunnels_in_fragments_and_fragments_in_tunnels() {
+    let head = [8, 0, 0, 0, 0, 0, 42, 0];
+    let packet = |bytes: &[u8]| PLAIN.packet("203.0.113.1".parse().unwrap(), "203.0.113.2".parse().unwrap(), 17, bytes);
+    let inner = ethernet(
+        0x0800,
+        &PLAIN.packet(CLIENT.parse().unwrap(), SERVER.parse().unwrap(), 17, &query()),
+    );
+    // The tunnel's datagram is cut.
+    for wrap in BOTH {
+        let parts = parts(&udp(40_000, 4789, &[&head[..], &inner].concat()), 48);
+        let mut frames: Vec<Vec<u8>> = parts.iter().map(|(at, more, bytes)| wrap(*at, *more, bytes, 7)).collect();
+        frames.reverse();
+        let kept = run(&frames, Limits::default());
+        let count = frames.len() as u64;
+        assert_eq!(asked(&kept), [(count, count)]);
+        let seen: Vec<_> = kept
+            .flows
+            .iter()
+            .map(|it| (it.protocols.as_slice(), it.up.frames, it.first_frame))
+            .collect();
+        assert_eq!(seen, [(&["vxlan"][..], count, count), (&["dns"][..], count, count)]);
+        assert_eq!((kept.flows[1].inside, kept.coverage.frames.decoded), (Some(FlowId(0)), count));
+    }
+    // What the tunnel carries is cut; and a part of the same number outside is no part of it.
+    for wrap in BOTH {
+        let carried: Vec<Vec<u8>> = parts(&query(), 48)
+            .iter()
+            .map(|(at, more, bytes)| {
+                let frame = udp(40_000, 4789, &[&head[..], &wrap(*at, *more, bytes, 7)].concat());
+                ethernet(0x0800, &packet(&frame))
+            })
+            .collect();
+        let last = parts(&query(), 48).pop().unwrap();
+        assert_eq!(carried.len(), 2);
+        let frames = [carried[0].clone(), wrap(last.0, last.1, &last.2, 7), carried[1].clone()];
+        let kept = run(&frames, Limits::default());
+        assert_eq!(asked(&kept), [(1, 3)]);
+        let seen: Vec<_> = kept
+            .flows
+            .iter()
+            .map(|it| (it.protocols.as_slice(), it.up.frames, it.first_frame))
+            .collect();
+        assert_eq!(seen, [(&["vxlan"][..], 2, 1), (&["dns"][..], 2, 1)]);
+        assert_eq!((kept.coverage.frames.decoded, kept.coverage.frames.stopped), (2, 1));
     }
 }
 
