@@ -23,6 +23,7 @@ mod neighbours;
 mod netbios;
 #[cfg(test)]
 mod notebook;
+mod openvpn;
 mod pop3;
 mod quic;
 mod radius;
@@ -61,6 +62,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::MDNS,
     &mqtt::MQTT,
     &netbios::NETBIOS,
+    &openvpn::OPENVPN,
     &pop3::POP3,
     &quic::QUIC,
     &radius::RADIUS,
