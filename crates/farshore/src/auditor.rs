@@ -291,9 +291,8 @@ impl Recorder for Notebook {
 
 /// What a detector found, with where it stands.
 fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
-    // A value that lies scattered over frames cannot be cut into ranges of one: the whole field's place stands.
-    let whole = found.range.len() == it.value.len();
-    let span = if it.at.in_frame || it.at.length == it.value.len() as u64 || whole {
+    // A value that was decoded, or lies scattered, cannot be cut into ranges of its place: the whole field's place stands.
+    let span = if it.at.length == it.value.len() as u64 {
         Span {
             offset: it.at.offset.saturating_add(found.range.start as u64),
             length: found.range.len() as u64,
