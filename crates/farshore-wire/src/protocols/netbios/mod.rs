@@ -127,7 +127,8 @@ impl Dissector for Names {
             return Progress::More;
         };
         out.client_speaks(if message.response { direction.reverse() } else { direction });
-        if message.name.is_empty() {
+        // An asterisk asks whoever is there (RFC 1002, section 4.2.17).
+        if message.name.is_empty() || message.name == b"*" {
             return Progress::More;
         }
         let at = piece.origin.span(message.at);
@@ -179,6 +180,13 @@ mod tests {
         };
         assert_eq!(out.observed, [(asked, Span::in_frame(1, 42 + 13, 32))]);
         assert_eq!((out.values("netbios.name"), out.client), (vec!["ANNS-LAPTOP".to_owned()], Some(Up)));
+    }
+
+    #[test]
+    fn an_asterisk_is_no_name() {
+        let it = message(0x0000, b"*\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        let out = read_datagrams(&NETBIOS, (137, 137), &[(Up, &it)]);
+        assert_eq!((out.observed.len(), out.fields.len()), (0, 0));
     }
 
     #[test]
