@@ -80,6 +80,10 @@ pub struct Ledger {
 impl Ledger {
     /// Adds the ledger of further inputs behind this one.
     pub fn merge(&mut self, mut other: Self) {
+        if self.inputs.is_empty() {
+            *self = other;
+            return;
+        }
         let flows = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
         let inputs = u32::try_from(self.inputs.len()).unwrap_or(u32::MAX);
         let flow = |id: &mut FlowId| id.0 = id.0.saturating_add(flows);
@@ -102,11 +106,7 @@ impl Ledger {
             it.flow.iter_mut().for_each(flow);
             it.evidence.iter_mut().for_each(|locus| input(&mut locus.input));
         }
-        if self.inputs.is_empty() {
-            self.coverage = other.coverage;
-        } else {
-            self.coverage.merge(other.coverage);
-        }
+        self.coverage.merge(other.coverage);
         self.inputs.append(&mut other.inputs);
         self.flows.append(&mut other.flows);
         self.observations.append(&mut other.observations);
