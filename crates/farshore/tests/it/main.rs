@@ -6,6 +6,7 @@ mod clubhouse;
 mod fixed;
 mod leaky;
 mod naming;
+mod packed;
 mod sd_rtn;
 mod spoken;
 mod wired;
