@@ -34,6 +34,7 @@ mod sd_rtn;
 mod sip;
 mod smtp;
 mod snmp;
+mod socks;
 mod stun;
 mod syslog;
 mod telnet;
@@ -72,6 +73,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &sip::SIP,
     &smtp::SMTP,
     &snmp::SNMP,
+    &socks::SOCKS,
     &http::SSDP,
     &stun::STUN,
     &syslog::SYSLOG,
