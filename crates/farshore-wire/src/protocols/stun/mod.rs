@@ -1,7 +1,7 @@
 //! STUN and TURN (RFC 8489, RFC 8656; before them RFC 3489): how the two ends of a call find each other.
 //!
 //! # What is extracted, and why it matters
-//! Fields: `stun.username`, `stun.realm` and `stun.software`, which name an account at a relay and the product;
+//! Fields: `stun.username` (`stun.ice.ufrag` where it names a session), `stun.realm` and `stun.software`, which name an account at a relay and the product;
 //! `stun.mapped-address`, the client's own address as the world sees it; `stun.peer-address`, who it talks to through a relay;
 //! `stun.relayed-address`, where the relay speaks for it. Addresses are told as text, at the place of their coded form.
 //!
@@ -166,11 +166,16 @@ impl Path {
         if message.is_of_relay_client() {
             out.client_speaks(direction);
         }
-        for (attribute, range) in message.attributes() {
+        // With a realm the name is of an account at the relay (RFC 8489, section 9.2); without one it is two words drawn for
+        // this session (RFC 8445, section 7.2.2).
+        let attributes = message.attributes();
+        let long_term = attributes.iter().any(|(it, _)| matches!(it, Attribute::Realm));
+        for (attribute, range) in attributes {
             let value = piece.bytes.get(range.clone()).unwrap_or_default();
             let at = piece.origin.span(range.clone());
             let (path, address) = match attribute {
-                Attribute::Username => ("stun.username", None),
+                Attribute::Username if long_term => ("stun.username", None),
+                Attribute::Username => ("stun.ice.ufrag", None),
                 Attribute::Realm => ("stun.realm", None),
                 Attribute::Software => ("stun.software", None),
                 Attribute::MappedAddress => ("stun.mapped-address", Some(message.address(value, false))),

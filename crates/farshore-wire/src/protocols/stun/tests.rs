@@ -201,3 +201,11 @@ fn damage_never_panics() {
         &[(Up, &[0xff; 300])],
     );
 }
+
+#[test]
+fn the_words_of_a_connectivity_check_are_no_account() {
+    let check = message(0x0001, &[attribute(0x0006, b"XpJs:kSty")]);
+    let out = read_datagrams(&STUN, (50_000, 50_002), &[(Up, &check)]);
+    assert_eq!(out.values("stun.username"), Vec::<&str>::new());
+    assert_eq!(out.values("stun.ice.ufrag"), ["XpJs:kSty"]);
+}
