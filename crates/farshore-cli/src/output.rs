@@ -1,5 +1,6 @@
 //! Where answers go: standard output, or a file that appears whole or not at all.
 
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
@@ -17,6 +18,15 @@ pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dy
         return Ok(());
     };
     let shown = || message::shown(path);
+    if is_device(path) {
+        // A device or a pipe is written to; a file put in its place would take it away from everybody.
+        let file = OpenOptions::new().write(true).open(path).with_context(shown)?;
+        let mut out = BufWriter::new(file);
+        body(&mut out).with_context(shown)?;
+        return out.flush().with_context(shown);
+    }
+    // What a link leads to is replaced, not the link.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = builder().tempfile_in(folder).with_context(shown)?;
     let mut out = BufWriter::new(&mut file);
@@ -33,6 +43,11 @@ pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dy
     Ok(())
 }
 
+/// Whether something is there that is neither file nor folder.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir())
+}
+
 /// A file that will be read by others, as any output: the umask decides, not the library's care for secrets.
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
@@ -47,7 +62,9 @@ fn builder() -> tempfile::Builder<'static, 'static> {
 /// Refuses early what would be refused late, before hours of work.
 pub(crate) fn check(to: Option<&Path>, force: bool) -> anyhow::Result<()> {
     match to {
-        Some(path) if !force && path.exists() => anyhow::bail!("{}: it exists; --force overwrites it", message::shown(path)),
+        Some(path) if !force && path.exists() && !is_device(path) => {
+            anyhow::bail!("{}: it exists; --force overwrites it", message::shown(path))
+        }
         _ => Ok(()),
     }
 }

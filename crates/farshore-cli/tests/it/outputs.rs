@@ -204,3 +204,32 @@ fn what_is_built_in_is_listed() {
     }
     assert!(run(["--version"]).ends(0).text().starts_with("farshore "));
 }
+
+/// A pipe with a name stands for every device: what is there stays there, and gets the answer.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_written_to_and_a_link_is_followed() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = folder();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).unwrap()
+    });
+    let audit = |to: &std::path::Path, more: &str| {
+        let example = example();
+        let arguments = ["audit".as_ref(), example.as_os_str(), more.as_ref(), "-o".as_ref(), to.as_os_str()];
+        run(arguments.map(OsStr::to_owned))
+    };
+    audit(&pipe, "--force").ends(0);
+    assert!(!reader.join().unwrap().is_empty());
+    assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+
+    let (file, link) = (write(&folder, "report.txt", "old"), folder.path().join("link"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    audit(&link, "--force").ends(0);
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_ne!(std::fs::read(&file).unwrap(), b"old");
+}
