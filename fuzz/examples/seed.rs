@@ -1,0 +1,503 @@
+//! Writes seeds for every target: `seed DIR` fills `DIR/<target>/`. They come from samples in the tree, from captures of
+//! simulated worlds, and from dialogues written here; nothing real is in them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use farshore_fuzz::{content, frame, protocol};
+use farshore_lab::{Edition, WORLDS};
+use farshore_model::{Direction, InputId, Transport};
+use farshore_wire::protocols::{Match, Opening, PROTOCOLS, Start};
+
+use Direction::{Down, Up};
+
+/// Larger inputs slow the fuzzer down more than they teach it.
+const LARGEST: usize = 6_000;
+
+fn main() {
+    let Some(into) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        eprintln!("usage: seed DIR");
+        std::process::exit(2);
+    };
+    let mut shelf = Shelf {
+        into,
+        counts: BTreeMap::new(),
+    };
+    let captures = captures();
+    for capture in &captures {
+        sources(capture, &mut shelf);
+        let conversations = conversations(capture);
+        for one in &conversations {
+            frames(one, &mut shelf);
+            spoken(one, &mut shelf);
+        }
+    }
+    samples(&mut shelf);
+    dialogues(&mut shelf);
+    for (target, count) in &shelf.counts {
+        println!("{target}: {count} seeds");
+    }
+}
+
+/// Where seeds are put, by target.
+struct Shelf {
+    into: PathBuf,
+    counts: BTreeMap<&'static str, usize>,
+}
+
+impl Shelf {
+    fn put(&mut self, target: &'static str, bytes: &[u8]) {
+        let count = self.counts.entry(target).or_default();
+        *count += 1;
+        let folder = self.into.join(target);
+        fs::create_dir_all(&folder).expect("the folder can be made");
+        fs::write(folder.join(format!("seed-{count:04}")), bytes).expect("the seed can be written");
+    }
+}
+
+fn captures() -> Vec<Vec<u8>> {
+    let recordings = WORLDS.iter().flat_map(|world| Edition::ALL.map(|edition| (world.record)(edition)));
+    recordings.flat_map(|it| it.captures).map(|it| it.bytes).collect()
+}
+
+/// Cut captures, and their first frames as a classic pcap in both byte orders.
+fn sources(capture: &[u8], shelf: &mut Shelf) {
+    for cut in [64, 400, 1_500, 5_000] {
+        shelf.put("source", capture.get(..cut).unwrap_or(capture));
+    }
+    let frames = pulled(capture);
+    for little in [true, false] {
+        let word = |value: u32| if little { value.to_le_bytes() } else { value.to_be_bytes() };
+        let half = |value: u16| if little { value.to_le_bytes() } else { value.to_be_bytes() };
+        let mut file = word(0xa1b2_c3d4).to_vec();
+        file.extend([half(2), half(4)].concat());
+        file.extend([word(0), word(0), word(65_535), word(1)].concat());
+        for (number, bytes) in frames.iter().take(8).enumerate() {
+            let length = word(bytes.len() as u32);
+            file.extend([word(number as u32), word(500), length, length].concat());
+            file.extend_from_slice(bytes);
+        }
+        shelf.put("source", &file);
+        shelf.put("source", &gzip(&file));
+        shelf.put("source", &zstd(&file));
+    }
+    shelf.put("source", &gzip(capture.get(..5_000).unwrap_or(capture)));
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("memory can be written");
+    encoder.finish().expect("memory can be written")
+}
+
+/// One frame of one raw block (RFC 8878, 3.1.1): nothing is compressed, everything is framed.
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let length = bytes.len() as u32;
+    let block = (length << 3 | 1).to_le_bytes();
+    [b"\x28\xb5\x2f\xfd\xa0".as_slice(), &length.to_le_bytes(), &block[..3], bytes].concat()
+}
+
+fn pulled(capture: &[u8]) -> Vec<Vec<u8>> {
+    let mut reader = farshore_sources::open(InputId(0), capture, farshore_sources::Limits::default()).expect("a capture");
+    let mut frames = Vec::new();
+    while let Some(frame) = reader.next().expect("memory can be read") {
+        frames.push(frame.bytes.to_vec());
+    }
+    frames
+}
+
+/// One conversation: its frames, and its payload in order.
+#[derive(Default)]
+struct Conversation {
+    datagrams: bool,
+    server_port: u16,
+    frames: Vec<Vec<u8>>,
+    payload: Vec<(Direction, Vec<u8>)>,
+}
+
+/// The conversations of a capture of the lab: Ethernet, IPv4 without options, TCP or UDP in order.
+fn conversations(capture: &[u8]) -> Vec<Conversation> {
+    let mut all: BTreeMap<Vec<u8>, Conversation> = BTreeMap::new();
+    for bytes in pulled(capture) {
+        let (Some(&kind), Some(ports), Some(addresses)) = (bytes.get(23), bytes.get(34..38), bytes.get(26..34)) else {
+            continue;
+        };
+        if bytes.get(12..14) != Some(&[8, 0]) || ![6, 17].contains(&kind) {
+            continue;
+        }
+        let (source, target) = (u16::from_be_bytes([ports[0], ports[1]]), u16::from_be_bytes([ports[2], ports[3]]));
+        let up = source >= target;
+        let mut key = vec![kind];
+        if up {
+            key.extend([&addresses[..4], &addresses[4..], &ports[..2], &ports[2..]].concat());
+        } else {
+            key.extend([&addresses[4..], &addresses[..4], &ports[2..], &ports[..2]].concat());
+        }
+        let end = 14 + usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+        let start = if kind == 17 {
+            42
+        } else {
+            34 + usize::from(bytes.get(46).copied().unwrap_or(0x50) >> 4) * 4
+        };
+        let one = all.entry(key).or_default();
+        one.datagrams = kind == 17;
+        one.server_port = source.min(target);
+        if let Some(payload) = bytes.get(start..end).filter(|it| !it.is_empty()) {
+            one.payload.push((if up { Up } else { Down }, payload.to_vec()));
+        }
+        one.frames.push(bytes);
+    }
+    all.into_values().collect()
+}
+
+/// The first frames of a conversation, behind the headers of several links.
+fn frames(one: &Conversation, shelf: &mut Shelf) {
+    let mut room = LARGEST;
+    let fitting: Vec<&[u8]> = one
+        .frames
+        .iter()
+        .map(Vec::as_slice)
+        .take_while(|it| {
+            room = room.saturating_sub(it.len());
+            room > 0
+        })
+        .take(24)
+        .collect();
+    let low = shelf.counts.get("frame").copied().unwrap_or(0) % 5 == 4;
+    if let Some(seed) = frame::seed(1, low, &fitting) {
+        shelf.put("frame", &seed);
+    }
+    if one.frames.len() > 8 || shelf.counts.get("frame").copied().unwrap_or(0) % 3 != 0 {
+        return;
+    }
+    let headers: [(u32, &[u8]); 12] = [
+        (101, &[]),
+        (228, &[]),
+        (113, b"\0\0\0\x01\0\x06\x02\0\0\0\0\x01\0\0\x08\0"),
+        (276, b"\x08\0\0\0\0\0\0\x02\0\x01\0\x06\x02\0\0\0\0\x01\0\0"),
+        (0, b"\x02\0\0\0"),
+        (108, b"\0\0\0\x02"),
+        (9, b"\xff\x03\0\x21"),
+        (51, b"\x11\0\0\x01\x05\xdc\0\x21"),
+        (104, b"\x0f\0\x08\0"),
+        (
+            105,
+            b"\x08\x01\0\0\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x02\0\0\0\0\x03\0\0\xaa\xaa\x03\0\0\0\x08\0",
+        ),
+        (
+            127,
+            b"\0\0\x08\0\0\0\0\0\x08\x01\0\0\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x02\0\0\0\0\x03\0\0\xaa\xaa\x03\0\0\0\x08\0",
+        ),
+        // VLAN and MPLS on Ethernet.
+        (1, b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x81\0\0\x07\x88\x47\0\x01\x01\x40"),
+    ];
+    for (link, header) in headers {
+        let framed: Vec<Vec<u8>> = fitting
+            .iter()
+            .map(|it| [header, it.get(14..).unwrap_or_default()].concat())
+            .collect();
+        let framed: Vec<&[u8]> = framed.iter().map(Vec::as_slice).collect();
+        if let Some(seed) = frame::seed(link, false, &framed) {
+            shelf.put("frame", &seed);
+        }
+    }
+    tunnels(&fitting, shelf);
+}
+
+/// The same packets inside tunnels and in fragments.
+fn tunnels(fitting: &[&[u8]], shelf: &mut Shelf) {
+    let wrapped = |kind: u8, inner: &dyn Fn(&[u8]) -> Vec<u8>| {
+        let all: Vec<Vec<u8>> = fitting
+            .iter()
+            .map(|it| {
+                let payload = inner(it);
+                let mut packet = b"\x45\0\0\0\0\x01\0\0\x40\0\0\0\xc0\0\x02\x01\xc6\x33\x64\x01".to_vec();
+                packet[9] = kind;
+                packet[2..4].copy_from_slice(&(20 + payload.len() as u16).to_be_bytes());
+                packet.extend(payload);
+                packet
+            })
+            .collect();
+        let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+        frame::seed(101, false, &all)
+    };
+    let udp = |port: u16, header: &[u8], inner: &[u8]| {
+        let length = (8 + header.len() + inner.len()) as u16;
+        let ports = [50_000_u16.to_be_bytes(), port.to_be_bytes(), length.to_be_bytes(), [0, 0]].concat();
+        [&ports, header, inner].concat()
+    };
+    let seeds = [
+        wrapped(4, &|it| it.get(14..).unwrap_or_default().to_vec()),
+        wrapped(47, &|it| [b"\0\0\x08\0", it.get(14..).unwrap_or_default()].concat()),
+        wrapped(97, &|it| [b"\x30\0", it].concat()),
+        wrapped(17, &|it| udp(4789, b"\x08\0\0\0\0\0\x07\0", it)),
+        wrapped(17, &|it| udp(6081, b"\0\0\x65\x58\0\0\x07\0", it)),
+        wrapped(17, &|it| udp(2152, b"\x30\xff\0\x40\0\0\0\x01", it.get(14..).unwrap_or_default())),
+        wrapped(17, &|it| {
+            udp(1701, b"\0\x02\0\x01\0\x01\xff\x03\0\x21", it.get(14..).unwrap_or_default())
+        }),
+    ];
+    for seed in seeds.iter().flatten() {
+        shelf.put("frame", seed);
+    }
+    // Each packet in two fragments.
+    let mut halves = Vec::new();
+    for (number, it) in fitting.iter().enumerate() {
+        let packet = it.get(14..).unwrap_or_default();
+        let (Some(header), Some(payload)) = (packet.get(..20), packet.get(20..)) else {
+            continue;
+        };
+        let middle = (payload.len() / 2) & !7;
+        for (place, more, part) in [(0, 0x20, &payload[..middle]), (middle / 8, 0, &payload[middle..])] {
+            let mut half = [header, part].concat();
+            half[2..4].copy_from_slice(&(20 + part.len() as u16).to_be_bytes());
+            half[4..6].copy_from_slice(&(number as u16).to_be_bytes());
+            half[6] = more | (place >> 8) as u8;
+            half[7] = place as u8;
+            halves.push(half);
+        }
+    }
+    let halves: Vec<&[u8]> = halves.iter().map(Vec::as_slice).collect();
+    if let Some(seed) = frame::seed(101, false, &halves) {
+        shelf.put("frame", &seed);
+    }
+}
+
+/// The conversation for the protocol that knows it; its payload as fields too.
+fn spoken(one: &Conversation, shelf: &mut Shelf) {
+    let mut room = LARGEST;
+    let segments: Vec<(Direction, &[u8])> = one
+        .payload
+        .iter()
+        .map(|(side, bytes)| (*side, bytes.as_slice()))
+        .take_while(|(_, bytes)| {
+            let fits = room > 0;
+            room = room.saturating_sub(bytes.len());
+            fits
+        })
+        .collect();
+    let whole = |side: Direction| -> Vec<u8> {
+        let its = segments.iter().filter(|(direction, _)| *direction == side);
+        its.flat_map(|(_, bytes)| bytes.iter().copied()).collect()
+    };
+    let (up, down) = (whole(Up), whole(Down));
+    let opening = Opening {
+        transport: if one.datagrams { Transport::Udp } else { Transport::Tcp },
+        client_port: 50_000,
+        server_port: one.server_port,
+        layers: &["lab"],
+        start: if one.datagrams {
+            Start::Datagrams(segments.get(..segments.len().min(16)).unwrap_or_default())
+        } else {
+            Start::Stream { up: &up, down: &down }
+        },
+    };
+    if let Some(known) = PROTOCOLS.iter().find(|it| it.matches(&opening) == Match::Yes)
+        && let Some(seed) = protocol::seed(known.id(), one.datagrams, one.server_port, &segments)
+    {
+        shelf.put("protocol", &seed);
+    }
+    if let Some((_, first)) = segments.first() {
+        shelf.put(
+            "content",
+            &content::seed(first.len(), one.datagrams, first.get(..1_000).unwrap_or(first)),
+        );
+    }
+}
+
+/// Samples beside the readers: each as one side, and both sides where names pair them.
+fn samples(shelf: &mut Shelf) {
+    let readers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/farshore-wire/src/protocols");
+    let mut folders: Vec<PathBuf> = fs::read_dir(&readers)
+        .expect("the readers are there")
+        .flatten()
+        .map(|it| it.path())
+        .collect();
+    folders.sort();
+    for folder in folders {
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().replace('_', "-");
+        let mut files: Vec<PathBuf> = fs::read_dir(folder.join("samples"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|it| it.path())
+            .collect();
+        files.sort();
+        let bytes: Vec<Vec<u8>> = files.iter().map(|it| fs::read(it).expect("a sample")).collect();
+        let mut talks: Vec<Vec<(Direction, &[u8])>> = bytes.iter().flat_map(|it| [vec![(Up, &it[..])], vec![(Down, &it[..])]]).collect();
+        if let [one, other] = &bytes[..] {
+            talks.push(vec![(Up, one), (Down, other)]);
+            // In small pieces, as a hostile sender would.
+            talks.push(one.chunks(100).map(|it| (Up, it)).collect());
+        }
+        for talk in talks {
+            for datagrams in [false, true] {
+                if let Some(seed) = protocol::seed(&id, datagrams, 40_000, &talk) {
+                    shelf.put("protocol", &seed);
+                }
+            }
+        }
+    }
+}
+
+/// A dialogue: the protocol, then what is said.
+type Dialogue = (&'static str, &'static [(Direction, &'static [u8])]);
+
+/// Dialogues of protocols that neither the lab speaks nor a sample shows.
+const DIALOGUES: &[Dialogue] = &[
+    (
+        "smtp",
+        &[
+            (Down, b"220 mail.rooms.example ESMTP\r\n"),
+            (Up, b"EHLO phone.example\r\n"),
+            (Down, b"250-mail.rooms.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 AUTH PLAIN LOGIN\r\n"),
+            (Up, b"AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n"),
+            (Down, b"235 ok\r\n"),
+            (Up, b"MAIL FROM:<alice@rooms.example> SIZE=100\r\nRCPT TO:<bob@rooms.example>\r\nDATA\r\n"),
+            (Down, b"250 ok\r\n250 ok\r\n354 go on\r\n"),
+            (
+                Up,
+                b"From: =?utf-8?q?J=C3=B6rg?= <alice@rooms.example>\r\nSubject: hello\r\nContent-Type: multipart/mixed; boundary=\"x\"\r\n\r\n--x\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--x--\r\n.\r\n",
+            ),
+            (Up, b"BDAT 5 LAST\r\nhelloQUIT\r\n"),
+        ],
+    ),
+    (
+        "smtp",
+        &[
+            (Down, b"220 mail ESMTP\r\n"),
+            (Up, b"EHLO a\r\n"),
+            (Down, b"250-mail\r\n250 STARTTLS\r\n"),
+            (Up, b"STARTTLS\r\n"),
+            (Down, b"220 go\r\n"),
+            (Up, b"\x16\x03\x01\0\x05\x01\0\0\x01\0"),
+        ],
+    ),
+    (
+        "pop3",
+        &[
+            (Down, b"+OK POP3 ready <1896.697170952@rooms.example>\r\n"),
+            (Up, b"USER alice\r\n"),
+            (Down, b"+OK\r\n"),
+            (Up, b"PASS secret\r\n"),
+            (Down, b"+OK\r\n"),
+            (Up, b"RETR 1\r\n"),
+            (Down, b"+OK 40 octets\r\nFrom: bob@rooms.example\r\nTo: alice\r\n\r\nhello\r\n.\r\n"),
+            (Up, b"APOP alice c4c9334bac560ecc979e58001b3e22fb\r\nSTLS\r\nQUIT\r\n"),
+        ],
+    ),
+    (
+        "imap",
+        &[
+            (Down, b"* OK IMAP4rev1 ready\r\n"),
+            (Up, b"a1 LOGIN {5}\r\n"),
+            (Down, b"+ go\r\n"),
+            (Up, b"alice \"sec\\\"ret\"\r\n"),
+            (Down, b"a1 OK done\r\n"),
+            (Up, b"a2 FETCH 1 (BODY[])\r\na3 AUTHENTICATE PLAIN\r\n"),
+            (Down, b"* 1 FETCH (BODY[] {42}\r\nFrom: bob@rooms.example\r\nTo: alice\r\n\r\nhello\r\n)\r\na2 OK\r\n+ \r\n"),
+            (Up, b"AGFsaWNlAHNlY3JldA==\r\na4 STARTTLS\r\n"),
+        ],
+    ),
+    (
+        "ftp",
+        &[
+            (Down, b"220 FTP ready\r\n"),
+            (Up, b"USER alice\r\n"),
+            (Down, b"331 password\r\n"),
+            (Up, b"PASS secret\r\n"),
+            (Down, b"230 in\r\n"),
+            (Up, b"PASV\r\nRETR file.txt\r\nAUTH TLS\r\n"),
+            (Down, b"227 Entering (192,0,2,1,200,10)\r\n150 coming\r\n234 go\r\n"),
+        ],
+    ),
+    (
+        "irc",
+        &[
+            (Up, b"CAP LS 302\r\nPASS secret\r\nNICK alice\r\nUSER alice 0 * :Alice\r\n"),
+            (Down, b":irc.rooms.example 001 alice :Welcome\r\nPING :x\r\n"),
+            (Up, b"PONG :x\r\nJOIN #room\r\n@time=1 PRIVMSG #room :hello\r\n"),
+        ],
+    ),
+    (
+        "telnet",
+        &[
+            (Down, b"\xff\xfd\x18\xff\xfb\x01login: "),
+            (Up, b"\xff\xfb\x18\xff\xfa\x18\0xterm\xff\xf0alice\r\n"),
+            (Down, b"Password: "),
+            (Up, b"secret\r\0"),
+        ],
+    ),
+    (
+        "http2",
+        &[
+            (Up, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"),
+            (Down, b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0"),
+            (
+                Up,
+                b"\0\0\x1d\x01\x04\0\0\0\x01\x82\x86\x44\x05/v1/x\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff\x40\x01a\x01b\0\0\x05\0\x01\0\0\0\x01hello",
+            ),
+            (Down, b"\0\0\x01\x01\x05\0\0\0\x01\x88\0\0\x08\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\0\0\x10\0"),
+        ],
+    ),
+    (
+        "http",
+        &[
+            (
+                Up,
+                b"POST /a HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n1c\r\n{\"imei\":\"490154203237518\",\"a\r\n7\r\n\":[1]}}\r\n0\r\nX: y\r\n\r\n",
+            ),
+            (Down, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\nok"),
+            (
+                Up,
+                b"POST /f HTTP/1.1\r\nHost: a.example\r\nContent-Type: multipart/form-data; boundary=q\r\nContent-Length: 58\r\n\r\n--q\r\nContent-Disposition: form-data; name=\"u\"\r\n\r\n1\r\n--q--\r\n",
+            ),
+            (Up, b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"),
+            (Down, b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n\0\0\0\x04\0\0\0\0\0"),
+        ],
+    ),
+    (
+        "ssdp",
+        &[
+            (Up, b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: ssdp:all\r\n\r\n"),
+            (Down, b"HTTP/1.1 200 OK\r\nLOCATION: http://192.0.2.1/d.xml\r\nUSN: uuid:6f1e2d3c\r\nST: x\r\n\r\n"),
+        ],
+    ),
+];
+
+fn dialogues(shelf: &mut Shelf) {
+    for (id, said) in DIALOGUES {
+        for datagrams in [false, true] {
+            if let Some(seed) = protocol::seed(id, datagrams, 25, said) {
+                shelf.put("protocol", &seed);
+            }
+        }
+    }
+    // Every protocol has at least this to begin with.
+    for it in PROTOCOLS {
+        if let Some(seed) = protocol::seed(it.id(), false, 443, &[(Up, b"\x01\0\0\x01hello"), (Down, b"\0\0\0\x10\xff\xff")]) {
+            shelf.put("protocol", &seed);
+        }
+    }
+    for (path, (_, _, value)) in content::KNOWN.iter().enumerate() {
+        shelf.put("content", &content::seed(path, false, value.as_bytes()));
+        shelf.put("content", &content::seed(path + 4, true, value.as_bytes()));
+    }
+    let fields: [&[u8]; 9] = [
+        b"imei=490154203237518&lat=52.520008&lon=13.404954&mail=alice%40rooms.example",
+        b"sid=9f86d081884c7d65; theme=dark",
+        b"Basic YWxpY2U6c2VjcmV0",
+        b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiI0MDIxMzM3Nzg4In0.",
+        b"{\"uid\":4021337788,\"who\":{\"mail\":\"alice@rooms.example\",\"n\":\"J\\u00f6rg M\\u00fcller\"}}",
+        b"eJxLzMlMTtVLTE7MSU0BAB3vBMQ=NDAyMTMzNzc4OA==",
+        b"\xef\xb3\xd3\x3c\x00\x00\x00\x00\x3c\xd3\xb3\xef",
+        b"<script>alert(1)</script><fuzz \" ' onerror=\"x\"&amp;-->]]>javascript:",
+        "\u{202e}\u{1b}[31m\u{0}\u{85}\u{200b}a\u{301}\u{301}\u{301}\u{301}\u{2028}\u{feff}".as_bytes(),
+    ];
+    for (path, field) in fields.iter().enumerate() {
+        shelf.put("content", &content::seed(path, false, field));
+        shelf.put("content", &content::seed(path, true, field));
+    }
+}

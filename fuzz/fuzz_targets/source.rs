@@ -1,0 +1,6 @@
+//! Bytes as a capture file, through the format readers: the loop only; what is fed and checked stands in `farshore_fuzz::source`.
+
+#![no_main]
+#![allow(unsafe_code, reason = "the exported entry point that libFuzzer calls")]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| farshore_fuzz::source::run(bytes));
