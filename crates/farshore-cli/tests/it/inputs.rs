@@ -15,7 +15,11 @@ fn what_is_no_capture_is_refused_with_file_offset_and_expectation() {
         ("list.json", b"[1, 2]", "this looks like JSON"),
         ("old.pcap.gz", &gzip, "gzip data cannot be inflated"),
         ("picture.png", b"\x89PNG\r\n\x1a\n", "found 89504e47"),
-        ("kuznetzov.pcap", b"\x34\xcd\xb2\xa1aaaaaaaaaaaaaaaaaaaaaaaa", "expected pcap version 2"),
+        (
+            "kuznetzov.pcap",
+            b"\x34\xcd\xb2\xa1aaaaaaaaaaaaaaaaaaaaaaaa",
+            "expected pcap version 2",
+        ),
         ("short.pcap", b"\xd4\xc3\xb2\xa1\x02\0\x04\0", "ends inside its pcap header"),
     ] {
         let path = write(&folder, name, bytes);
