@@ -179,11 +179,7 @@ impl Engine {
         let (bytes, missing) = datagram.bytes();
         let mut place = datagram.place();
         place.verdict = Some(Reason::Incomplete);
-        let packet = if bytes.is_empty() {
-            Packet::NOTHING
-        } else {
-            Packet::datagram(datagram.ip, &bytes, missing, Descent::with(0))
-        };
+        let packet = Packet::datagram(datagram.ip, &bytes, missing, Descent::with(0));
         self.packet(packet, place, out);
     }
 

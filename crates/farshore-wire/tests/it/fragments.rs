@@ -260,3 +260,13 @@ fn damage_is_survived() {
         }
     }
 }
+
+/// A first fragment of which the capture holds the IP header alone: the flow it opens counts its frame.
+#[test]
+fn a_flow_has_a_frame() {
+    let it = V4 { fragment: 0x2000, ..PLAIN };
+    let packet = it.packet(CLIENT.parse().unwrap(), SERVER.parse().unwrap(), 81, &[]);
+    let kept = run(&[ethernet(0x0800, &packet)], Limits::default());
+    assert_eq!(kept.flows.len(), 1);
+    assert!(kept.flows.iter().all(|it| it.up.frames + it.down.frames > 0));
+}
