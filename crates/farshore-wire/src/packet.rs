@@ -153,7 +153,7 @@ pub struct Header {
 }
 
 impl<'a> Packet<'a> {
-    pub(crate) const NOTHING: Self = Self {
+    const NOTHING: Self = Self {
         ip: None,
         transport: None,
         payload: &[],

@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 
-use farshore_model::{Direction, Span};
+use farshore_model::{Direction, Span, Transport};
 
-use super::{Dissector, Field, Gathered, Piece, Progress, Segment, Sink};
+use super::{Dissector, Field, Gathered, Match, Opening, Piece, Progress, Segment, Sink, Start};
 use crate::limits::Limits;
 use crate::stream::Origin;
 
@@ -164,6 +164,27 @@ pub fn whole(bytes: &[u8]) -> (Vec<&[u8]>, bool) {
         lines.push(bare(line));
     }
     (lines, false)
+}
+
+/// Whether `told(client, server)` recognises a TCP conversation, whichever side was taken for the client.
+pub fn either_way(opening: &Opening<'_>, told: fn(&[u8], &[u8]) -> Match) -> Match {
+    match opening.start {
+        Start::Hinted => Match::Yes,
+        Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up, down), told(down, up)) {
+            (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
+            (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
+            _ => Match::No,
+        },
+        Start::Stream { .. } | Start::Datagrams(_) => Match::No,
+    }
+}
+
+/// Who sends commands: as the flow has it, unless only the other way round makes sense.
+pub fn client_of(opening: &Opening<'_>, told: fn(&[u8], &[u8]) -> Match) -> Direction {
+    match opening.start {
+        Start::Stream { up, down } if told(up, down) != Match::Yes && told(down, up) == Match::Yes => Direction::Down,
+        _ => Direction::Up,
+    }
 }
 
 /// One direction.

@@ -12,11 +12,11 @@
 //! A client that registers with two of `CAP`, `PASS`, `NICK`, `USER` in IRC's grammar, or a server that greets with a
 //! notice or a numeric and meets one of them.
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::Protection;
 
-use super::lines::{Conversation, Line, Talk, Then, Who, whole};
+use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, whole};
 use super::sasl::Sasl;
-use super::{Dissector, Match, Opening, Protocol, Sink, Start};
+use super::{Dissector, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// IRC.
@@ -32,15 +32,7 @@ impl Protocol for Irc {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up, down), told(down, up)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        either_way(opening, told)
     }
 
     fn protection(&self) -> Protection {
@@ -48,11 +40,7 @@ impl Protocol for Irc {
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let turned = match opening.start {
-            Start::Stream { up, down } => told(up, down) != Match::Yes && told(down, up) == Match::Yes,
-            _ => false,
-        };
-        let client = if turned { Direction::Down } else { Direction::Up };
+        let client = client_of(opening, told);
         Box::new(Conversation::new(Chat::default(), client, limits))
     }
 }
@@ -236,7 +224,8 @@ mod tests {
 
     use super::super::notebook::{Notebook, damage, read_stream, stream};
     use super::*;
-    use Direction::{Down, Up};
+    use farshore_model::Direction::{self, Down, Up};
+    use farshore_model::Transport;
 
     const TALK: &[(Direction, &[u8])] = &[
         (Down, b":irc.example NOTICE AUTH :*** Looking up\r\n"),

@@ -12,12 +12,12 @@
 //! # How it is told
 //! A client's `EHLO`, `HELO` or `LHLO` with a name; or a server's `220` with the word SMTP in it.
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::Protection;
 
-use super::lines::{Conversation, Line, Talk, Then, Who, whole};
+use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, whole};
 use super::mail::Mail;
 use super::sasl::Sasl;
-use super::{Dissector, Match, Opening, Protocol, Sink, Start};
+use super::{Dissector, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// SMTP.
@@ -33,15 +33,7 @@ impl Protocol for Smtp {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up, down), told(down, up)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        either_way(opening, told)
     }
 
     fn protection(&self) -> Protection {
@@ -49,11 +41,7 @@ impl Protocol for Smtp {
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let turned = match opening.start {
-            Start::Stream { up, down } => told(up, down) != Match::Yes && told(down, up) == Match::Yes,
-            _ => false,
-        };
-        let client = if turned { Direction::Down } else { Direction::Up };
+        let client = client_of(opening, told);
         let talk = Relay {
             sasl: None,
             mail: None,
@@ -210,7 +198,8 @@ mod tests {
 
     use super::super::notebook::{Notebook, damage, read_stream, stream};
     use super::*;
-    use Direction::{Down, Up};
+    use farshore_model::Direction::{self, Down, Up};
+    use farshore_model::Transport;
 
     const TALK: &[(Direction, &[u8])] = &[
         (Down, b"220 mx.example at your service\r\n"),
