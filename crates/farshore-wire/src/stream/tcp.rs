@@ -1,6 +1,8 @@
 //! One direction of a TCP connection, put in order.
 //!
-//! Overlap policy: the bytes seen first stand; a later copy, equal or not, is dropped. Sequence numbers wrap.
+//! Overlap policy: the bytes seen first stand, also while they wait; a later copy, equal or not, is dropped. What the
+//! capture cut off a segment is no hole that is waited for: it is told as a gap when its turn comes, unless a copy with
+//! the bytes was there before. Sequence numbers wrap.
 //! A hole is given up (and told as a gap) when the other side acknowledged past it and more data keeps coming,
 //! when the buffers' ceilings are reached, or when the flow ends.
 
@@ -20,8 +22,8 @@ pub(crate) struct Half {
     /// The sequence number expected next, and its place in the stream.
     next: Option<u32>,
     position: u64,
-    /// Bytes that came too early, by place.
-    pending: BTreeMap<u64, (Vec<u8>, Origin)>,
+    /// What came too early, by place; none overlaps another.
+    pending: BTreeMap<u64, Waiting>,
     pending_bytes: usize,
     /// The farthest place the other side acknowledged.
     acknowledged: u64,
@@ -29,6 +31,16 @@ pub(crate) struct Half {
     pub(crate) initial: Option<u32>,
     /// FIN or RST was seen.
     pub(crate) closed: bool,
+}
+
+/// Bytes that came too early.
+#[derive(Debug)]
+struct Waiting {
+    /// At least one.
+    bytes: Vec<u8>,
+    /// Bytes behind them that were not captured.
+    missing: u64,
+    origin: Origin,
 }
 
 /// What became of a segment.
@@ -65,49 +77,25 @@ impl Half {
         hit: &mut dyn FnMut(&'static str),
         deliver: &mut dyn FnMut(Segment<'_>),
     ) -> Receipt {
-        if self.next.is_none() {
-            // The capture begins in mid-stream: this is as early as it gets.
+        // Where the capture begins in mid-stream, this is as early as it gets.
+        let next = *self.next.get_or_insert(sequence);
+        let distance = i64::from(sequence.wrapping_sub(next).cast_signed());
+        if distance.abs() >= FARTHEST {
+            self.flush(deliver);
             self.next = Some(sequence);
+            deliver(Segment::Gap(0));
+            return self.receive(sequence, piece, limits, hit, deliver);
         }
-        let length = piece.bytes.len().saturating_add(piece.missing);
-        let Some(start) = self.place(sequence) else {
-            // Before the stream's start, or far out of any window.
-            if self.distance(sequence).is_some_and(|d| d.abs() >= FARTHEST) {
-                self.flush(deliver);
-                self.next = Some(sequence);
-                deliver(Segment::Gap(0));
-                return self.receive(sequence, piece, limits, hit, deliver);
-            }
-            let before = self.distance(sequence).map_or(0, i64::unsigned_abs);
-            let skip = usize::try_from(before).unwrap_or(usize::MAX);
-            if skip >= length {
+        let Some(early) = u64::try_from(distance).ok().filter(|it| *it > 0) else {
+            let skip = usize::try_from(distance.unsigned_abs()).unwrap_or(usize::MAX);
+            if skip >= piece.bytes.len().saturating_add(piece.missing) {
                 return Receipt::Repeated;
             }
-            self.accept(self.position, &tail(piece, skip), deliver);
+            self.front(&tail(piece, skip), deliver);
             return Receipt::New;
         };
-        if start.saturating_add(length as u64) <= self.position {
-            return Receipt::Repeated;
-        }
-        if start <= self.position {
-            let skip = usize::try_from(self.position.saturating_sub(start)).unwrap_or(usize::MAX);
-            self.accept(self.position, &tail(piece, skip), deliver);
-            self.drain(piece.origin.frame, deliver);
-            return Receipt::New;
-        }
-        let receipt = self.keep(start, piece);
-        let full = self.pending_bytes > limits.reorder_bytes || self.pending.len() > limits.reorder_segments;
-        if full {
-            hit(if self.pending_bytes > limits.reorder_bytes {
-                "reorder-bytes"
-            } else {
-                "reorder-segments"
-            });
-        }
-        if full || (self.acknowledged > self.position && self.pending.len() >= PATIENCE) {
-            self.give_up(deliver);
-            self.drain(piece.origin.frame, deliver);
-        }
+        let receipt = self.keep(self.position.saturating_add(early), piece);
+        self.relieve(piece.origin.frame, limits, hit, deliver);
         receipt
     }
 
@@ -119,19 +107,30 @@ impl Half {
         }
     }
 
-    fn distance(&self, sequence: u32) -> Option<i64> {
-        self.next.map(|next| i64::from(sequence.wrapping_sub(next).cast_signed()))
+    fn place(&self, sequence: u32) -> Option<u64> {
+        let distance = i64::from(sequence.wrapping_sub(self.next?).cast_signed());
+        self.position.checked_add_signed(distance).filter(|_| distance.abs() < FARTHEST)
     }
 
-    fn place(&self, sequence: u32) -> Option<u64> {
-        let distance = self.distance(sequence).filter(|d| d.abs() < FARTHEST)?;
-        self.position.checked_add_signed(distance)
+    /// Takes what stands at the stream's front, as far as nothing waits there that came earlier.
+    fn front(&mut self, piece: &Piece<'_>, deliver: &mut dyn FnMut(Segment<'_>)) {
+        let first = self.pending.keys().next().copied();
+        let room = first.map_or(u64::MAX, |first| first.saturating_sub(self.position));
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let now = head(piece, room);
+        if let Some(first) = first
+            && room < piece.bytes.len()
+        {
+            self.keep(first, &tail(piece, room));
+        }
+        self.accept(&now, deliver);
+        self.drain(piece.origin.frame, deliver);
     }
 
     /// Delivers bytes that stand at the stream's front, and a gap for those not captured.
-    fn accept(&mut self, position: u64, piece: &Piece<'_>, deliver: &mut dyn FnMut(Segment<'_>)) {
+    fn accept(&mut self, piece: &Piece<'_>, deliver: &mut dyn FnMut(Segment<'_>)) {
         let length = (piece.bytes.len() as u64).saturating_add(piece.missing as u64);
-        self.position = position.saturating_add(length);
+        self.position = self.position.saturating_add(length);
         self.next = self.next.map(|next| next.wrapping_add(length as u32));
         if !piece.bytes.is_empty() {
             deliver(Segment::Bytes(Piece { missing: 0, ..*piece }));
@@ -146,26 +145,71 @@ impl Half {
         let (mut at, mut rest, mut origin) = (start, piece.bytes, piece.origin);
         let mut receipt = Receipt::Repeated;
         while !rest.is_empty() {
-            let covered = self
-                .pending
-                .range(..=at)
-                .next_back()
-                .map(|(from, (bytes, _))| from.saturating_add(bytes.len() as u64));
-            let skip = covered.map_or(0, |end| end.saturating_sub(at)).min(rest.len() as u64);
             let next = self.pending.range(at.saturating_add(1)..).next().map(|(from, _)| *from);
-            let (skip, gap) = (skip as usize, next.map_or(u64::MAX, |next| next.saturating_sub(at)));
-            if skip > 0 {
-                (rest, origin, at) = advance(rest, origin, at, skip);
-                continue;
+            // Up to here bytes are known to be missing; those there now are not.
+            let mut lost = at;
+            if let Some((from, before)) = self.pending.range_mut(..=at).next_back() {
+                let end = from.saturating_add(before.bytes.len() as u64);
+                if end > at {
+                    let skip = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+                    (rest, origin, at) = advance(rest, origin, at, skip.min(rest.len()));
+                    continue;
+                }
+                lost = end.saturating_add(before.missing);
+                before.missing = before.missing.min(at.saturating_sub(end));
             }
-            let size = usize::try_from(gap).unwrap_or(usize::MAX).min(rest.len());
-            let fresh = rest.get(..size).unwrap_or_default();
+            let size = next.map_or(u64::MAX, |next| next.saturating_sub(at));
+            let size = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
+            let waiting = Waiting {
+                bytes: rest.get(..size).unwrap_or_default().to_vec(),
+                missing: lost.saturating_sub(at.saturating_add(size as u64)),
+                origin,
+            };
             self.pending_bytes = self.pending_bytes.saturating_add(size);
-            self.pending.insert(at, (fresh.to_vec(), origin));
+            self.pending.insert(at, waiting);
             receipt = Receipt::New;
             (rest, origin, at) = advance(rest, origin, at, size);
         }
+        if !piece.bytes.is_empty() && piece.missing > 0 {
+            self.lose(at, piece.missing as u64);
+        }
         receipt
+    }
+
+    /// Notes that bytes are missing behind those that end here, as far as nothing waits there.
+    fn lose(&mut self, at: u64, missing: u64) {
+        let next = self.pending.range(at..).next().map(|(from, _)| *from);
+        let until = at.saturating_add(missing).min(next.unwrap_or(u64::MAX));
+        if let Some((from, before)) = self.pending.range_mut(..at).next_back()
+            && from.saturating_add(before.bytes.len() as u64) == at
+        {
+            before.missing = before.missing.max(until.saturating_sub(at));
+        }
+    }
+
+    /// Gives holes up while too much waits, or while enough waits behind one that the other side acknowledged past.
+    fn relieve(&mut self, frame: u64, limits: &Limits, hit: &mut dyn FnMut(&'static str), deliver: &mut dyn FnMut(Segment<'_>)) {
+        let mut told = None;
+        loop {
+            let ceiling = if self.pending_bytes > limits.reorder_bytes {
+                Some("reorder-bytes")
+            } else if self.pending.len() > limits.reorder_segments {
+                Some("reorder-segments")
+            } else {
+                None
+            };
+            if let Some(name) = ceiling
+                && told != ceiling
+            {
+                hit(name);
+                told = ceiling;
+            }
+            if ceiling.is_none() && (self.acknowledged <= self.position || self.pending.len() < PATIENCE) {
+                return;
+            }
+            self.give_up(deliver);
+            self.drain(frame, deliver);
+        }
     }
 
     /// Delivers pending bytes that have become contiguous.
@@ -174,18 +218,22 @@ impl Half {
             if *entry.key() > self.position {
                 return;
             }
-            let (start, (bytes, mut origin)) = entry.remove_entry();
+            let Waiting {
+                bytes,
+                missing,
+                mut origin,
+            } = entry.remove();
             self.pending_bytes = self.pending_bytes.saturating_sub(bytes.len());
-            let skip = usize::try_from(self.position.saturating_sub(start)).unwrap_or(usize::MAX);
             origin.frame = origin.frame.max(frame);
-            let piece = Piece {
-                bytes: &bytes,
-                missing: 0,
-                origin,
-            };
-            if skip < bytes.len() {
-                self.accept(self.position, &tail(&piece, skip), deliver);
-            }
+            let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+            self.accept(
+                &Piece {
+                    bytes: &bytes,
+                    missing,
+                    origin,
+                },
+                deliver,
+            );
         }
     }
 
@@ -201,6 +249,14 @@ impl Half {
     }
 }
 
+/// The first bytes of a piece, there or missing.
+fn head<'a>(piece: &Piece<'a>, size: usize) -> Piece<'a> {
+    let bytes = piece.bytes.get(..size).unwrap_or(piece.bytes);
+    let missing = piece.missing.min(size.saturating_sub(bytes.len()));
+    Piece { bytes, missing, ..*piece }
+}
+
+/// What is behind them.
 fn tail<'a>(piece: &Piece<'a>, skip: usize) -> Piece<'a> {
     let (bytes, origin, _) = advance(piece.bytes, piece.origin, 0, skip.min(piece.bytes.len()));
     let beyond = skip.saturating_sub(piece.bytes.len());
@@ -219,6 +275,9 @@ fn advance(bytes: &[u8], origin: Origin, at: u64, by: usize) -> (&[u8], Origin, 
     };
     (rest, origin, at.saturating_add(by as u64))
 }
+
+#[cfg(test)]
+mod model;
 
 #[cfg(test)]
 mod tests {
@@ -264,8 +323,66 @@ mod tests {
             "aXcd_f",
             "early bytes too"
         );
+        assert_eq!(
+            run(&[(2, b"cd"), (0, b"XXXXef")], false),
+            "XXcdef",
+            "what waits is not written over by what closes the hole"
+        );
         assert_eq!(run(&[(0, b"ab"), (4, b"ef")], false), "ab");
         assert_eq!(run(&[(0, b"ab"), (4, b"ef")], true), "ab__ef");
+    }
+
+    fn piece(bytes: &[u8], missing: usize, frame: u64) -> Piece<'_> {
+        let origin = Origin {
+            carrier: frame,
+            frame,
+            offset: 54,
+            in_frame: true,
+        };
+        Piece { bytes, missing, origin }
+    }
+
+    /// One hole given up may free a byte where a whole segment came in: holes are given up until the ceiling holds.
+    #[test]
+    fn large_segments_behind_small_ones_keep_to_the_ceiling() {
+        let mut half = Half::default();
+        half.open(0);
+        let (limits, large) = (Limits::default(), vec![0_u8; 60_000]);
+        let mut told = 0;
+        for number in 0..2_000_u32 {
+            let (at, bytes) = if number < 1_000 {
+                (3 + number * 2, &large[..1])
+            } else {
+                (10_000 + number * 60_001, &large[..])
+            };
+            half.receive(at, &piece(bytes, 0, 1), &limits, &mut |_| told += 1, &mut |_| {});
+            assert!(half.pending_bytes <= limits.reorder_bytes, "after segment {number}");
+        }
+        assert!(told > 0);
+    }
+
+    /// Frames cut short by the capture, two of them exchanged: nothing waits for bytes that nobody has.
+    #[test]
+    fn what_a_capture_cut_off_is_not_waited_for() {
+        let mut half = Half::default();
+        half.open(99);
+        let mut told = Vec::new();
+        for (frame, at) in (1..).zip([0, 200, 100, 300]) {
+            half.receive(
+                100 + at,
+                &piece(b"abcd", 96, frame),
+                &Limits::default(),
+                &mut |_| {},
+                &mut |segment| {
+                    told.push(match segment {
+                        Segment::Bytes(piece) => (piece.bytes.len() as u64, piece.origin.carrier, piece.origin.frame),
+                        Segment::Gap(size) => (size, 0, 0),
+                    });
+                },
+            );
+        }
+        let gap = (96, 0, 0);
+        assert_eq!(told, [(4, 1, 1), gap, (4, 3, 3), gap, (4, 2, 3), gap, (4, 4, 4), gap]);
     }
 
     /// Any order of any cut of a text, with repeats, comes out as the text: against the dumbest oracle there is.
