@@ -12,6 +12,7 @@ use crate::flow::reading::{Scene, transport_name};
 use crate::limits::Limits;
 use crate::net::fragments::{Datagram, Fragments, Place, Within};
 use crate::packet::{Descent, Header, Packet, Reason};
+use crate::protocols::{Protocol as _, ipsec};
 use crate::stream::tcp::Receipt;
 use crate::stream::{Origin, Piece, Segment};
 use crate::transport::sctp::{self, Chunk};
@@ -338,6 +339,10 @@ impl Engine {
                 }
             }
             (Transport::Udp, ..) => live.reading.segment(direction, Segment::Bytes(piece), &mut scene),
+            (Transport::Other(ipsec::ESP_NUMBER), ..) => {
+                live.reading.sealed(ipsec::ESP.id());
+                live.reading.unread(direction, &piece, &mut scene);
+            }
             _ => live.reading.unread(direction, &piece, &mut scene),
         }
     }

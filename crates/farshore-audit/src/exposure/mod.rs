@@ -35,6 +35,9 @@ pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize
     drafts.finish(destinations)
 }
 
+/// Protocols that seal what they carry, as a rule: which suite their ends agreed on is not read here.
+const TUNNELS: &[&str] = &["esp", "ike", "openvpn", "wireguard"];
+
 /// What makes two findings one exposure, what differs soonest first.
 type Key = (usize, [u8; 16], Protection, DatumKind, String);
 
@@ -178,6 +181,9 @@ impl Drafts<'_> {
             let channel = negotiated.get(&id);
             let secrecy = channel.map_or(ChannelSecrecy::Unknown, |(it, _)| it.secrecy);
             let words = match (flow.protection, channel) {
+                (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => {
+                    "what a tunnel carries".to_owned()
+                }
                 (Protection::Opaque, _) => "payload in no known format".to_owned(),
                 (_, Some((it, _))) if secrecy == ChannelSecrecy::Sealed => format!("what {} carries", it.cipher),
                 (_, Some((it, _))) => format!("what {} carries ({secrecy:?})", it.cipher),

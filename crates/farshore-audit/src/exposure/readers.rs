@@ -8,6 +8,8 @@ use farshore_model::observation::ChannelSecrecy;
 use farshore_model::party::{Destination, LocationState};
 use farshore_model::{Answer, DatumKind, FlowId, Ledger, Locus, Reader, ReaderRole};
 
+use super::TUNNELS;
+
 /// What decoding media came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sound {
@@ -92,6 +94,10 @@ fn in_the_open(datum: &Datum<'_>) -> (Answer, String) {
         (Some(Sound::Sealed(why)), ..) => (Answer::No, why.clone()),
         (Some(Sound::Unknown(why)), ..) => (Answer::CannotTell, why.clone()),
         (None, Protection::Plaintext, _) => (Answer::Yes, format!("it stands in clear in frame {frame}")),
+        (None, Protection::Opaque, _) if datum.field.strip_suffix(".content").is_some_and(|it| TUNNELS.contains(&it)) => (
+            Answer::CannotTell,
+            "a tunnel whose ends seal what it carries, as a rule: which suite they agreed on was not read".to_owned(),
+        ),
         (None, Protection::Opaque | Protection::Empty, _) => (
             Answer::CannotTell,
             "the format is not known: it may be encrypted, compressed or merely undocumented".to_owned(),

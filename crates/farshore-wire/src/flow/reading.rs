@@ -141,6 +141,13 @@ impl Reading {
         opaque(direction, piece, &mut self.samples, scene);
     }
 
+    /// IP itself says what this is, and that nobody without keys reads it.
+    pub(crate) fn sealed(&mut self, carrier: &'static str) {
+        if !self.talk.protocols.contains(&carrier) {
+            self.talk.protocols.push(carrier);
+        }
+    }
+
     /// The flow is a tunnel: what it carries is told by the flows inside it.
     pub(crate) fn carries(&mut self, tunnel: &'static str) {
         if !self.talk.protocols.contains(&tunnel) {

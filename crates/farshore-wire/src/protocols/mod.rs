@@ -14,6 +14,7 @@ mod gtp_c;
 mod http;
 mod http2;
 mod imap;
+pub(crate) mod ipsec;
 mod irc;
 mod ldap;
 mod lines;
@@ -39,6 +40,7 @@ mod stun;
 mod syslog;
 mod telnet;
 mod tls;
+mod wireguard;
 
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
@@ -52,10 +54,12 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dhcp::DHCP,
     &dns::DNS,
     &dtls::DTLS,
+    &ipsec::ESP,
     &ftp::FTP,
     &gtp_c::GTP_C,
     &http::HTTP,
     &http2::HTTP2,
+    &ipsec::IKE,
     &imap::IMAP,
     &irc::IRC,
     &ldap::LDAP,
@@ -79,6 +83,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &syslog::SYSLOG,
     &telnet::TELNET,
     &tls::TLS,
+    &wireguard::WIREGUARD,
 ];
 
 /// A protocol: one static per protocol.

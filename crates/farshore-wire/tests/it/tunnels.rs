@@ -182,6 +182,28 @@ fn a_port_alone_makes_no_tunnel() {
     }
 }
 
+/// What is sealed by IP's own word is named, stays opaque, and opens no flow inside; what is only signed does.
+#[test]
+fn a_sealed_carrier_is_named_and_a_signed_one_is_read() {
+    let sealed = [&[0x23, 0x60, 0xb0, 0xe3, 0, 0, 0, 1][..], &query(false)].concat();
+    let kept = run(&[frame_of(&over_ip(50, &sealed)), frame_of(&packet(FAR, NEAR, 50, &sealed))]);
+    assert_eq!(kept.flows.len(), 1);
+    let flow = &kept.flows[0];
+    assert_eq!((flow.protocols.as_slice(), flow.protection), (&["esp"][..], Protection::Opaque));
+    assert_eq!((flow.transport, flow.up.frames, flow.down.frames), (Transport::Other(50), 1, 1));
+    assert!(asks(&kept).is_empty());
+
+    // The authentication header: what follows, its length, twelve bytes of check (RFC 4302).
+    let signed = |next| [&[next, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1][..], &[0xd1; 12]].concat();
+    let inner = query(false);
+    let kept = run(&[
+        frame_of(&over_ip(51, &[signed(17), udp(50_000, 53, &dns_query(1, NAME))].concat())),
+        frame_of(&over_ip(51, &[signed(4), inner].concat())),
+    ]);
+    assert_eq!(asks(&kept).len(), 2);
+    assert_eq!(kept.flows.iter().filter(|it| it.protocols == ["dns"]).count(), 2);
+}
+
 #[test]
 fn both_ways_through_different_ports_are_one_flow_inside_and_another_network_is_another() {
     let inner = |up: bool| {
