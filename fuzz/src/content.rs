@@ -183,7 +183,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
     let locus = || Locus {
         input: InputId(0),
         span: Span::in_frame(1, 0, 4),
-        layers: vec!["udp", "dns"],
+        layers: ["udp", "dns"].into(),
         decoded_by: vec!["url"],
     };
     let address = [192, 0, 2, 1].into();

@@ -1,5 +1,7 @@
 //! Where a fact stands: the pointer from every claim back to captured bytes.
 
+use std::sync::Arc;
+
 use crate::InputId;
 
 /// A byte range in one input's frames, as a dissector knows it.
@@ -52,7 +54,7 @@ pub struct Locus {
     /// The range.
     pub span: Span,
     /// Layers from the outside in, such as `udp`, `sd-rtn`.
-    pub layers: Vec<&'static str>,
+    pub layers: Arc<[&'static str]>,
     /// Decodings applied to the range, in order, such as `base64`, `zlib`.
     pub decoded_by: Vec<&'static str>,
 }

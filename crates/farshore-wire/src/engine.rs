@@ -162,7 +162,7 @@ impl Engine {
                 evidence: vec![Locus {
                     input: self.input,
                     span: odd,
-                    layers: vec!["ip"],
+                    layers: ["ip"].into(),
                     decoded_by: Vec::new(),
                 }],
             });

@@ -312,7 +312,7 @@ fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
         evidence: vec![Locus {
             input: it.input,
             span,
-            layers: it.layers.to_vec(),
+            layers: it.layers.into(),
             decoded_by: found.decoded_by.clone(),
         }],
         count: 1,

@@ -194,7 +194,7 @@ impl Drafts<'_> {
             let first = Locus {
                 input: flow.input,
                 span: farshore_model::Span::in_frame(flow.first_frame, 0, 0),
-                layers: vec![transport(flow.transport)],
+                layers: [transport(flow.transport)].into(),
                 decoded_by: Vec::new(),
             };
             let (channel, locus) = channel.map_or((None, first), |(it, locus)| (Some(it.clone()), locus.clone()));

@@ -218,7 +218,7 @@ impl Case {
             evidence: vec![Locus {
                 input: InputId(0),
                 span: Span::in_frame(number, 42, 4),
-                layers: vec!["udp"],
+                layers: ["udp"].into(),
                 decoded_by: Vec::new(),
             }],
             count: 1,

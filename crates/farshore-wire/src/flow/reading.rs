@@ -85,7 +85,7 @@ struct Undecided {
 struct Chain {
     hint: &'static str,
     dissector: Box<dyn Dissector>,
-    layers: Vec<&'static str>,
+    layers: Arc<[&'static str]>,
     inner: Vec<Chain>,
 }
 
@@ -487,7 +487,7 @@ fn randomness(sample: &[u8]) -> Option<Randomness> {
 
 /// A dissector's sink: adds what only the engine knows.
 struct FlowSink<'a, 's> {
-    layers: &'a [&'static str],
+    layers: &'a Arc<[&'static str]>,
     inner: &'a mut Vec<Chain>,
     talk: &'a mut Talk,
     scene: &'a mut Scene<'s>,
@@ -498,7 +498,7 @@ impl FlowSink<'_, '_> {
         Locus {
             input: self.scene.input,
             span,
-            layers: self.layers.to_vec(),
+            layers: Arc::clone(self.layers),
             decoded_by: Vec::new(),
         }
     }

@@ -66,7 +66,7 @@ fn a_request_in_chunks_is_read_in_any_order() {
         let flow = &kept.flows[0];
         assert_eq!((flow.transport, flow.protocols.as_slice()), (Transport::Other(132), &["http"][..]));
         assert_eq!((flow.server.port, flow.up.frames, flow.gaps), (80, 11, 0));
-        assert_eq!(kept.facts[0].locus.layers, ["sctp", "http"]);
+        assert_eq!(*kept.facts[0].locus.layers, ["sctp", "http"]);
         assert!(
             kept.fields.iter().any(|(_, value)| value == b"490154203237518"),
             "{:?}",

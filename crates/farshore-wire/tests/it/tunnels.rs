@@ -144,7 +144,7 @@ fn the_query_is_found_where_it_stands_in_every_tunnel() {
         let stands = bytes.windows(label.len()).position(|it| it == label).unwrap() as u64 + 1;
         assert_eq!(asks(&kept), [(1, 1, stands), (1, 2, stands)], "{what}");
         let outer = if tunnel.transport == Transport::Udp { "udp" } else { "ip" };
-        assert_eq!(kept.facts[0].locus.layers, [outer, name, "udp", "dns"], "{what}");
+        assert_eq!(*kept.facts[0].locus.layers, [outer, name, "udp", "dns"], "{what}");
     }
 }
 

@@ -26,7 +26,7 @@ pub fn locus(frame: u64) -> Locus {
     Locus {
         input: InputId(0),
         span: Span::in_frame(frame, 54, 15),
-        layers: vec!["tcp", "http"],
+        layers: ["tcp", "http"].into(),
         decoded_by: vec!["url"],
     }
 }
