@@ -1,5 +1,12 @@
 //! Writes seeds for every target: `seed DIR` fills `DIR/<target>/`. They come from samples in the tree, from captures of
-//! simulated worlds, and from dialogues written here; nothing real is in them.
+//! simulated worlds, and from conversations written down; nothing real is in them.
+
+#[allow(dead_code, reason = "all that is needed to build any frame")]
+#[path = "../../crates/farshore-wire/tests/it/build.rs"]
+mod build;
+#[allow(dead_code, reason = "all that there is to know of a conversation")]
+#[path = "../../crates/farshore-wire/tests/it/talk.rs"]
+mod talk;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -307,10 +314,14 @@ fn spoken(one: &Conversation, shelf: &mut Shelf) {
     }
 }
 
-/// Samples beside the readers: each as one side, and both sides where names pair them.
+/// Where the readers of protocols stand, and their samples beside them.
+fn readers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/farshore-wire/src/protocols")
+}
+
+/// Files of bytes beside the readers: each as one side, and both sides where names pair them.
 fn samples(shelf: &mut Shelf) {
-    let readers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/farshore-wire/src/protocols");
-    let mut folders: Vec<PathBuf> = fs::read_dir(&readers)
+    let mut folders: Vec<PathBuf> = fs::read_dir(readers())
         .expect("the readers are there")
         .flatten()
         .map(|it| it.path())
@@ -323,6 +334,7 @@ fn samples(shelf: &mut Shelf) {
             .flatten()
             .flatten()
             .map(|it| it.path())
+            .filter(|it| it.extension().is_some_and(|it| it == "bin"))
             .collect();
         files.sort();
         let bytes: Vec<Vec<u8>> = files.iter().map(|it| fs::read(it).expect("a sample")).collect();
@@ -342,137 +354,19 @@ fn samples(shelf: &mut Shelf) {
     }
 }
 
-/// A dialogue: the protocol, then what is said.
-type Dialogue = (&'static str, &'static [(Direction, &'static [u8])]);
-
-/// Dialogues of protocols that neither the lab speaks nor a sample shows.
-const DIALOGUES: &[Dialogue] = &[
-    (
-        "smtp",
-        &[
-            (Down, b"220 mail.rooms.example ESMTP\r\n"),
-            (Up, b"EHLO phone.example\r\n"),
-            (Down, b"250-mail.rooms.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 AUTH PLAIN LOGIN\r\n"),
-            (Up, b"AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n"),
-            (Down, b"235 ok\r\n"),
-            (Up, b"MAIL FROM:<alice@rooms.example> SIZE=100\r\nRCPT TO:<bob@rooms.example>\r\nDATA\r\n"),
-            (Down, b"250 ok\r\n250 ok\r\n354 go on\r\n"),
-            (
-                Up,
-                b"From: =?utf-8?q?J=C3=B6rg?= <alice@rooms.example>\r\nSubject: hello\r\nContent-Type: multipart/mixed; boundary=\"x\"\r\n\r\n--x\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--x--\r\n.\r\n",
-            ),
-            (Up, b"BDAT 5 LAST\r\nhelloQUIT\r\n"),
-        ],
-    ),
-    (
-        "smtp",
-        &[
-            (Down, b"220 mail ESMTP\r\n"),
-            (Up, b"EHLO a\r\n"),
-            (Down, b"250-mail\r\n250 STARTTLS\r\n"),
-            (Up, b"STARTTLS\r\n"),
-            (Down, b"220 go\r\n"),
-            (Up, b"\x16\x03\x01\0\x05\x01\0\0\x01\0"),
-        ],
-    ),
-    (
-        "pop3",
-        &[
-            (Down, b"+OK POP3 ready <1896.697170952@rooms.example>\r\n"),
-            (Up, b"USER alice\r\n"),
-            (Down, b"+OK\r\n"),
-            (Up, b"PASS secret\r\n"),
-            (Down, b"+OK\r\n"),
-            (Up, b"RETR 1\r\n"),
-            (Down, b"+OK 40 octets\r\nFrom: bob@rooms.example\r\nTo: alice\r\n\r\nhello\r\n.\r\n"),
-            (Up, b"APOP alice c4c9334bac560ecc979e58001b3e22fb\r\nSTLS\r\nQUIT\r\n"),
-        ],
-    ),
-    (
-        "imap",
-        &[
-            (Down, b"* OK IMAP4rev1 ready\r\n"),
-            (Up, b"a1 LOGIN {5}\r\n"),
-            (Down, b"+ go\r\n"),
-            (Up, b"alice \"sec\\\"ret\"\r\n"),
-            (Down, b"a1 OK done\r\n"),
-            (Up, b"a2 FETCH 1 (BODY[])\r\na3 AUTHENTICATE PLAIN\r\n"),
-            (Down, b"* 1 FETCH (BODY[] {42}\r\nFrom: bob@rooms.example\r\nTo: alice\r\n\r\nhello\r\n)\r\na2 OK\r\n+ \r\n"),
-            (Up, b"AGFsaWNlAHNlY3JldA==\r\na4 STARTTLS\r\n"),
-        ],
-    ),
-    (
-        "ftp",
-        &[
-            (Down, b"220 FTP ready\r\n"),
-            (Up, b"USER alice\r\n"),
-            (Down, b"331 password\r\n"),
-            (Up, b"PASS secret\r\n"),
-            (Down, b"230 in\r\n"),
-            (Up, b"PASV\r\nRETR file.txt\r\nAUTH TLS\r\n"),
-            (Down, b"227 Entering (192,0,2,1,200,10)\r\n150 coming\r\n234 go\r\n"),
-        ],
-    ),
-    (
-        "irc",
-        &[
-            (Up, b"CAP LS 302\r\nPASS secret\r\nNICK alice\r\nUSER alice 0 * :Alice\r\n"),
-            (Down, b":irc.rooms.example 001 alice :Welcome\r\nPING :x\r\n"),
-            (Up, b"PONG :x\r\nJOIN #room\r\n@time=1 PRIVMSG #room :hello\r\n"),
-        ],
-    ),
-    (
-        "telnet",
-        &[
-            (Down, b"\xff\xfd\x18\xff\xfb\x01login: "),
-            (Up, b"\xff\xfb\x18\xff\xfa\x18\0xterm\xff\xf0alice\r\n"),
-            (Down, b"Password: "),
-            (Up, b"secret\r\0"),
-        ],
-    ),
-    (
-        "http2",
-        &[
-            (Up, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"),
-            (Down, b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0"),
-            (
-                Up,
-                b"\0\0\x1d\x01\x04\0\0\0\x01\x82\x86\x44\x05/v1/x\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff\x40\x01a\x01b\0\0\x05\0\x01\0\0\0\x01hello",
-            ),
-            (Down, b"\0\0\x01\x01\x05\0\0\0\x01\x88\0\0\x08\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\0\0\x10\0"),
-        ],
-    ),
-    (
-        "http",
-        &[
-            (
-                Up,
-                b"POST /a HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n1c\r\n{\"imei\":\"490154203237518\",\"a\r\n7\r\n\":[1]}}\r\n0\r\nX: y\r\n\r\n",
-            ),
-            (Down, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\nok"),
-            (
-                Up,
-                b"POST /f HTTP/1.1\r\nHost: a.example\r\nContent-Type: multipart/form-data; boundary=q\r\nContent-Length: 58\r\n\r\n--q\r\nContent-Disposition: form-data; name=\"u\"\r\n\r\n1\r\n--q--\r\n",
-            ),
-            (Up, b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"),
-            (Down, b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n\0\0\0\x04\0\0\0\0\0"),
-        ],
-    ),
-    (
-        "ssdp",
-        &[
-            (Up, b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: ssdp:all\r\n\r\n"),
-            (Down, b"HTTP/1.1 200 OK\r\nLOCATION: http://192.0.2.1/d.xml\r\nUSN: uuid:6f1e2d3c\r\nST: x\r\n\r\n"),
-        ],
-    ),
-];
-
+/// Conversations beside the readers, what every protocol has at least, and fields.
 fn dialogues(shelf: &mut Shelf) {
-    for (id, said) in DIALOGUES {
+    for talk in talk::talks(&readers()) {
+        let said: Vec<(Direction, &[u8])> = talk.said.iter().map(|(side, bytes)| (*side, bytes.as_slice())).collect();
         for datagrams in [false, true] {
-            if let Some(seed) = protocol::seed(id, datagrams, 25, said) {
+            if let Some(seed) = protocol::seed(&talk.protocol, datagrams, talk.ports.1, &said) {
                 shelf.put("protocol", &seed);
             }
+        }
+        let frames = talk.frames(talk.ports.0);
+        let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        if let Some(seed) = frame::seed(1, false, &frames) {
+            shelf.put("frame", &seed);
         }
     }
     // Every protocol has at least this to begin with.

@@ -10,5 +10,7 @@ mod other_links;
 mod roles;
 mod round_trips;
 mod run;
+mod samples;
 mod streams;
+mod talk;
 mod tunnels;
