@@ -43,6 +43,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 impl Talk {
+    #[allow(clippy::disallowed_methods, reason = "samples are files")]
     fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap();
         let beside = |name: &str| fs::read(path.with_file_name(name)).unwrap_or_else(|why| panic!("{}: {name}: {why}", path.display()));
