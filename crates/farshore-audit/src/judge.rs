@@ -7,7 +7,7 @@ use farshore_model::{Date, Ledger};
 use crate::parties::Datasets;
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
-use crate::{destinations, exposure, naming};
+use crate::{destinations, ech, exposure, naming};
 
 /// What an audit is judged with, beside the ledger.
 pub struct Circumstances<'a> {
@@ -26,9 +26,10 @@ pub struct Circumstances<'a> {
 }
 
 /// Judges a ledger.
-pub fn judge(ledger: Ledger, with: &Circumstances<'_>) -> Audit {
+pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let first = ledger.inputs.iter().filter_map(|it| it.first).min();
     let as_of = with.as_of.or(first.map(|it| it.date()));
+    ech::settle(&mut ledger);
     let names = naming::names(&ledger);
     let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of);
     let exposures = exposure::exposures(&ledger, &destinations, &of_flow);

@@ -80,10 +80,12 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeSet<FlowId>) {
         Observation::Channel { ech: Ech::Offered, .. } => {
             // The outer name is a cover: it names no destination.
             hidden.insert(seen.flow);
-            entry.names.retain(|it| !matches!(it.via, NameVia::Sni | NameVia::QuicSni));
+            entry
+                .names
+                .retain(|it| !matches!(it.via, NameVia::Sni | NameVia::QuicSni | NameVia::DtlsSni));
         }
         Observation::PeerNamed { protocol, name } => match *protocol {
-            "tls" | "quic" if hidden.contains(&seen.flow) => {}
+            "tls" | "quic" | "dtls" if hidden.contains(&seen.flow) => {}
             "tls" => add(name, NameVia::Sni),
             "quic" => add(name, NameVia::QuicSni),
             "gquic" => add(name, NameVia::GquicSni),

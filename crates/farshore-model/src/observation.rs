@@ -112,6 +112,43 @@ pub enum BoundValue {
     Address(IpAddr),
     /// Another name, or any other value as text.
     Text(WireText),
+    /// A service binding (RFC 9460).
+    Service(Box<Service>),
+}
+
+/// Where a service is to be had, as its name's record says (RFC 9460).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// The whole record in presentation form.
+    pub shown: WireText,
+    /// The host that offers it; empty: the record's own name.
+    pub target: WireText,
+    /// Protocols it speaks, by ALPN.
+    pub alpn: Vec<WireText>,
+    /// The path of DNS over HTTPS (RFC 9461).
+    pub doh_path: Option<WireText>,
+    /// Configurations of Encrypted ClientHello that it offers (RFC 9848).
+    pub ech: Vec<EchConfig>,
+}
+
+/// A configuration under which a ClientHello may be sealed (RFC 9849, section 4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EchConfig {
+    /// Its number.
+    pub id: u8,
+    /// Its symmetric suites: key derivation and cipher (RFC 9180).
+    pub suites: Vec<(u16, u16)>,
+    /// The name that goes on the outside.
+    pub public_name: WireText,
+}
+
+/// What the outside of a sealed ClientHello names (RFC 9849, section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EchKey {
+    /// The configuration's number.
+    pub config: u8,
+    /// The suite: key derivation and cipher.
+    pub suite: (u16, u16),
 }
 
 /// Whether a negotiated suite hides what it carries.
@@ -128,13 +165,14 @@ pub enum ChannelSecrecy {
 }
 
 /// Encrypted ClientHello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Ech {
     /// No such extension.
+    #[default]
     None,
-    /// The extension is there; it may be GREASE.
-    Present,
-    /// The capture itself shows that it is meant.
+    /// The extension is there; it may be GREASE. What its outside names, where that could be read.
+    Present(Option<EchKey>),
+    /// The capture itself shows that it is meant: some record offered what the outside names.
     Offered,
 }
 

@@ -32,13 +32,22 @@ words! {
     InitiatorBasis { Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet" }
     NameVia { Sni => "sni", QuicSni => "quic-sni", GquicSni => "gquic-sni", DtlsSni => "dtls-sni", HttpHost => "http-host", SdRtn => "sd-rtn", Dns => "dns", Certificate => "certificate" }
     ChannelSecrecy { Sealed => "sealed", Readable => "readable", Anonymous => "anonymous", Unknown => "unknown" }
-    Ech { None => "none", Present => "present", Offered => "offered" }
     ClaimKind { Geolocation => "geolocation", Registration => "registration", CloudRegion => "cloud-region", Geofeed => "geofeed", Name => "name" }
     LocationState { Agreed => "agreed", Disputed => "disputed", Anycast => "anycast", Local => "local", Undetermined => "undetermined" }
     OwnerRelation { Parent => "parent", Ultimate => "ultimate" }
     Via { Place => "place", Operator => "operator", Service => "service", Owner => "owner", Carriage => "carriage" }
     ReachBasis { Located => "located", Operator => "operator", Owner => "owner", Carriage => "carriage", OffersService => "offers-service", PersonalJurisdiction => "personal-jurisdiction", AnyPerson => "any-person" }
     Standing { Text => "text", Argued => "argued" }
+}
+
+impl Word for Ech {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Present(_) => "present",
+            Self::Offered => "offered",
+        }
+    }
 }
 
 /// `tcp`, `udp`, …; a protocol without a word of its own by its number.
@@ -57,6 +66,7 @@ pub fn bound(value: &BoundValue) -> String {
     match value {
         BoundValue::Address(address) => address.to_string(),
         BoundValue::Text(text) => text.as_str().to_owned(),
+        BoundValue::Service(it) => it.shown.as_str().to_owned(),
     }
 }
 

@@ -8,5 +8,6 @@ mod leaky;
 mod naming;
 mod packed;
 mod sd_rtn;
+mod sealed_hello;
 mod spoken;
 mod wired;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use farshore::model::{Audit, Frame, InputId, LinkType, Timestamp};
+use farshore::model::{Audit, Frame, InputId, Ledger, LinkType, Timestamp};
 use farshore::{Auditor, Circumstances, Datasets, Detecting, Detectors, Reading, judge};
 use farshore_lab::net::{self, Path, Segment};
 
@@ -63,6 +63,11 @@ impl Wire {
     }
 
     pub fn audit(&self, data: &'static Datasets) -> Audit {
+        judged(self.ledger(), data)
+    }
+
+    /// What was seen, before it is judged.
+    pub fn ledger(&self) -> Ledger {
         let detectors = Detectors::new(&[], Detecting::default()).unwrap();
         let mut auditor = Auditor::new(&Reading::default(), detectors);
         for (number, (at, bytes)) in (1..).zip(&self.frames) {
@@ -77,21 +82,25 @@ impl Wire {
                 bytes,
             });
         }
-        let ledger = auditor.finish(farshore_sources::Summary::default());
-        let with = Circumstances {
-            data,
-            packs: &[],
-            scope: None,
-            as_of: None,
-            version: "test",
-            show_pii: false,
-        };
-        judge(ledger, &with)
+        auditor.finish(farshore_sources::Summary::default())
     }
 }
 
+/// What it comes to, without policies.
+pub fn judged(ledger: Ledger, data: &'static Datasets) -> Audit {
+    let with = Circumstances {
+        data,
+        packs: &[],
+        scope: None,
+        as_of: None,
+        version: "test",
+        show_pii: false,
+    };
+    judge(ledger, &with)
+}
+
 /// A name as DNS writes it (RFC 1035 section 3.1).
-fn labels(name: &str) -> Vec<u8> {
+pub fn labels(name: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for label in name.split('.') {
         out.push(label.len() as u8);

@@ -87,7 +87,7 @@ pub fn every_fact() -> Audit {
             leaf: true,
         },
         channel(ChannelSecrecy::Sealed, Ech::None),
-        channel(ChannelSecrecy::Readable, Ech::Present),
+        channel(ChannelSecrecy::Readable, Ech::Present(None)),
         channel(ChannelSecrecy::Anonymous, Ech::Offered),
         channel(ChannelSecrecy::Unknown, Ech::None),
         Observation::Request {

@@ -20,6 +20,7 @@
 mod message;
 mod name;
 mod record;
+mod service;
 
 use std::collections::BTreeSet;
 use std::ops::Range;

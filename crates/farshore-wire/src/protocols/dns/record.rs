@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use base64::Engine as _;
 use farshore_model::WireText;
 use farshore_model::observation::BoundValue;
 
 use super::name::Name;
+use super::service;
 use crate::cursor::{Cursor, Stop};
 
 const TYPES: &[(u16, &str)] = &[
@@ -68,6 +68,9 @@ const TYPES: &[(u16, &str)] = &[
 
 /// EDNS's pseudo-record (RFC 6891).
 pub const OPT: u16 = 41;
+/// Service bindings, of any service and of the web (RFC 9460).
+const SVCB: u16 = 64;
+const HTTPS: u16 = 65;
 
 /// The name of a type, `TYPE123` for others (RFC 3597, section 5).
 pub fn type_name(kind: u16) -> String {
@@ -97,6 +100,10 @@ pub fn value(message: &[u8], kind: u16, data: &Range<usize>) -> Option<BoundValu
     };
     if let Some(address) = address {
         return Some(BoundValue::Address(address));
+    }
+    if matches!(kind, SVCB | HTTPS) {
+        let service = service::read(message, data).ok().flatten()?;
+        return Some(BoundValue::Service(Box::new(service)));
     }
     let text = text(message, kind, data, bytes).ok()??;
     Some(BoundValue::Text(text))
@@ -129,17 +136,6 @@ fn text(message: &[u8], kind: u16, data: &Range<usize>, bytes: &[u8]) -> Result<
         }
         // TXT, SPF
         16 | 99 => Some(WireText::from_bytes(&quoted_strings(&mut it)?)),
-        // SVCB, HTTPS
-        64 | 65 => {
-            let priority = it.u16()?;
-            let Some((target, end)) = name(2) else { return Ok(None) };
-            let mut shown = format!("{priority} {target}").into_bytes();
-            let mut rest = Cursor::new("dns", bytes.get(end..).unwrap_or_default());
-            while !rest.is_empty() {
-                service_parameter(&mut rest, &mut shown)?;
-            }
-            Some(WireText::from_bytes(&shown))
-        }
         // Any other type (RFC 3597, section 5).
         _ => Some(format!("\\# {} {}", bytes.len(), hex(bytes)).into()),
     })
@@ -170,48 +166,7 @@ pub fn string<'a>(it: &mut Cursor<'a>) -> Result<&'a [u8], Stop> {
     it.take(usize::from(length))
 }
 
-/// One SvcParam (RFC 9460, section 14.3; `ech`: RFC 9848).
-fn service_parameter(it: &mut Cursor<'_>, shown: &mut Vec<u8>) -> Result<(), Stop> {
-    let (key, length) = (it.u16()?, it.u16()?);
-    let mut value = it.sub(usize::from(length))?;
-    let (name, text): (_, Vec<u8>) = match key {
-        1 => {
-            let mut list: Vec<&[u8]> = Vec::new();
-            while !value.is_empty() {
-                list.push(string(&mut value)?);
-            }
-            ("alpn", list.join(&b','))
-        }
-        2 => ("no-default-alpn", Vec::new()),
-        3 => ("port", value.u16()?.to_string().into_bytes()),
-        4 => ("ipv4hint", addresses::<4>(&mut value, |it| Ipv4Addr::from(it).to_string())?),
-        5 => ("ech", base64::engine::general_purpose::STANDARD.encode(value.rest()).into_bytes()),
-        6 => ("ipv6hint", addresses::<16>(&mut value, |it| Ipv6Addr::from(it).to_string())?),
-        7 => ("dohpath", value.rest().to_vec()),
-        _ => ("", hex(value.rest()).into_bytes()),
-    };
-    shown.push(b' ');
-    if name.is_empty() {
-        shown.extend_from_slice(format!("key{key}").as_bytes());
-    } else {
-        shown.extend_from_slice(name.as_bytes());
-    }
-    if !text.is_empty() {
-        shown.push(b'=');
-        shown.extend_from_slice(&text);
-    }
-    Ok(())
-}
-
-fn addresses<const N: usize>(it: &mut Cursor<'_>, show: impl Fn([u8; N]) -> String) -> Result<Vec<u8>, Stop> {
-    let mut list = Vec::new();
-    while !it.is_empty() {
-        list.push(show(it.array::<N>()?));
-    }
-    Ok(list.join(",").into_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -254,6 +209,7 @@ mod tests {
         value(data, kind, &(0..data.len())).map(|it| match it {
             BoundValue::Address(address) => address.to_string(),
             BoundValue::Text(text) => text.as_str().to_owned(),
+            BoundValue::Service(it) => it.shown.as_str().to_owned(),
         })
     }
 

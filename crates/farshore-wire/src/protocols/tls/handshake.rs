@@ -143,7 +143,7 @@ impl Handshake {
                 // JA3 is a fingerprint of TLS over TCP; its text says nothing of DTLS, JA4's does.
                 ja3: (hello.whole && self.protocol != "dtls").then(|| ja::ja3(hello)),
                 ja4: hello.whole.then(|| ja::ja4(hello, transport)),
-                ech: if hello.ech { Ech::Present } else { Ech::None },
+                ech: hello.ech,
             },
             message.span(),
         );

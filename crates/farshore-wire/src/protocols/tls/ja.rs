@@ -126,6 +126,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::observation::Ech;
+
     use super::*;
 
     /// The example of the JA4 description, with GREASE put in where browsers put it.
@@ -146,7 +148,7 @@ mod tests {
             versions: vec![0x5a5a, 0x0304, 0x0303],
             alpn: Some(b"h2"),
             name: None,
-            ech: false,
+            ech: Ech::None,
             whole: true,
         }
     }

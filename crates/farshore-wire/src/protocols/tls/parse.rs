@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use farshore_model::observation::{Ech, EchKey};
+
 use crate::cursor::{Cursor, Stop};
 
 /// Bytes of a handshake header: type and length.
@@ -40,8 +42,8 @@ pub(super) struct ClientHello<'a> {
     pub(super) alpn: Option<&'a [u8]>,
     /// The first `host_name` of `server_name`, and where it stands in the message.
     pub(super) name: Option<(&'a [u8], Range<usize>)>,
-    /// Whether `encrypted_client_hello` is there.
-    pub(super) ech: bool,
+    /// `encrypted_client_hello`.
+    pub(super) ech: Ech,
     /// Whether every byte was there and every length fitted: only then a fingerprint means anything.
     pub(super) whole: bool,
 }
@@ -120,7 +122,7 @@ impl<'a> ClientHello<'a> {
                 let length = body.u8()?;
                 self.versions = numbers(body.take(length.into())?);
             }
-            extension::ENCRYPTED_CLIENT_HELLO => self.ech = true,
+            extension::ENCRYPTED_CLIENT_HELLO => self.ech = Ech::Present(outer_key(body).ok().flatten()),
             _ => {}
         }
         Ok(())
@@ -150,6 +152,16 @@ impl<'a> ClientHello<'a> {
         let offered = self.versions.iter().copied().filter(|version| !is_grease(*version));
         offered.max_by_key(|version| rank(*version)).unwrap_or(self.version)
     }
+}
+
+/// What the outside of a sealed hello names (RFC 9849, section 5); the inside has nothing to name.
+fn outer_key(body: &mut Cursor<'_>) -> Result<Option<EchKey>, Stop> {
+    if body.u8()? != 0 {
+        return Ok(None);
+    }
+    let suite = (body.u16()?, body.u16()?);
+    let config = body.u8()?;
+    Ok(Some(EchKey { config, suite }))
 }
 
 /// What the server chose.

@@ -2,7 +2,7 @@
 //! a certificate made for it) and on messages put together here. Nothing else.
 
 use farshore_model::Direction::{self, Down, Up};
-use farshore_model::observation::{ChannelSecrecy, Ech};
+use farshore_model::observation::{ChannelSecrecy, Ech, EchKey};
 use farshore_model::{Observation, Protection, Span, Transport, WireText};
 
 use super::TLS;
@@ -275,13 +275,18 @@ fn a_retry_asks_for_a_second_hello_which_is_read_in_spite_of_change_cipher_spec(
 
 #[test]
 fn an_encrypted_hello_is_seen() {
-    let hello = record(22, &client_hello(&[server_name("front.example"), extension(0xfe0d, &[0; 8])]));
-    let out = read_stream(&TLS, (40_000, 443), &[(Up, &hello)]);
-    assert!(
-        out.facts()
-            .iter()
-            .any(|it| matches!(it, Observation::Channel { ech: Ech::Present, .. }))
-    );
+    // Outside: a suite, a configuration's number, an encapsulated key, what is sealed. Inside: nothing (RFC 9849, section 5).
+    let outside = [0, 0, 1, 0, 3, 42, 0, 1, 9, 0, 2, 9, 9];
+    let key = EchKey { config: 42, suite: (1, 3) };
+    for (extended, expected) in [(&outside[..], Some(key)), (&[1], None), (&outside[..4], None), (&[], None)] {
+        let hello = record(22, &client_hello(&[server_name("front.example"), extension(0xfe0d, extended)]));
+        let out = read_stream(&TLS, (40_000, 443), &[(Up, &hello)]);
+        let seen = out.facts().into_iter().find_map(|it| match it {
+            Observation::Channel { ech, .. } => Some(*ech),
+            _ => None,
+        });
+        assert_eq!(seen, Some(Ech::Present(expected)), "{extended:?}");
+    }
 }
 
 #[test]
