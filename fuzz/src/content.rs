@@ -344,7 +344,6 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
         }],
         flows: vec![Flow {
             input: InputId(0),
-            community_id: "1:AAAA".to_owned(),
             transport: Transport::Udp,
             client: Endpoint { ip: address, port: 1 },
             server: Endpoint { ip: address, port: 2 },
@@ -357,12 +356,12 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             protocols: vec!["dns"],
             protection: Protection::Plaintext,
             rtt: RoundTrips::default(),
-            randomness: [None, None],
+            randomness: None,
             gaps: 0,
-            app: Some(App {
+            app: Some(Box::new(App {
                 name: name(),
                 via: "pktap",
-            }),
+            })),
             inside: None,
         }],
         flow_names: vec![vec![FlowName {

@@ -61,8 +61,9 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
     let jobs = args
         .jobs
         .or_else(|| std::thread::available_parallelism().ok())
-        .map_or(1, std::num::NonZeroUsize::get)
-        .min(sources.len());
+        .map_or(1, std::num::NonZeroUsize::get);
+    // Inputs side by side while there are enough of them, else the flows of each.
+    let (side_by_side, shards) = (jobs.min(sources.len()), jobs.checked_div(sources.len()).unwrap_or(1));
     let bars = MultiProgress::with_draw_target(if args.quiet {
         ProgressDrawTarget::hidden()
     } else {
@@ -71,13 +72,20 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<anyhow::Result<Ledger>>>> = sources.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
+        for _ in 0..side_by_side {
             scope.spawn(|| {
                 while let Some((source, slot)) = {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     sources.get(at).zip(results.get(at))
                 } {
-                    let read = read_one(source, limits, detectors, args.with.contains(&Section::Observations), &bars);
+                    let how = Reading {
+                        limits: limits.clone(),
+                        labels: source.labels.clone(),
+                        every_fact: args.with.contains(&Section::Observations),
+                        jobs: shards,
+                        ..Reading::default()
+                    };
+                    let read = read_one(source, &how, detectors, &bars);
                     if let Ok(mut slot) = slot.lock() {
                         *slot = Some(read);
                     }
@@ -110,14 +118,8 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
     Ok((ledger, failed.len()))
 }
 
-fn read_one(source: &Source, limits: &Limits, detectors: &Detectors, every_fact: bool, bars: &MultiProgress) -> anyhow::Result<Ledger> {
+fn read_one(source: &Source, how: &Reading, detectors: &Detectors, bars: &MultiProgress) -> anyhow::Result<Ledger> {
     let reader = source.open()?;
-    let how = Reading {
-        limits: limits.clone(),
-        labels: source.labels.clone(),
-        every_fact,
-        ..Reading::default()
-    };
     let bar = bars.add(ProgressBar::new(source.bytes().unwrap_or_default()));
     let style = if source.bytes().is_some() {
         "{msg} {wide_bar} {bytes}/{total_bytes}"
@@ -128,7 +130,7 @@ fn read_one(source: &Source, limits: &Limits, detectors: &Detectors, every_fact:
         bar.set_style(style);
     }
     bar.set_message(farshore_report::escape::visible(&source.name()));
-    let ledger = farshore::read(reader, &source.name(), &how, detectors, &mut |bytes| bar.set_position(bytes));
+    let ledger = farshore::read(reader, &source.name(), how, detectors, &mut |bytes| bar.set_position(bytes));
     bar.finish_and_clear();
     Ok(ledger?)
 }

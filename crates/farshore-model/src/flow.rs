@@ -62,6 +62,32 @@ impl Transport {
             Self::Other(number) => number,
         }
     }
+
+    /// The ICMP message type that answers a type, or that it answers; of other transports none.
+    ///
+    /// The table is Community ID's (<https://github.com/corelight/community-id-spec>): a request and its answer are one
+    /// conversation, and stand in the place of its two ports.
+    pub fn counterpart(self, kind: u8) -> Option<u8> {
+        let pairs: &[(u8, u8)] = match self {
+            // Echo, timestamp, information, router solicitation/advertisement, address mask.
+            Self::Icmp => &[(8, 0), (13, 14), (15, 16), (10, 9), (17, 18)],
+            // Echo, router, neighbour, multicast listener, node information (139/140), home agent (144/145).
+            Self::Icmp6 => &[(128, 129), (133, 134), (135, 136), (130, 131), (139, 140), (144, 145)],
+            _ => &[],
+        };
+        pairs.iter().find_map(|(a, b)| match kind {
+            _ if kind == *a => Some(*b),
+            _ if kind == *b => Some(*a),
+            _ => None,
+        })
+    }
+
+    /// Whether a message with this number in the place of its source port has no answer: then its direction is part of
+    /// what makes it a flow.
+    pub fn is_one_way(self, source_port: u16) -> bool {
+        let kind = u8::try_from(source_port).ok();
+        matches!(self, Self::Icmp | Self::Icmp6) && kind.and_then(|kind| self.counterpart(kind)).is_none()
+    }
 }
 
 /// How the client was told from the server, best first.
@@ -141,8 +167,6 @@ pub struct App {
 pub struct Flow {
     /// The input it was seen in.
     pub input: InputId,
-    /// Community ID v1, seed 0.
-    pub community_id: String,
     /// TCP, UDP, …
     pub transport: Transport,
     /// The initiator.
@@ -167,12 +191,12 @@ pub struct Flow {
     pub protection: Protection,
     /// Times a request took.
     pub rtt: RoundTrips,
-    /// Byte spread of what could not be read, client to server and back.
-    pub randomness: [Option<Randomness>; 2],
+    /// Byte spread of what could not be read, client to server and back. Boxed, as most flows have none.
+    pub randomness: Option<Box<[Option<Randomness>; 2]>>,
     /// Stream bytes that were never captured.
     pub gaps: u64,
     /// The sending application; `None`: this device.
-    pub app: Option<App>,
+    pub app: Option<Box<App>>,
     /// The tunnel it ran in.
     pub inside: Option<FlowId>,
 }

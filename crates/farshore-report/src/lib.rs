@@ -21,6 +21,7 @@ pub mod json;
 pub mod terminal;
 pub mod v1;
 
+mod community;
 mod findings;
 mod mask;
 mod words;

@@ -4,16 +4,20 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use crate::digest::Digester;
 
 /// The file itself: what goes through is counted and digested.
 pub(crate) struct File<'r> {
     inner: Box<dyn Read + 'r>,
     /// First bytes, read ahead to tell the compression.
     head: Vec<u8>,
-    digest: Sha256,
+    digest: Box<dyn Digester + 'r>,
+    /// What is read is digested by whoever reads, who holds it anyway.
+    digested_elsewhere: bool,
     bytes: u64,
 }
 
@@ -41,11 +45,12 @@ impl Compression {
 }
 
 impl<'r> Shared<'r> {
-    pub(crate) fn new(inner: Box<dyn Read + 'r>) -> Self {
+    pub(crate) fn new(inner: Box<dyn Read + 'r>, digest: Box<dyn Digester + 'r>) -> Self {
         Self(Rc::new(RefCell::new(File {
             inner,
             head: Vec::new(),
-            digest: Sha256::new(),
+            digest,
+            digested_elsewhere: false,
             bytes: 0,
         })))
     }
@@ -78,6 +83,19 @@ impl<'r> Shared<'r> {
         Ok(head)
     }
 
+    /// From here on, what is read comes back by [`Shared::digest`]; gives how many bytes were digested before, and will
+    /// be read again.
+    pub(crate) fn digest_elsewhere(&self) -> usize {
+        let mut file = self.0.borrow_mut();
+        file.digested_elsewhere = true;
+        file.head.len()
+    }
+
+    /// Digests the next bytes of the file, that were read from here.
+    pub(crate) fn digest(&self, chunk: &Arc<Vec<u8>>, range: Range<usize>) {
+        self.0.borrow_mut().digest.held(chunk, range);
+    }
+
     /// Bytes read of the file so far.
     pub(crate) fn seen(&self) -> u64 {
         self.0.borrow().bytes
@@ -85,10 +103,11 @@ impl<'r> Shared<'r> {
 
     /// Reads the rest: length and SHA-256 of the whole file, in hex.
     pub(crate) fn finish(mut self) -> io::Result<(u64, String)> {
+        self.0.borrow_mut().digested_elsewhere = false;
         let mut scratch = vec![0; 1 << 16];
         while self.read(&mut scratch)? > 0 {}
-        let file = self.0.borrow();
-        let hex = file.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut file = self.0.borrow_mut();
+        let hex = file.digest.finish().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((file.bytes, hex))
     }
 }
@@ -102,9 +121,10 @@ impl Read for Shared<'_> {
                 other => break other?,
             }
         };
-        let File { digest, bytes, .. } = &mut *file;
-        digest.update(buffer.get(..got).unwrap_or_default());
-        *bytes = bytes.saturating_add(got as u64);
+        if !file.digested_elsewhere {
+            file.digest.bytes(buffer.get(..got).unwrap_or_default());
+        }
+        file.bytes = file.bytes.saturating_add(got as u64);
         Ok(got)
     }
 }

@@ -18,15 +18,19 @@
 
 mod bytes;
 mod container;
+mod digest;
 mod pcap;
 mod pcapng;
 mod window;
 
 use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
 
 use farshore_model::ledger::InputRecord;
-use farshore_model::{Frame, InputId};
+use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
+pub use digest::{AtOnce, Digester};
 pub use window::Window;
 
 /// All formats, sorted by id. Each sample file is claimed by exactly one.
@@ -44,12 +48,66 @@ pub trait Format: Sync {
 
 /// A capture being read.
 pub trait Capture {
-    /// The next frame; `None` at the end, be it the file's or the last readable frame's.
-    fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError>;
+    /// Goes on to the next frame; `false` at the end, be it the file's or the last readable frame's.
+    fn advance(&mut self) -> Result<bool, ReadError>;
+    /// The frame gone on to; an empty one before the first.
+    fn frame(&self) -> Frame<'_>;
+    /// The chunk that frame lies in, and where. Its bytes stay what they are for as long as it is held.
+    fn held(&self) -> (&Arc<Vec<u8>>, Range<usize>);
+    /// The next frame; `None` at the end.
+    fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
+        Ok(if self.advance()? { Some(self.frame()) } else { None })
+    }
     /// How far reading has come, in bytes of the file.
     fn position(&self) -> u64;
     /// What the file says of itself, once all frames are read.
     fn finish(self: Box<Self>) -> Result<Summary, ReadError>;
+}
+
+/// What a format tells of the frame it has gone on to.
+#[derive(Clone, Copy, Debug)]
+struct Latest {
+    number: u64,
+    time: Option<Timestamp>,
+    tick: u64,
+    link: LinkType,
+    interface: u32,
+    wire_length: u32,
+    /// Its bytes: so many, that end so many before the end of what was consumed.
+    length: usize,
+    behind: usize,
+}
+
+impl Latest {
+    const NONE: Self = Self {
+        number: 0,
+        time: None,
+        tick: 1,
+        link: LinkType(u32::MAX),
+        interface: 0,
+        wire_length: 0,
+        length: 0,
+        behind: 0,
+    };
+
+    fn frame<'a>(&self, input: InputId, window: &'a Window<'_>) -> Frame<'a> {
+        let (chunk, range) = self.held(window);
+        Frame {
+            input,
+            number: self.number,
+            time: self.time,
+            tick: self.tick,
+            link: self.link,
+            interface: self.interface,
+            wire_length: self.wire_length,
+            bytes: chunk.get(range).unwrap_or_default(),
+        }
+    }
+
+    fn held<'a>(&self, window: &'a Window<'_>) -> (&'a Arc<Vec<u8>>, Range<usize>) {
+        let (chunk, range) = window.held(self.length.saturating_add(self.behind));
+        (chunk, range.start..range.end.saturating_sub(self.behind))
+    }
 }
 
 /// What is known of an input when it has been read.
@@ -156,7 +214,17 @@ pub struct ReadError {
 
 /// Recognises the format and starts reading.
 pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Result<Box<dyn Capture + 'r>, OpenError> {
-    let mut window = Window::new(Box::new(reader), limits)?;
+    open_with(input, reader, limits, AtOnce::default())
+}
+
+/// The same, with somebody else to take the digest.
+pub fn open_with<'r>(
+    input: InputId,
+    reader: impl Read + 'r,
+    limits: Limits,
+    digest: impl Digester + 'r,
+) -> Result<Box<dyn Capture + 'r>, OpenError> {
+    let mut window = Window::new(Box::new(reader), limits, Box::new(digest))?;
     window.fill(4)?;
     let head = window.bytes();
     if head.is_empty() {

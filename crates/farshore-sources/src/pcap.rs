@@ -4,11 +4,14 @@
 //! Reference: <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>; for the variants the readers of libpcap
 //! (`sf-pcap.c`) and Wireshark (`wiretap/libpcap.c`). Compression is not read here.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
 use crate::bytes::Order;
-use crate::{Capture, Format, OpenError, ReadError, Summary, Window};
+use crate::{Capture, Format, Latest, OpenError, ReadError, Summary, Window};
 
 const FILE_HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;
@@ -71,6 +74,7 @@ impl Format for Pcap {
                 ..Default::default()
             },
             damage: None,
+            latest: Latest::NONE,
         }))
     }
 }
@@ -112,12 +116,13 @@ struct PcapFile<'r> {
     link: LinkType,
     record: InputRecord,
     damage: Option<String>,
+    latest: Latest,
 }
 
 impl Capture for PcapFile<'_> {
-    fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
+    fn advance(&mut self) -> Result<bool, ReadError> {
         if self.damage.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
         let at = self.window.position();
         let header = self.record_header;
@@ -127,7 +132,7 @@ impl Capture for PcapFile<'_> {
                 self.record.cut_short = true;
                 self.damage = Some(format!("offset {at}: the file ends {left} bytes into a record header of {header}"));
             }
-            return Ok(None);
+            return Ok(false);
         }
         let head = self.window.bytes();
         let word = |at| self.order.u32(head, at).unwrap_or_default();
@@ -139,28 +144,37 @@ impl Capture for PcapFile<'_> {
             self.damage = Some(format!(
                 "offset {at}: the record claims {captured} captured bytes; expected at most {most}"
             ));
-            return Ok(None);
+            return Ok(false);
         }
         if !self.window.fill(header.saturating_add(length))? {
             let have = self.window.bytes().len().saturating_sub(header);
             self.record.cut_short = true;
             self.damage = Some(format!("offset {at}: the file ends {have} bytes into a frame of {captured}"));
-            return Ok(None);
+            return Ok(false);
         }
         self.window.consume(header);
         self.window.consume(length);
         let time = Timestamp::from_parts(i64::from(seconds), u64::from(fraction).saturating_mul(self.tick));
         crate::pcapng::count(&mut self.record, Some(time));
-        Ok(Some(Frame {
-            input: self.input,
+        self.latest = Latest {
             number: self.record.frames,
             time: Some(time),
             tick: self.tick,
             link: self.link,
             interface: 0,
             wire_length,
-            bytes: self.window.consumed(length),
-        }))
+            length,
+            behind: 0,
+        };
+        Ok(true)
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        self.latest.frame(self.input, &self.window)
+    }
+
+    fn held(&self) -> (&Arc<Vec<u8>>, Range<usize>) {
+        self.latest.held(&self.window)
     }
 
     fn position(&self) -> u64 {

@@ -5,12 +5,14 @@
 //! and unknown blocks. Decryption secrets are counted, not opened.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp, WireText};
 
 use crate::bytes::Order;
-use crate::{Capture, Format, OpenError, ReadError, Summary, Window};
+use crate::{Capture, Format, Latest, OpenError, ReadError, Summary, Window};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -69,6 +71,7 @@ impl Format for Pcapng {
             damage: None,
             drops: Drops::default(),
             secrets: 0,
+            latest: Latest::NONE,
         };
         let length = order.u32(file.window.bytes(), 4).unwrap_or_default();
         if (length as usize) < SECTION_LEAST || !length.is_multiple_of(4) {
@@ -173,6 +176,7 @@ struct PcapngFile<'r> {
     damage: Option<String>,
     drops: Drops,
     secrets: u64,
+    latest: Latest,
 }
 
 /// A packet block, told apart from its bytes so that the borrow can end.
@@ -186,10 +190,10 @@ struct Packet {
 }
 
 impl Capture for PcapngFile<'_> {
-    fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
+    fn advance(&mut self) -> Result<bool, ReadError> {
         loop {
             let at = self.window.position();
-            let Some((kind, length)) = self.block(at)? else { return Ok(None) };
+            let Some((kind, length)) = self.block(at)? else { return Ok(false) };
             let Some(packet) = self.read(kind, length, at) else {
                 self.window.consume(length);
                 continue;
@@ -198,21 +202,26 @@ impl Capture for PcapngFile<'_> {
             let interface = self.interfaces.get(packet.interface as usize);
             let time = packet.units.zip(interface).map(|(units, it)| it.resolution.time(units, it.shift));
             count(&mut self.record, time);
-            return Ok(Some(Frame {
-                input: self.input,
+            self.latest = Latest {
                 number: self.record.frames,
                 time,
                 tick: interface.map_or(1_000, |it| it.resolution.tick()),
                 link: interface.map_or(LinkType(u32::MAX), |it| it.link),
                 interface: packet.interface,
                 wire_length: packet.wire_length,
-                bytes: self
-                    .window
-                    .consumed(length)
-                    .get(packet.offset..packet.offset.saturating_add(packet.captured))
-                    .unwrap_or_default(),
-            }));
+                length: packet.captured,
+                behind: length.saturating_sub(packet.offset).saturating_sub(packet.captured),
+            };
+            return Ok(true);
         }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        self.latest.frame(self.input, &self.window)
+    }
+
+    fn held(&self) -> (&Arc<Vec<u8>>, Range<usize>) {
+        self.latest.held(&self.window)
     }
 
     fn position(&self) -> u64 {

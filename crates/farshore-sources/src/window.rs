@@ -1,12 +1,20 @@
 //! A bounded window onto an input: the only place that calls `read`.
+//!
+//! Bytes lie in chunks that are never changed once they are read, so that others may hold on to them: nothing is copied but
+//! what straddles two chunks. A chunk that nobody holds any more is read into again.
 
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::container::{Compression, Shared};
+use crate::digest::Digester;
 use crate::{Limits, ReadError};
 
-/// Bytes asked of the reader at once.
-const CHUNK: usize = 1 << 18;
+/// Bytes of one chunk, unless more are needed at once.
+const CHUNK: usize = 1 << 20;
+/// Chunks kept to be read into again.
+const SPARE: usize = 32;
 /// Inflated bytes below which no ratio is suspicious.
 const SMALL: u64 = 1 << 26;
 
@@ -15,9 +23,13 @@ pub struct Window<'r> {
     file: Shared<'r>,
     inner: Box<dyn Read + 'r>,
     compression: Compression,
-    buffer: Vec<u8>,
+    chunk: Arc<Vec<u8>>,
+    /// Chunks read before, some of them held by others.
+    spare: Vec<Arc<Vec<u8>>>,
     start: usize,
     end: usize,
+    /// Bytes that come again and were digested before.
+    digested: usize,
     /// Bytes consumed so far.
     position: u64,
     ended: bool,
@@ -36,19 +48,26 @@ pub(crate) struct Whole {
 }
 
 impl<'r> Window<'r> {
-    pub(crate) fn new(reader: Box<dyn Read + 'r>, limits: Limits) -> Result<Self, ReadError> {
-        let file = Shared::new(reader);
+    pub(crate) fn new(reader: Box<dyn Read + 'r>, limits: Limits, digest: Box<dyn Digester + 'r>) -> Result<Self, ReadError> {
+        let file = Shared::new(reader, digest);
         let (compression, inner) = file.inside().map_err(|source| ReadError {
             offset: file.seen(),
             source,
         })?;
+        let digested = if compression == Compression::None {
+            file.digest_elsewhere()
+        } else {
+            0
+        };
         Ok(Self {
             file,
             inner,
             compression,
-            buffer: vec![0; CHUNK],
+            chunk: Arc::default(),
+            spare: Vec::new(),
             start: 0,
             end: 0,
+            digested,
             position: 0,
             ended: false,
             fault: None,
@@ -57,22 +76,32 @@ impl<'r> Window<'r> {
     }
 
     /// Makes at least `n` bytes available, if the input has them. `n` must have been checked against a limit.
+    #[inline]
     pub(crate) fn fill(&mut self, n: usize) -> Result<bool, ReadError> {
-        while self.bytes().len() < n && !self.ended {
-            if self.start > 0 {
-                self.buffer.copy_within(self.start..self.end, 0);
-                self.end = self.end.saturating_sub(self.start);
-                self.start = 0;
-            }
-            let room = n.max(CHUNK);
-            if self.buffer.len() < room {
-                self.buffer.resize(room, 0);
-            }
-            match self.inner.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
+        if self.end.saturating_sub(self.start) < n && !self.ended {
+            self.turn(n)?;
+        }
+        Ok(self.end.saturating_sub(self.start) >= n)
+    }
+
+    /// Goes on to the next chunk: the rest of this one, and as much of the input as there is room for.
+    fn turn(&mut self, n: usize) -> Result<(), ReadError> {
+        let room = n.max(CHUNK);
+        let mut next = self.fresh(room);
+        let Some(bytes) = Arc::get_mut(&mut next) else { return Ok(()) };
+        let left = self.bytes();
+        let mut end = left.len();
+        if let Some(front) = bytes.get_mut(..end) {
+            front.copy_from_slice(left);
+        }
+        let kept = end;
+        let mut failure = None;
+        while end < room && !self.ended {
+            match self.inner.read(bytes.get_mut(end..).unwrap_or_default()) {
                 Ok(0) => self.ended = true,
                 Ok(got) => {
-                    self.end = self.end.saturating_add(got);
-                    self.watch_inflation();
+                    end = end.saturating_add(got);
+                    self.watch_inflation(end);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // A compressed file that is cut or damaged is read as far as it inflates.
@@ -83,19 +112,43 @@ impl<'r> Window<'r> {
                     ));
                 }
                 Err(source) => {
-                    return Err(ReadError {
-                        offset: self.position.saturating_add(self.bytes().len() as u64),
+                    failure = Some(ReadError {
+                        offset: self.position.saturating_add(end as u64),
                         source,
                     });
+                    break;
                 }
             }
         }
-        Ok(self.bytes().len() >= n)
+        let before = std::mem::replace(&mut self.chunk, next);
+        self.spare.push(before);
+        (self.start, self.end) = (0, end);
+        if self.compression == Compression::None {
+            let known = self.digested.min(end.saturating_sub(kept));
+            self.digested = self.digested.saturating_sub(known);
+            self.file.digest(&self.chunk, kept.saturating_add(known)..end);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// A chunk that nobody holds, with room for so many bytes.
+    fn fresh(&mut self, room: usize) -> Arc<Vec<u8>> {
+        let free = self.spare.iter_mut().position(|chunk| Arc::get_mut(chunk).is_some());
+        let mut chunk = free.map_or_else(Arc::default, |at| self.spare.swap_remove(at));
+        if self.spare.len() > SPARE {
+            self.spare.remove(0);
+        }
+        if let Some(bytes) = Arc::get_mut(&mut chunk)
+            && bytes.len() != room
+        {
+            bytes.resize(room, 0);
+        }
+        chunk
     }
 
     /// What is available.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.chunk.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Steps over `n` available bytes.
@@ -105,12 +158,9 @@ impl<'r> Window<'r> {
         self.position = self.position.saturating_add(n as u64);
     }
 
-    /// The `n` bytes just consumed: they stay in place until the next [`Window::fill`].
-    pub(crate) fn consumed(&self, n: usize) -> &[u8] {
-        self.start
-            .checked_sub(n)
-            .and_then(|from| self.buffer.get(from..self.start))
-            .unwrap_or_default()
+    /// The chunk that the bytes just consumed lie in, and where: the last `n` of them.
+    pub(crate) fn held(&self, n: usize) -> (&Arc<Vec<u8>>, Range<usize>) {
+        (&self.chunk, self.start.saturating_sub(n)..self.start)
     }
 
     /// Steps over `n` bytes without holding them at once; tells whether there were so many.
@@ -154,8 +204,8 @@ impl<'r> Window<'r> {
     }
 
     /// A few bytes can inflate to days of work: beyond the ceiling the rest is left alone, and that is said.
-    fn watch_inflation(&mut self) {
-        let inflated = self.position.saturating_add(self.bytes().len() as u64);
+    fn watch_inflation(&mut self, available: usize) {
+        let inflated = self.position.saturating_add(available as u64);
         let most = self.file.seen().saturating_mul(self.limits.inflation_ratio);
         if self.compression != Compression::None && inflated > SMALL && inflated > most {
             self.stop(format!(

@@ -24,9 +24,13 @@ pub mod link;
 pub mod net;
 pub mod packet;
 pub mod protocols;
+pub mod router;
+pub mod shard;
 pub mod stream;
 pub mod transport;
 
 pub use cursor::{Cursor, LimitSource, Stop};
 pub use engine::{Engine, Readable, Recorder};
 pub use limits::Limits;
+pub use router::Router;
+pub use shard::Shard;

@@ -144,7 +144,7 @@ pub struct Ip {
 pub struct Header {
     /// Which.
     pub transport: Transport,
-    /// Source port; for ICMP see [`crate::flow::community`].
+    /// Source port; for ICMP see [`Transport::counterpart`].
     pub source: u16,
     /// Destination port.
     pub destination: u16,

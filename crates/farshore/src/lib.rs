@@ -34,6 +34,8 @@
 )]
 
 mod auditor;
+mod notebook;
+mod shards;
 
 pub use auditor::{Auditor, Reading, read};
 

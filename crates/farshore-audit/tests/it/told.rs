@@ -150,7 +150,6 @@ fn flow(protection: Protection) -> Flow {
     };
     Flow {
         input: InputId(0),
-        community_id: String::new(),
         transport: Transport::Udp,
         client: end,
         server: end,
@@ -163,7 +162,7 @@ fn flow(protection: Protection) -> Flow {
         protocols: Vec::new(),
         protection,
         rtt: RoundTrips::default(),
-        randomness: [None, None],
+        randomness: None,
         gaps: 0,
         app: None,
         inside: None,

@@ -8,13 +8,14 @@ use farshore_model::audit::FlowName;
 use farshore_model::flow;
 
 use super::{flow_index, id, milliseconds};
+use crate::community;
 use crate::words::{self, Word};
 
 /// One of `flows`.
 #[derive(Serialize)]
 pub struct Flow<'a> {
     id: String,
-    community_id: &'a str,
+    community_id: String,
     input: u32,
     transport: String,
     client: Endpoint,
@@ -84,7 +85,7 @@ struct Randomness {
 impl<'a> Flow<'a> {
     /// As it stands in an audit, with the names its server was known by.
     pub fn new(index: usize, it: &'a flow::Flow, names: Option<&'a Vec<FlowName>>) -> Self {
-        let [up, down] = &it.randomness;
+        let [up, down] = it.randomness.as_deref().unwrap_or(&[None, None]);
         let names = names.into_iter().flatten().map(|name| Name {
             name: name.name.as_str(),
             via: name.via.word(),
@@ -92,7 +93,7 @@ impl<'a> Flow<'a> {
         });
         Self {
             id: id('f', index),
-            community_id: &it.community_id,
+            community_id: community::id(it.transport, it.client, it.server),
             input: it.input.0,
             transport: words::transport(it.transport),
             client: endpoint(it.client),

@@ -112,7 +112,7 @@ struct Endless {
 impl Read for Endless {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         // The window asks for what it has room for: that is what it holds.
-        assert!(out.len() <= 1 << 18, "{} bytes asked for at once", out.len());
+        assert!(out.len() <= 1 << 20, "{} bytes asked for at once", out.len());
         let mut done = 0;
         while done < out.len() {
             if self.at == self.buffer.len() {

@@ -1,16 +1,14 @@
-//! A flow while it lasts.
+//! A flow while it lasts: what makes packets one flow, what is counted of them, and what their headers say. It reads no
+//! payload.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use farshore_model::flow::App;
 use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
 use farshore_model::{Direction, Endpoint, Flow, FlowId, Frame, InputId, Protection, Timestamp, Transport};
 
-use super::community;
-use super::reading::Reading;
 use crate::packet::{Header, Ip};
-use crate::stream::tcp::Half;
+use crate::shard::Ended;
 use crate::transport::{Tcp, sctp};
 
 /// What makes two packets one flow, whichever way they go.
@@ -26,19 +24,8 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new(ip: &Ip, header: &Header, space: (u8, u32)) -> Self {
         let (source, destination) = ((ip.source, header.source), (ip.destination, header.destination));
-        let ends = (
-            Endpoint {
-                ip: ip.source,
-                port: header.source,
-            },
-            Endpoint {
-                ip: ip.destination,
-                port: header.destination,
-            },
-        );
         // An ICMP message without an answer is a flow of its own in each direction.
-        let icmp = matches!(header.transport, Transport::Icmp | Transport::Icmp6);
-        let directed = icmp && community::is_one_way(header.transport, ends.0, ends.1);
+        let directed = header.transport.is_one_way(header.source);
         let (low, high) = if directed || source <= destination {
             (source, destination)
         } else {
@@ -73,32 +60,34 @@ impl Arrival {
     }
 }
 
-/// A flow while it lasts.
-pub(crate) struct Live {
-    input: InputId,
-    pub(crate) transport: Transport,
-    pub(crate) client: Endpoint,
-    pub(crate) server: Endpoint,
-    initiator: InitiatorBasis,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
+/// What is remembered of a flow beside its record, to route its next packet.
+#[derive(Default)]
+pub(crate) struct Track {
     /// The time of the latest frame in the file's order, to notice a clock that steps back.
     clock: Option<Timestamp>,
-    pub(crate) clock_stepped_back: bool,
-    first_frame: u64,
-    up: Counter,
-    down: Counter,
-    /// TCP only: the two directions.
-    pub(crate) halves: Option<Box<[Half; 2]>>,
-    /// SCTP only: the same.
-    pub(crate) chunks: Option<Box<[sctp::Half; 2]>>,
+    clock_stepped_back: bool,
     syn: Syn,
-    pub(crate) reading: Reading,
-    pub(crate) gaps: u64,
-    pub(crate) app: Option<App>,
-    inside: Option<FlowId>,
+    /// TCP only, each way: the initial sequence number, if the SYN was seen.
+    initial: [Option<u32>; 2],
+    /// TCP only, each way: the farthest number the other side acknowledged.
+    acknowledged: [Option<u32>; 2],
+    /// TCP only, each way: FIN or RST was seen.
+    closed: [bool; 2],
+    /// Some of its payload was handed on.
+    pub(crate) begun: bool,
+    /// Its record is complete.
+    pub(crate) complete: bool,
+    /// What is seldom there.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What few flows have.
+#[derive(Default)]
+pub(crate) struct Rare {
     /// The layers of the tunnels it runs in, outermost first.
     pub(crate) within: Option<Arc<[&'static str]>>,
+    /// The tunnels it is, by name.
+    pub(crate) carries: Vec<&'static str>,
 }
 
 /// The transport round trip in the making.
@@ -106,81 +95,85 @@ pub(crate) struct Live {
 struct Syn {
     sent: Option<Timestamp>,
     repeated: bool,
-    round_trip: Option<u64>,
     answered: bool,
 }
 
-impl Live {
-    pub(crate) fn new(frame: &Arrival, ip: &Ip, header: &Header, inside: Option<FlowId>) -> Self {
-        let source = Endpoint {
-            ip: ip.source,
-            port: header.source,
-        };
-        let destination = Endpoint {
-            ip: ip.destination,
-            port: header.destination,
-        };
-        let (client, server, initiator) = roles(source, destination, header);
-        let halves = (header.transport == Transport::Tcp).then(Box::default);
-        Self {
-            input: frame.input,
-            transport: header.transport,
-            client,
-            server,
-            initiator,
-            first: frame.time,
-            last: frame.time,
-            clock: frame.time,
-            clock_stepped_back: false,
-            first_frame: frame.number,
-            up: Counter::default(),
-            down: Counter::default(),
-            halves,
-            chunks: (header.transport == Transport::Other(sctp::NUMBER)).then(Box::default),
-            syn: Syn::default(),
-            reading: Reading::default(),
-            gaps: 0,
-            app: None,
-            inside,
-            within: None,
-        }
-    }
+/// A flow that begins with this frame.
+pub(crate) fn begin(frame: &Arrival, ip: &Ip, header: &Header, inside: Option<FlowId>) -> (Flow, Track) {
+    let source = Endpoint {
+        ip: ip.source,
+        port: header.source,
+    };
+    let destination = Endpoint {
+        ip: ip.destination,
+        port: header.destination,
+    };
+    let (client, server, initiator) = roles(source, destination, header);
+    let flow = Flow {
+        input: frame.input,
+        transport: header.transport,
+        client,
+        server,
+        initiator,
+        first: frame.time,
+        last: frame.time,
+        first_frame: frame.number,
+        up: Counter::default(),
+        down: Counter::default(),
+        protocols: Vec::new(),
+        protection: Protection::Empty,
+        rtt: RoundTrips::default(),
+        randomness: None,
+        gaps: 0,
+        app: None,
+        inside,
+    };
+    let track = Track {
+        clock: frame.time,
+        ..Track::default()
+    };
+    (flow, track)
+}
 
-    /// Which way a packet goes.
-    pub(crate) fn direction(&self, ip: &Ip, header: &Header) -> Direction {
-        if (ip.source, header.source) == (self.client.ip, self.client.port) {
-            Direction::Up
-        } else {
-            Direction::Down
-        }
+/// Which way a packet goes.
+pub(crate) fn direction(flow: &Flow, ip: &Ip, header: &Header) -> Direction {
+    if (ip.source, header.source) == (flow.client.ip, flow.client.port) {
+        Direction::Up
+    } else {
+        Direction::Down
     }
+}
 
-    /// Counts a packet that came in this frame.
-    pub(crate) fn count(&mut self, frame: &Arrival, direction: Direction, payload: usize) {
-        if let Some(now) = frame.time {
+/// Counts a frame that brought a packet, or a part of one.
+pub(crate) fn count(flow: &mut Flow, frame: &Arrival, direction: Direction) {
+    let counter = counter(flow, direction);
+    counter.frames = counter.frames.saturating_add(1);
+    counter.bytes = counter.bytes.saturating_add(u64::from(frame.wire_length));
+    if let Some(now) = frame.time {
+        flow.first = Some(flow.first.map_or(now, |first| first.min(now)));
+        flow.last = Some(flow.last.map_or(now, |last| last.max(now)));
+    }
+}
+
+/// Counts what a whole packet carried.
+pub(crate) fn count_payload(flow: &mut Flow, direction: Direction, payload: usize) {
+    let counter = counter(flow, direction);
+    counter.payload = counter.payload.saturating_add(payload as u64);
+}
+
+const fn counter(flow: &mut Flow, direction: Direction) -> &mut Counter {
+    match direction {
+        Direction::Up => &mut flow.up,
+        Direction::Down => &mut flow.down,
+    }
+}
+
+impl Track {
+    /// A packet arrived at this time.
+    pub(crate) fn tick(&mut self, now: Option<Timestamp>) {
+        if let Some(now) = now {
             self.clock_stepped_back |= self.clock.is_some_and(|before| now < before);
             self.clock = Some(now);
-        }
-        self.count_part(frame, direction);
-        let counter = self.counter(direction);
-        counter.payload = counter.payload.saturating_add(payload as u64);
-    }
-
-    /// Counts a frame that brought a part of a packet, some time ago.
-    pub(crate) fn count_part(&mut self, frame: &Arrival, direction: Direction) {
-        let counter = self.counter(direction);
-        counter.frames = counter.frames.saturating_add(1);
-        counter.bytes = counter.bytes.saturating_add(u64::from(frame.wire_length));
-        if let Some(now) = frame.time {
-            self.first = Some(self.first.map_or(now, |first| first.min(now)));
-            self.last = Some(self.last.map_or(now, |last| last.max(now)));
-        }
-    }
-
-    const fn counter(&mut self, direction: Direction) -> &mut Counter {
-        match direction {
-            Direction::Up => &mut self.up,
-            Direction::Down => &mut self.down,
         }
     }
 
@@ -189,91 +182,99 @@ impl Live {
         if !tcp.flags.syn() || tcp.flags.ack() {
             return false;
         }
-        let Some(halves) = &self.halves else { return false };
-        let mine = pick(halves, direction);
-        match mine.initial {
-            Some(initial) => initial != tcp.sequence,
+        match pick(&self.initial, direction) {
+            Some(initial) => *initial != tcp.sequence,
             // Data without a SYN came first: only a finished connection makes room for another.
-            None => mine.closed && self.up.frames.saturating_add(self.down.frames) > 0,
+            None => *pick(&self.closed, direction),
         }
     }
 
     /// Notes what the TCP flags say about roles and round trips.
-    pub(crate) fn handshake(&mut self, direction: Direction, tcp: &Tcp, now: Option<Timestamp>) {
-        let Some(halves) = &mut self.halves else { return };
+    pub(crate) fn handshake(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp, now: Option<Timestamp>) {
         if tcp.flags.syn() {
-            let half = pick_mut(halves, direction);
+            let initial = pick_mut(&mut self.initial, direction);
             if !tcp.flags.ack() {
-                self.syn.repeated |= half.initial.is_some();
+                self.syn.repeated |= initial.is_some();
                 self.syn.sent = self.syn.sent.or(now);
             } else if !self.syn.answered {
                 self.syn.answered = true;
-                self.syn.round_trip = self.syn.sent.zip(now).and_then(|(sent, now)| now.since(sent));
+                flow.rtt.transport = self.syn.sent.zip(now).and_then(|(sent, now)| now.since(sent));
             }
-            half.open(tcp.sequence);
+            *initial = Some(tcp.sequence);
         }
         if tcp.flags.ack() {
-            pick_mut(halves, direction.reverse()).acknowledge(tcp.acknowledgement);
+            let farthest = pick_mut(&mut self.acknowledged, direction.reverse());
+            let newer = farthest.is_none_or(|before| tcp.acknowledgement.wrapping_sub(before).cast_signed() > 0);
+            if newer {
+                *farthest = Some(tcp.acknowledgement);
+            }
         }
         if tcp.flags.fin() || tcp.flags.rst() {
-            pick_mut(halves, direction).closed = true;
+            *pick_mut(&mut self.closed, direction) = true;
         }
     }
 
-    /// The flow as it goes into the ledger.
-    pub(crate) fn close(self) -> Flow {
-        let outcome = self.reading.outcome();
-        let payload = self.up.payload.saturating_add(self.down.payload);
-        let mut flow = Flow {
-            input: self.input,
-            community_id: community::id(self.transport, self.client, self.server),
-            transport: self.transport,
-            client: self.client,
-            server: self.server,
-            initiator: self.initiator,
-            first: self.first,
-            last: self.last,
-            first_frame: self.first_frame,
-            up: self.up,
-            down: self.down,
-            protocols: outcome.protocols,
-            protection: match outcome.protection {
-                _ if payload == 0 => Protection::Empty,
-                Some(protection) => protection,
-                None if matches!(self.transport, Transport::Icmp | Transport::Icmp6) => Protection::Plaintext,
-                None => Protection::Opaque,
-            },
-            rtt: RoundTrips {
-                transport: self.syn.round_trip.filter(|_| !self.syn.repeated && !self.clock_stepped_back),
-                end_to_end: outcome.round_trip.filter(|_| !self.clock_stepped_back),
-            },
-            randomness: outcome.randomness,
-            gaps: self.gaps,
-            app: self.app,
-            inside: self.inside,
+    /// The numbers of one direction, for whoever puts its bytes in order.
+    pub(crate) const fn numbers(&self, direction: Direction) -> (Option<u32>, Option<u32>) {
+        (*pick(&self.initial, direction), *pick(&self.acknowledged, direction))
+    }
+
+    /// Marks the flow as a tunnel of that name.
+    pub(crate) fn carries(&mut self, tunnel: &'static str) {
+        let rare = self.rare.get_or_insert_default();
+        if !rare.carries.contains(&tunnel) {
+            rare.carries.push(tunnel);
+        }
+    }
+
+    /// Completes the record of a flow with what was read of it, if it was read.
+    pub(crate) fn close(&mut self, flow: &mut Flow, read: Option<Ended>) {
+        self.complete = true;
+        let outcome = read.map(|it| {
+            flow.gaps = it.gaps;
+            it.outcome
+        });
+        let outcome = outcome.unwrap_or_default();
+        let carries = self.rare.take().map(|it| it.carries).unwrap_or_default();
+        let protection = outcome.protection.or((!carries.is_empty()).then_some(Protection::Plaintext));
+        let payload = flow.up.payload.saturating_add(flow.down.payload);
+        flow.protection = match protection {
+            _ if payload == 0 => Protection::Empty,
+            Some(protection) => protection,
+            None if matches!(flow.transport, Transport::Icmp | Transport::Icmp6) => Protection::Plaintext,
+            None => Protection::Opaque,
         };
-        if outcome.server_spoke_first_as_client && self.initiator != InitiatorBasis::Handshake {
+        flow.protocols = carries;
+        flow.protocols.extend(outcome.protocols);
+        flow.protocols.shrink_to_fit();
+        flow.rtt.transport = flow.rtt.transport.filter(|_| !self.syn.repeated && !self.clock_stepped_back);
+        flow.rtt.end_to_end = outcome.round_trip.filter(|_| !self.clock_stepped_back);
+        flow.randomness = outcome.randomness;
+        if outcome.server_spoke_first_as_client && flow.initiator != InitiatorBasis::Handshake {
             std::mem::swap(&mut flow.client, &mut flow.server);
             std::mem::swap(&mut flow.up, &mut flow.down);
-            flow.randomness.reverse();
+            if let Some(randomness) = &mut flow.randomness {
+                randomness.reverse();
+            }
             flow.initiator = InitiatorBasis::Protocol;
-        } else if outcome.client_confirmed && self.initiator != InitiatorBasis::Handshake {
+        } else if outcome.client_confirmed && flow.initiator != InitiatorBasis::Handshake {
             flow.initiator = InitiatorBasis::Protocol;
         }
-        flow
     }
 }
 
-pub(crate) fn pick(halves: &[Half; 2], direction: Direction) -> &Half {
-    let [up, down] = halves;
+/// One of two directions.
+pub(crate) const fn pick<T>(both: &[T; 2], direction: Direction) -> &T {
+    let [up, down] = both;
     match direction {
         Direction::Up => up,
         Direction::Down => down,
     }
 }
 
-pub(crate) const fn pick_mut<T>(halves: &mut [T; 2], direction: Direction) -> &mut T {
-    let [up, down] = halves;
+/// The same, to be changed.
+pub(crate) const fn pick_mut<T>(both: &mut [T; 2], direction: Direction) -> &mut T {
+    let [up, down] = both;
     match direction {
         Direction::Up => up,
         Direction::Down => down,

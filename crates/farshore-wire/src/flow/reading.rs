@@ -50,11 +50,12 @@ pub(crate) struct Reading {
 }
 
 /// What reading came to.
+#[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) protocols: Vec<&'static str>,
     pub(crate) protection: Option<Protection>,
     pub(crate) round_trip: Option<u64>,
-    pub(crate) randomness: [Option<Randomness>; 2],
+    pub(crate) randomness: Option<Box<[Option<Randomness>; 2]>>,
     pub(crate) client_confirmed: bool,
     pub(crate) server_spoke_first_as_client: bool,
 }
@@ -148,12 +149,9 @@ impl Reading {
         }
     }
 
-    /// The flow is a tunnel: what it carries is told by the flows inside it.
-    pub(crate) fn carries(&mut self, tunnel: &'static str) {
-        if !self.talk.protocols.contains(&tunnel) {
-            self.talk.protocols.push(tunnel);
-        }
-        self.talk.protection.get_or_insert(Protection::Plaintext);
+    /// Whether further segments say nothing more.
+    pub(crate) const fn is_counted(&self) -> bool {
+        matches!(self.state, State::Counted)
     }
 
     /// The client's bytes were sent again before the answer: no round trip can be read from them.
@@ -192,7 +190,10 @@ impl Reading {
             protocols: self.talk.protocols.clone(),
             protection: self.talk.protection,
             round_trip: self.talk.hello.round_trip.filter(|_| !self.talk.hello.void),
-            randomness: [randomness(up), randomness(down)],
+            randomness: match [randomness(up), randomness(down)] {
+                [None, None] => None,
+                both => Some(Box::new(both)),
+            },
             client_confirmed: self.talk.client == Some(Direction::Up),
             server_spoke_first_as_client: self.talk.client == Some(Direction::Down),
         }

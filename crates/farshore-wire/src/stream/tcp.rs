@@ -27,16 +27,16 @@ pub(crate) struct Half {
     pending_bytes: usize,
     /// The farthest place the other side acknowledged.
     acknowledged: u64,
-    /// The initial sequence number, if the SYN was seen.
-    pub(crate) initial: Option<u32>,
-    /// FIN or RST was seen.
-    pub(crate) closed: bool,
+    /// Nobody wants the bytes any more: they are not delivered, nor kept when they come too early. Holes are told as before.
+    pub(crate) counts_only: bool,
 }
 
 /// Bytes that came too early.
 #[derive(Debug)]
 struct Waiting {
-    /// At least one.
+    /// How many, at least one.
+    length: usize,
+    /// So many, or none: nobody wanted them.
     bytes: Vec<u8>,
     /// Bytes behind them that were not captured.
     missing: u64,
@@ -55,7 +55,6 @@ pub(crate) enum Receipt {
 impl Half {
     /// A SYN was seen.
     pub(crate) fn open(&mut self, sequence: u32) {
-        self.initial = Some(sequence);
         if self.next.is_none() {
             self.next = Some(sequence.wrapping_add(1));
         }
@@ -129,15 +128,19 @@ impl Half {
 
     /// Delivers bytes that stand at the stream's front, and a gap for those not captured.
     fn accept(&mut self, piece: &Piece<'_>, deliver: &mut dyn FnMut(Segment<'_>)) {
-        let length = (piece.bytes.len() as u64).saturating_add(piece.missing as u64);
-        self.position = self.position.saturating_add(length);
-        self.next = self.next.map(|next| next.wrapping_add(length as u32));
-        if !piece.bytes.is_empty() {
+        self.step((piece.bytes.len() as u64).saturating_add(piece.missing as u64));
+        if !piece.bytes.is_empty() && !self.counts_only {
             deliver(Segment::Bytes(Piece { missing: 0, ..*piece }));
         }
         if piece.missing > 0 {
             deliver(Segment::Gap(piece.missing as u64));
         }
+    }
+
+    /// The stream's front is so many bytes farther.
+    fn step(&mut self, bytes: u64) {
+        self.position = self.position.saturating_add(bytes);
+        self.next = self.next.map(|next| next.wrapping_add(bytes as u32));
     }
 
     /// Puts early bytes aside, without those already there.
@@ -149,7 +152,7 @@ impl Half {
             // Up to here bytes are known to be missing; those there now are not.
             let mut lost = at;
             if let Some((from, before)) = self.pending.range_mut(..=at).next_back() {
-                let end = from.saturating_add(before.bytes.len() as u64);
+                let end = from.saturating_add(before.length as u64);
                 if end > at {
                     let skip = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
                     (rest, origin, at) = advance(rest, origin, at, skip.min(rest.len()));
@@ -161,7 +164,12 @@ impl Half {
             let size = next.map_or(u64::MAX, |next| next.saturating_sub(at));
             let size = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
             let waiting = Waiting {
-                bytes: rest.get(..size).unwrap_or_default().to_vec(),
+                length: size,
+                bytes: if self.counts_only {
+                    Vec::new()
+                } else {
+                    rest.get(..size).unwrap_or_default().to_vec()
+                },
                 missing: lost.saturating_sub(at.saturating_add(size as u64)),
                 origin,
             };
@@ -181,7 +189,7 @@ impl Half {
         let next = self.pending.range(at..).next().map(|(from, _)| *from);
         let until = at.saturating_add(missing).min(next.unwrap_or(u64::MAX));
         if let Some((from, before)) = self.pending.range_mut(..at).next_back()
-            && from.saturating_add(before.bytes.len() as u64) == at
+            && from.saturating_add(before.length as u64) == at
         {
             before.missing = before.missing.max(until.saturating_sub(at));
         }
@@ -219,13 +227,17 @@ impl Half {
                 return;
             }
             let Waiting {
+                length,
                 bytes,
                 missing,
                 mut origin,
             } = entry.remove();
-            self.pending_bytes = self.pending_bytes.saturating_sub(bytes.len());
+            self.pending_bytes = self.pending_bytes.saturating_sub(length);
             origin.frame = origin.frame.max(frame);
             let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+            if bytes.is_empty() {
+                self.step(length as u64);
+            }
             self.accept(
                 &Piece {
                     bytes: &bytes,
@@ -242,8 +254,7 @@ impl Half {
         let Some(start) = self.pending.keys().next().copied() else { return };
         let hole = start.saturating_sub(self.position);
         if hole > 0 {
-            self.position = start;
-            self.next = self.next.map(|next| next.wrapping_add(hole as u32));
+            self.step(hole);
             deliver(Segment::Gap(hole));
         }
     }
@@ -412,5 +423,65 @@ mod tests {
             }
             assert_eq!(run(&segments, true).as_bytes(), &text[..], "round {round}");
         }
+    }
+
+    /// What is only counted has the same holes as what is read, whenever reading ended.
+    #[test]
+    fn holes_are_the_same_when_nobody_wants_the_bytes() {
+        let mut seed = 11_u64;
+        let mut random = move |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        };
+        let mut holes = 0;
+        for round in 0..500 {
+            let segments: Vec<(u32, usize, usize)> = (0..60)
+                .map(|i| ((i * 20 + random(60)) as u32, 1 + random(30), random(8) / 7 * random(20)))
+                .collect();
+            let told = |from: usize| {
+                let mut half = Half::default();
+                half.open(u32::MAX - 200);
+                let (mut gaps, mut taken) = (Vec::new(), 0);
+                for (i, (place, length, missing)) in segments.iter().enumerate() {
+                    half.counts_only = i >= from;
+                    let origin = Origin {
+                        carrier: 1,
+                        frame: 1,
+                        offset: 0,
+                        in_frame: true,
+                    };
+                    let piece = Piece {
+                        bytes: &[7; 64][..*length],
+                        missing: *missing,
+                        origin,
+                    };
+                    half.acknowledge((u32::MAX - 199).wrapping_add((i * 15) as u32));
+                    half.receive(
+                        (u32::MAX - 199).wrapping_add(*place),
+                        &piece,
+                        &Limits::default(),
+                        &mut |_| {},
+                        &mut |segment| match segment {
+                            Segment::Gap(n) => gaps.push(n),
+                            Segment::Bytes(piece) => taken += piece.bytes.len(),
+                        },
+                    );
+                }
+                half.flush(&mut |segment| {
+                    if let Segment::Gap(n) = segment {
+                        gaps.push(n);
+                    }
+                });
+                (gaps, half.position, half.pending_bytes, taken)
+            };
+            let (gaps, position, pending, _) = told(usize::MAX);
+            holes += gaps.len();
+            for from in [0, 20, 40] {
+                let (some, there, kept, taken) = told(from);
+                assert_eq!((&some, there, kept), (&gaps, position, pending), "round {round} from {from}");
+                assert!(from > 0 || taken == 0);
+            }
+        }
+        assert!(holes > 500, "{holes}");
     }
 }

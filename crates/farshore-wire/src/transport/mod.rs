@@ -6,7 +6,7 @@ pub(crate) mod tunnel;
 use farshore_model::Transport;
 
 use crate::cursor::{Cursor, Stop};
-use crate::flow::community;
+use crate::flow::icmp as messages;
 use crate::packet::Header;
 
 /// What is needed of a TCP header.
@@ -135,7 +135,7 @@ fn udp(cursor: &mut Cursor<'_>) -> Result<(Header, Option<Stop>), Stop> {
 
 fn icmp(transport: Transport, cursor: &mut Cursor<'_>) -> Result<(Header, Option<Stop>), Stop> {
     let [kind, code] = cursor.array::<2>()?;
-    let (source, destination) = community::icmp_ports(transport, kind, code);
+    let (source, destination) = messages::ports(transport, kind, code);
     let stop = cursor.skip(2).err();
     Ok((
         Header {

@@ -78,7 +78,7 @@ fn a_port_used_again_is_another_flow() {
     let kept = tape.run();
     assert_eq!(kept.flows.len(), 2);
     assert_eq!(kept.flows.iter().map(|it| it.up.frames).collect::<Vec<_>>(), [2, 1]);
-    assert_eq!(kept.flows[0].community_id, kept.flows[1].community_id, "the name is of the ports");
+    assert_eq!(kept.flows[0].client, kept.flows[1].client);
 }
 
 #[test]

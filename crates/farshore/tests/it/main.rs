@@ -9,5 +9,6 @@ mod naming;
 mod packed;
 mod sd_rtn;
 mod sealed_hello;
+mod sharded;
 mod spoken;
 mod wired;

@@ -117,7 +117,6 @@ pub fn destination(name: &str, places: Vec<Place>, location: Location) -> Destin
 pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
     Flow {
         input: InputId(0),
-        community_id: "1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into(),
         transport: Transport::Tcp,
         client: Endpoint {
             ip: ip("192.0.2.10"),
@@ -144,7 +143,7 @@ pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
             transport: Some(12_345_678),
             end_to_end: None,
         },
-        randomness: [None, None],
+        randomness: None,
         gaps: 0,
         app: None,
         inside: None,

@@ -180,20 +180,20 @@ pub fn call() -> Audit {
     });
 
     let mut http = flow("203.0.113.7", 80, Protection::Plaintext);
-    http.app = Some(App {
+    http.app = Some(Box::new(App {
         name: "com.example.voice".into(),
         via: "pktap",
-    });
+    }));
     let mut udp = flow("198.51.100.20", 4_000, Protection::Opaque);
     udp.transport = Transport::Udp;
-    udp.randomness = [
+    udp.randomness = Some(Box::new([
         Some(Randomness {
             sampled: 3_100_000,
             entropy: 7.999_876_5,
             chi_square: 261.234_9,
         }),
         None,
-    ];
+    ]));
     udp.inside = Some(FlowId(0));
     udp.protocols = vec![];
     let mut ask = flow("192.0.2.53", 53, Protection::Plaintext);
@@ -450,13 +450,13 @@ fn nowhere() -> Audit {
         opaque: u64::MAX,
         empty: u64::MAX,
     };
-    audit.flows[0].randomness = [
+    audit.flows[0].randomness = Some(Box::new([
         Some(Randomness {
             sampled: 0,
             entropy: f64::NAN,
             chi_square: f64::INFINITY,
         }),
         None,
-    ];
+    ]));
     audit
 }

@@ -1,0 +1,307 @@
+//! Frames in, parcels out: decodes each frame, finds the flow of each packet in it, counts it there, and hands its payload
+//! to whoever reads that flow.
+//!
+//! All that flows share is kept here, in one thread: their table and their numbers, fragments, tunnels, coverage. No payload
+//! is read here.
+
+use ahash::HashMap;
+use farshore_model::flow::App;
+use farshore_model::ledger::{Anomaly, Severity};
+use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Locus, Transport, WireText};
+
+use crate::flow::live::{self, Arrival, Key, Rare, Track};
+use crate::flow::reading::transport_name;
+use crate::limits::Limits;
+use crate::net::fragments::{Datagram, Fragments, Place, Within};
+use crate::packet::{Descent, Header, Packet, Reason};
+use crate::shard::{Beginning, Ended, Gaps, Numbers, Parcel};
+use crate::transport::sctp::{self, Chunk};
+
+/// Where the router puts what it has.
+pub trait Outlet {
+    /// A flow's payload begins to come: said once, before its first parcel.
+    fn begin(&mut self, flow: FlowId, it: Beginning);
+    /// Payload. If it stands [in the frame](Parcel::in_frame), it is a part of the frame handed in.
+    fn parcel(&mut self, it: Parcel, bytes: &[u8]);
+    /// An oddity.
+    fn anomaly(&mut self, it: Anomaly);
+    /// A ceiling was hit.
+    fn limit(&mut self, name: &'static str);
+}
+
+/// Routes the frames of one input.
+pub struct Router {
+    limits: Limits,
+    /// Looked up, never walked: the order of a hash table must not reach an output.
+    table: HashMap<Key, u32>,
+    flows: Vec<Flow>,
+    /// By flow.
+    tracks: Vec<Track>,
+    fragments: Fragments,
+    coverage: Coverage,
+    input: InputId,
+}
+
+impl Router {
+    /// Ready for the first frame.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            table: HashMap::default(),
+            flows: Vec::new(),
+            tracks: Vec::new(),
+            fragments: Fragments::default(),
+            coverage: Coverage::default(),
+            input: InputId(0),
+        }
+    }
+
+    /// Takes the next frame.
+    pub fn frame(&mut self, frame: &Frame<'_>, out: &mut dyn Outlet) {
+        self.input = frame.input;
+        let frames = &mut self.coverage.frames;
+        frames.total = frames.total.saturating_add(1);
+        if (frame.bytes.len() as u64) < u64::from(frame.wire_length) {
+            frames.truncated = frames.truncated.saturating_add(1);
+        }
+        let packet = Packet::decode(frame, &self.limits);
+        let arrivals = [Arrival::of(frame)];
+        let place = Place {
+            arrivals: &arrivals,
+            carrier: frame.number,
+            in_frame: true,
+            space: (0, 0),
+            within: None,
+            verdict: None,
+        };
+        self.packet(packet, place, out);
+    }
+
+    /// The capture has ended: lets go of what was kept back.
+    pub fn drain(&mut self, out: &mut dyn Outlet) {
+        for datagram in self.fragments.drain() {
+            self.incomplete(&datagram, out);
+        }
+    }
+
+    /// Completes the records of all flows with what reading them came to.
+    pub fn close(self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Vec<Flow>, Coverage) {
+        let (mut flows, mut coverage, mut tracks) = (self.flows, self.coverage, self.tracks);
+        for it in ended {
+            let at = it.flow.0 as usize;
+            if let (Some(flow), Some(track)) = (flows.get_mut(at), tracks.get_mut(at)) {
+                track.close(flow, Some(it));
+            }
+        }
+        for (flow, track) in flows.iter_mut().zip(&mut tracks).filter(|(_, track)| !track.complete) {
+            track.close(flow, None);
+        }
+        coverage.gaps.count = coverage.gaps.count.saturating_add(gaps.count);
+        coverage.gaps.bytes = coverage.gaps.bytes.saturating_add(gaps.bytes);
+        (flows, coverage)
+    }
+
+    /// Takes a packet, and those it carries.
+    fn packet<'a>(&mut self, mut packet: Packet<'a>, mut place: Place<'a>, out: &mut dyn Outlet) {
+        loop {
+            if packet.fragment.is_some() {
+                self.fragment(&packet, place, out);
+                return;
+            }
+            let slot = self.slot(&packet, &place);
+            if let Some(slot) = slot {
+                self.deliver(slot, &packet, &place, out);
+            }
+            let Some(tunnel) = packet.carried.filter(|_| place.verdict.is_none()) else {
+                break;
+            };
+            let (depth, network) = place.space;
+            place.space = (depth.saturating_add(1), if tunnel.network == 0 { network } else { tunnel.network });
+            place.within = slot.map(|slot| Within {
+                flow: FlowId(slot),
+                by: tunnel.by,
+            });
+            packet = Packet {
+                app: packet.app,
+                ..Packet::inside(&tunnel)
+            };
+        }
+        self.tell(place.verdict.or(packet.stop), place.arrivals.len());
+    }
+
+    /// Counts how far so many frames were read.
+    fn tell(&mut self, stop: Option<Reason>, times: usize) {
+        let (frames, times) = (&mut self.coverage.frames, times as u64);
+        match stop {
+            None => frames.decoded = frames.decoded.saturating_add(times),
+            Some(reason) => {
+                frames.stopped = frames.stopped.saturating_add(times);
+                let told = self.coverage.stops.entry(reason.to_string()).or_default();
+                *told = told.saturating_add(times);
+            }
+        }
+    }
+
+    /// Keeps a part of a datagram; goes on with the whole when it was the last that was missing.
+    fn fragment(&mut self, packet: &Packet<'_>, place: Place<'_>, out: &mut dyn Outlet) {
+        let (Some(ip), Some(part)) = (packet.ip, packet.fragment) else {
+            return;
+        };
+        // The flow begins here, where its ports are told, so that flows keep the order of their frames.
+        let slot = self.slot(packet, &place);
+        let taken = self.fragments.take(ip, &part, &place, &self.limits);
+        for limit in taken.limits {
+            out.limit(limit);
+        }
+        for datagram in taken.given_up {
+            self.incomplete(&datagram, out);
+        }
+        if let Some(odd) = taken.odd {
+            out.anomaly(Anomaly {
+                kind: "ip-fragment-overlap",
+                severity: Severity::Warning,
+                because: "fragments of one datagram overlap; the bytes that came first were read, a receiver may read the others"
+                    .to_owned(),
+                flow: slot.map(FlowId),
+                evidence: vec![Locus {
+                    input: self.input,
+                    span: odd,
+                    layers: ["ip"].into(),
+                    decoded_by: Vec::new(),
+                }],
+            });
+        }
+        if let Some(datagram) = taken.whole {
+            let (bytes, missing) = datagram.bytes();
+            let whole = Packet::datagram(datagram.ip, &bytes, missing, Descent::with(packet.left));
+            let app = packet.app;
+            self.packet(Packet { app, ..whole }, datagram.place(), out);
+        }
+    }
+
+    /// What came of a datagram that is not going to be whole: its flow, and its first bytes.
+    fn incomplete(&mut self, datagram: &Datagram, out: &mut dyn Outlet) {
+        let (bytes, missing) = datagram.bytes();
+        let mut place = datagram.place();
+        place.verdict = Some(Reason::Incomplete);
+        let packet = Packet::datagram(datagram.ip, &bytes, missing, Descent::with(0));
+        self.packet(packet, place, out);
+    }
+
+    /// The flow a packet belongs to; a new one if need be.
+    fn slot(&mut self, packet: &Packet<'_>, place: &Place<'_>) -> Option<u32> {
+        let (ip, header) = (packet.ip.as_ref()?, packet.transport.as_ref()?);
+        let key = Key::new(ip, header, place.space);
+        if let Some(slot) = self.table.get(&key) {
+            let (flow, track) = self.flows.get(*slot as usize).zip(self.tracks.get(*slot as usize))?;
+            if !header
+                .tcp
+                .is_some_and(|tcp| track.is_reused_by(live::direction(flow, ip, header), &tcp))
+            {
+                return Some(*slot);
+            }
+        }
+        if self.flows.len() >= self.limits.flows {
+            let times = self.coverage.limits.entry("flows").or_default();
+            *times = times.saturating_add(1);
+            return None;
+        }
+        let slot = u32::try_from(self.flows.len()).ok()?;
+        let (flow, mut track) = live::begin(place.arrivals.last()?, ip, header, place.within.map(|tunnel| tunnel.flow));
+        if let Some(tunnel) = place.within
+            && let Some((outer, track_of_outer)) = self.flows.get(tunnel.flow.0 as usize).zip(self.tracks.get(tunnel.flow.0 as usize))
+        {
+            let further = track_of_outer.rare.as_ref().and_then(|it| it.within.as_deref()).unwrap_or_default();
+            let layers = further.iter().copied().chain([transport_name(outer.transport), tunnel.by]);
+            track.rare = Some(Box::new(Rare {
+                within: Some(layers.collect()),
+                ..Rare::default()
+            }));
+        }
+        self.flows.push(flow);
+        self.tracks.push(track);
+        self.table.insert(key, slot);
+        Some(slot)
+    }
+
+    /// Counts a packet in its flow, and hands its payload on.
+    fn deliver(&mut self, slot: u32, packet: &Packet<'_>, place: &Place<'_>, out: &mut dyn Outlet) {
+        let (Some(ip), Some(header)) = (&packet.ip, &packet.transport) else {
+            return;
+        };
+        let (Some(flow), Some(track)) = (self.flows.get_mut(slot as usize), self.tracks.get_mut(slot as usize)) else {
+            return;
+        };
+        let direction = live::direction(flow, ip, header);
+        let Some(frame) = place.arrivals.last() else {
+            return;
+        };
+        track.tick(frame.time);
+        for part in place.arrivals {
+            live::count(flow, part, direction);
+        }
+        live::count_payload(flow, direction, payload(packet, header));
+        if let (Some(app), None) = (packet.app, &flow.app) {
+            flow.app = Some(Box::new(App {
+                name: WireText::from_bytes(app.name).to_string(),
+                via: app.via,
+            }));
+        }
+        if let Some(tcp) = &header.tcp {
+            track.handshake(flow, direction, tcp, frame.time);
+        }
+        if let Some(tunnel) = &packet.carried {
+            track.carries(tunnel.by);
+            return;
+        }
+        if packet.payload.is_empty() && packet.payload_missing == 0 {
+            return;
+        }
+        if !track.begun {
+            track.begun = true;
+            let beginning = Beginning {
+                input: flow.input,
+                transport: flow.transport,
+                client_port: flow.client.port,
+                server_port: flow.server.port,
+                within: track.rare.as_ref().and_then(|it| it.within.clone()),
+            };
+            out.begin(FlowId(slot), beginning);
+        }
+        let numbers = header.tcp.map(|tcp| {
+            let (initial, acknowledged) = track.numbers(direction);
+            Numbers {
+                // A SYN takes a number of its own; data may ride on it (RFC 7413).
+                sequence: tcp.sequence.wrapping_add(u32::from(tcp.flags.syn())),
+                initial,
+                acknowledged,
+            }
+        });
+        let small = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        let parcel = Parcel {
+            flow: FlowId(slot),
+            direction,
+            in_frame: place.in_frame,
+            // What was put together from several frames is counted in itself.
+            offset: if place.in_frame { small(packet.payload_offset) } else { 0 },
+            missing: small(packet.payload_missing),
+            frame: frame.number,
+            carrier: place.carrier,
+            time: frame.time,
+            numbers,
+        };
+        out.parcel(parcel, packet.payload);
+    }
+}
+
+/// Bytes of payload, on the wire.
+fn payload(packet: &Packet<'_>, header: &Header) -> usize {
+    if header.transport != Transport::Other(sctp::NUMBER) {
+        return packet.payload.len().saturating_add(packet.payload_missing);
+    }
+    let data = sctp::chunks(packet.payload).map(|chunk| match chunk {
+        Chunk::Data(_, bytes, _, missing) => bytes.len().saturating_add(missing),
+        _ => 0,
+    });
+    data.fold(0, usize::saturating_add)
+}

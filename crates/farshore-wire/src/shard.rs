@@ -1,0 +1,320 @@
+//! Payload in, facts out: reads the flows it is given, whichever those are. A packet comes as a [`Parcel`], decoded and
+//! assigned by the [`Router`](crate::router::Router); what one flow says never depends on another, so shards can work side
+//! by side.
+//!
+//! It decodes no header, counts no frame, and numbers nothing.
+
+use std::sync::Arc;
+
+use farshore_model::{Direction, FlowId, InputId, Timestamp, Transport};
+
+use crate::engine::Recorder;
+use crate::flow::live::pick_mut;
+use crate::flow::reading::{Outcome, Reading, Scene};
+use crate::limits::Limits;
+use crate::protocols::{Protocol as _, ipsec};
+use crate::stream::tcp::{Half, Receipt};
+use crate::stream::{Origin, Piece, Segment};
+use crate::transport::sctp::{self, Chunk};
+
+/// What one packet brings to its flow. The bytes come beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Parcel {
+    /// The flow.
+    pub flow: FlowId,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Whether the bytes stand in the frame as they are, at `offset`; otherwise they were put together from several.
+    pub in_frame: bool,
+    /// Where they stand.
+    pub offset: u32,
+    /// Bytes behind them that were on the wire but not captured.
+    pub missing: u32,
+    /// The frame with which they could be read.
+    pub frame: u64,
+    /// The frame that holds the first of them.
+    pub carrier: u64,
+    /// When that frame was captured.
+    pub time: Option<Timestamp>,
+    /// Of TCP: the number of the first byte, and what else is known of the numbers of this direction.
+    pub numbers: Option<Numbers>,
+}
+
+/// TCP sequence numbers, as seen so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers {
+    /// Of the first byte of payload.
+    pub sequence: u32,
+    /// The initial one, if the SYN was seen.
+    pub initial: Option<u32>,
+    /// The farthest that the other side acknowledged.
+    pub acknowledged: Option<u32>,
+}
+
+/// What a shard is told of a flow before its first parcel.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// The input it is seen in.
+    pub input: InputId,
+    /// TCP, UDP, …
+    pub transport: Transport,
+    /// The client's port.
+    pub client_port: u16,
+    /// The server's port.
+    pub server_port: u16,
+    /// The layers of the tunnels it runs in, if any, outermost first.
+    pub within: Option<Arc<[&'static str]>>,
+}
+
+/// What reading a flow came to.
+#[derive(Debug)]
+pub struct Ended {
+    /// The flow.
+    pub flow: FlowId,
+    pub(crate) gaps: u64,
+    pub(crate) outcome: Outcome,
+}
+
+/// Stream bytes that were never captured, over all flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// How many runs of them.
+    pub count: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// Reads its share of the flows.
+pub struct Shard {
+    limits: Limits,
+    /// Which of how many: flows are dealt round.
+    number: u32,
+    of: u32,
+    flows: Vec<Option<Box<Live>>>,
+    gaps: Gaps,
+}
+
+/// A flow while it is read.
+struct Live {
+    beginning: Beginning,
+    order: Order,
+    reading: Reading,
+    gaps: u64,
+}
+
+/// How payload is put in order.
+enum Order {
+    /// TCP, by sequence number.
+    Bytes(Box<[Half; 2]>),
+    /// SCTP, by chunk.
+    Chunks(Box<[sctp::Half; 2]>),
+    /// Each packet stands for itself.
+    Datagrams,
+    /// As datagrams, of a transport that no protocol here runs on.
+    Unread,
+    /// The same, and what it carries is encrypted by its own definition.
+    Sealed(&'static str),
+}
+
+impl Order {
+    fn of(transport: Transport) -> Self {
+        match transport {
+            Transport::Tcp => Self::Bytes(Box::default()),
+            Transport::Other(sctp::NUMBER) => Self::Chunks(Box::default()),
+            Transport::Udp => Self::Datagrams,
+            Transport::Other(ipsec::ESP_NUMBER) => Self::Sealed(ipsec::ESP.id()),
+            _ => Self::Unread,
+        }
+    }
+}
+
+impl Shard {
+    /// Shard `number` of `of`, counted from 0.
+    pub fn new(limits: Limits, number: usize, of: usize) -> Self {
+        Self {
+            limits,
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            of: u32::try_from(of.max(1)).unwrap_or(u32::MAX),
+            flows: Vec::new(),
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// Which of so many shards reads a flow.
+    pub fn of(flow: FlowId, shards: usize) -> usize {
+        (flow.0 as usize).checked_rem(shards).unwrap_or_default()
+    }
+
+    /// A flow begins: said once, before its first parcel.
+    pub fn begin(&mut self, flow: FlowId, it: Beginning) {
+        let place = self.place(flow);
+        if self.flows.len() <= place {
+            self.flows.resize_with(place.saturating_add(1), || None);
+        }
+        if let Some(slot) = self.flows.get_mut(place) {
+            *slot = Some(Box::new(Live {
+                order: Order::of(it.transport),
+                beginning: it,
+                reading: Reading::default(),
+                gaps: 0,
+            }));
+        }
+    }
+
+    /// Takes the payload of a packet.
+    pub fn take(&mut self, parcel: &Parcel, bytes: &[u8], out: &mut dyn Recorder) {
+        let place = self.place(parcel.flow);
+        let Some(Some(live)) = self.flows.get_mut(place) else { return };
+        let origin = Origin {
+            carrier: parcel.carrier,
+            frame: parcel.frame,
+            offset: u64::from(parcel.offset),
+            in_frame: parcel.in_frame,
+        };
+        let piece = Piece {
+            bytes,
+            missing: parcel.missing as usize,
+            origin,
+        };
+        let (direction, limits) = (parcel.direction, &self.limits);
+        let Live {
+            beginning,
+            order,
+            reading,
+            gaps,
+        } = &mut **live;
+        let mut scene = scene(parcel.flow, parcel.time, beginning, limits, out);
+        match order {
+            Order::Datagrams => reading.segment(direction, Segment::Bytes(piece), &mut scene),
+            Order::Unread => reading.unread(direction, &piece, &mut scene),
+            Order::Sealed(carrier) => {
+                reading.sealed(carrier);
+                reading.unread(direction, &piece, &mut scene);
+            }
+            Order::Bytes(halves) => {
+                let Some(numbers) = parcel.numbers else { return };
+                let half = pick_mut(halves, direction);
+                if let Some(initial) = numbers.initial {
+                    half.open(initial);
+                }
+                if let Some(acknowledged) = numbers.acknowledged {
+                    half.acknowledge(acknowledged);
+                }
+                // Of a flow that nobody reads any more, only the numbers are of use.
+                half.counts_only = reading.is_counted();
+                let (mut hits, sum) = (Vec::new(), &mut self.gaps);
+                let receipt = half.receive(numbers.sequence, &piece, limits, &mut |name| hits.push(name), &mut |segment| {
+                    gap(&segment, gaps, sum);
+                    reading.segment(direction, segment, &mut scene);
+                });
+                if receipt == Receipt::Repeated {
+                    reading.repeated(direction);
+                }
+                for name in hits {
+                    out.limit(name);
+                }
+            }
+            Order::Chunks(halves) => {
+                let (mut hits, sum) = (Vec::new(), &mut self.gaps);
+                for chunk in sctp::chunks(bytes) {
+                    match chunk {
+                        Chunk::Begins(number) => pick_mut(halves, direction).open(number),
+                        Chunk::Acknowledged(number) => pick_mut(halves, direction.reverse()).acknowledge(number),
+                        Chunk::Abandoned(number) => pick_mut(halves, direction).acknowledge(number),
+                        Chunk::Data(number, bytes, at, missing) => {
+                            let origin = Origin {
+                                offset: origin.offset.saturating_add(at as u64),
+                                ..origin
+                            };
+                            let piece = Piece { bytes, missing, origin };
+                            let mut hit = |name| hits.push(name);
+                            pick_mut(halves, direction).receive(number, &piece, limits, &mut hit, &mut |segment| {
+                                gap(&segment, gaps, sum);
+                                reading.segment(direction, segment, &mut scene);
+                            });
+                        }
+                    }
+                }
+                for name in hits {
+                    out.limit(name);
+                }
+            }
+        }
+    }
+
+    /// The capture has ended: reads what still waits, and tells what it all came to, in the order of the flows.
+    pub fn finish(self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
+        let (limits, mut sum, number, of) = (self.limits, self.gaps, self.number, self.of);
+        let mut ended = Vec::new();
+        for (place, live) in self.flows.into_iter().enumerate() {
+            let Some(live) = live else { continue };
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            let flow = FlowId(place.saturating_mul(of).saturating_add(number));
+            let Live {
+                beginning,
+                order,
+                mut reading,
+                mut gaps,
+            } = *live;
+            let mut scene = scene(flow, None, &beginning, &limits, out);
+            let mut deliver = |direction, segment: Segment<'_>| {
+                gap(&segment, &mut gaps, &mut sum);
+                reading.segment(direction, segment, &mut scene);
+            };
+            match order {
+                Order::Bytes(mut halves) => {
+                    for direction in [Direction::Up, Direction::Down] {
+                        pick_mut(&mut halves, direction).flush(&mut |segment| deliver(direction, segment));
+                    }
+                }
+                Order::Chunks(mut halves) => {
+                    for direction in [Direction::Up, Direction::Down] {
+                        pick_mut(&mut halves, direction).flush(&mut |segment| deliver(direction, segment));
+                    }
+                }
+                Order::Datagrams | Order::Unread | Order::Sealed(_) => {}
+            }
+            reading.finish(&mut scene);
+            ended.push(Ended {
+                flow,
+                gaps,
+                outcome: reading.outcome(),
+            });
+        }
+        (ended, sum)
+    }
+
+    fn place(&self, flow: FlowId) -> usize {
+        flow.0.checked_div(self.of).unwrap_or_default() as usize
+    }
+}
+
+fn gap(segment: &Segment<'_>, of_flow: &mut u64, sum: &mut Gaps) {
+    if let Segment::Gap(bytes) = segment
+        && *bytes > 0
+    {
+        *of_flow = of_flow.saturating_add(*bytes);
+        sum.count = sum.count.saturating_add(1);
+        sum.bytes = sum.bytes.saturating_add(*bytes);
+    }
+}
+
+fn scene<'a>(
+    flow: FlowId,
+    time: Option<Timestamp>,
+    beginning: &Beginning,
+    limits: &'a Limits,
+    recorder: &'a mut dyn Recorder,
+) -> Scene<'a> {
+    Scene {
+        flow,
+        input: beginning.input,
+        time,
+        transport: beginning.transport,
+        within: beginning.within.clone(),
+        client_port: beginning.client_port,
+        server_port: beginning.server_port,
+        limits,
+        recorder,
+    }
+}

@@ -1,0 +1,314 @@
+//! What is found while flows are read: repeats folded, each finding with the frame it was made at, so that the notebooks of
+//! several shards [join](join) into one ledger that does not tell how many there were.
+
+use std::collections::BTreeMap;
+
+use ahash::{HashMap, RandomState};
+use farshore_audit::identifiers::{Detectors, FieldView, Found, WeakGroup};
+use farshore_model::ledger::Anomaly;
+use farshore_model::observation::Observed;
+use farshore_model::sighting::KEPT;
+use farshore_model::{DatumKind, Flow, FlowId, Ledger, Locus, Observation, Protection, Sighting, Span};
+use farshore_wire::{Readable, Recorder};
+
+use crate::Reading;
+
+/// Keeps what is found while an input is read. Repeats within a flow are folded, so that memory follows the number
+/// of flows and of different findings, not the length of the capture.
+pub(crate) struct Notebook {
+    how: Keeping,
+    /// The frame that is being read.
+    frame: u64,
+    observations: Vec<At<Observed>>,
+    sightings: Vec<At<(Sighting, Option<WeakGroup>)>>,
+    anomalies: Vec<At<Anomaly>>,
+    limits: BTreeMap<&'static str, u64>,
+    detectors: Detectors,
+    hashes: RandomState,
+    /// Sightings by digest of what makes them one, by index; those whose digests collide follow each other.
+    seen: HashMap<u64, u32>,
+    /// The latest of the facts that are alike, by flow and digest of the fact.
+    facts: HashMap<(FlowId, u64), u32>,
+}
+
+/// What is kept of facts.
+struct Keeping {
+    /// Each of them, rather than the first of those alike in a flow.
+    every_fact: bool,
+    /// How many.
+    most: usize,
+}
+
+/// Something found, and the frame that was being read.
+struct At<T> {
+    frame: u64,
+    it: T,
+}
+
+/// Puts the notebooks of all shards together, in the order of frames, and within a frame of flows. What chance explains is
+/// dropped. The first is the router's, if there is one.
+pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
+    let mut ledger = Ledger::default();
+    let most = notebooks.first().map_or(usize::MAX, |it| it.how.most);
+    let (mut observations, mut sightings, mut anomalies) = (Vec::new(), Vec::new(), Vec::new());
+    let mut detectors: Option<Detectors> = None;
+    for mut it in notebooks {
+        append(&mut observations, &mut it.observations);
+        append(&mut sightings, &mut it.sightings);
+        append(&mut anomalies, &mut it.anomalies);
+        for (name, times) in it.limits {
+            add(&mut ledger.coverage.limits, name, times);
+        }
+        match &mut detectors {
+            Some(all) => all.absorb(it.detectors),
+            None => detectors = Some(it.detectors),
+        }
+    }
+    if let Some(detectors) = detectors {
+        let confirmed = detectors.finish();
+        sightings.retain(|it| it.it.1.is_none_or(|group| confirmed.chance(&group).is_some()));
+        for (name, times) in detectors.limits_hit() {
+            add(&mut ledger.coverage.limits, name, *times);
+        }
+    }
+    observations.sort_by_key(|it| (it.frame, it.it.flow));
+    sightings.sort_by_key(|it| (it.frame, it.it.0.flow));
+    anomalies.sort_by_key(|it| (it.frame, it.it.flow));
+    for beyond in observations.drain(most.min(observations.len())..) {
+        add(&mut ledger.coverage.limits, "observations", beyond.it.count);
+    }
+    ledger.observations = observations.into_iter().map(|it| it.it).collect();
+    ledger.sightings = sightings.into_iter().map(|it| it.it.0).collect();
+    ledger.anomalies = anomalies.into_iter().map(|it| it.it).collect();
+    ledger
+}
+
+/// Moves all of `more` behind `all`, without a copy of the first.
+fn append<T>(all: &mut Vec<T>, more: &mut Vec<T>) {
+    if all.is_empty() {
+        std::mem::swap(all, more);
+    } else {
+        all.append(more);
+    }
+}
+
+impl Notebook {
+    pub(crate) fn new(how: &Reading, detectors: Detectors) -> Self {
+        Self {
+            how: Keeping {
+                every_fact: how.every_fact,
+                most: how.limits.observations,
+            },
+            frame: 0,
+            observations: Vec::new(),
+            sightings: Vec::new(),
+            anomalies: Vec::new(),
+            limits: BTreeMap::new(),
+            detectors,
+            hashes: RandomState::new(),
+            seen: HashMap::default(),
+            facts: HashMap::default(),
+        }
+    }
+
+    /// What comes next is found at this frame.
+    pub(crate) const fn turn_to(&mut self, frame: u64) {
+        self.frame = frame;
+    }
+
+    fn sighted(&mut self, it: Sighting, weak: Option<WeakGroup>) {
+        let mut digest = self.hashes.hash_one((it.flow, &it.kind, it.value.print, &it.field, weak));
+        let next = u32::try_from(self.sightings.len()).unwrap_or(u32::MAX);
+        loop {
+            let at = *self.seen.entry(digest).or_insert(next);
+            let Some(At { it: (known, group), .. }) = self.sightings.get_mut(at as usize) else {
+                break;
+            };
+            let same = known.flow == it.flow && known.value.print == it.value.print && *group == weak;
+            if same && known.kind == it.kind && known.field == it.field {
+                known.count = known.count.saturating_add(it.count);
+                let room = KEPT.saturating_sub(known.evidence.len());
+                known.evidence.extend(it.evidence.into_iter().take(room));
+                return;
+            }
+            digest = digest.wrapping_add(1);
+        }
+        let frame = self.frame;
+        self.sightings.push(At { frame, it: (it, weak) });
+    }
+
+    /// Whether a fact like this one was seen in the flow before; if so it is counted there.
+    fn folded(&mut self, it: &Observed) -> bool {
+        if self.how.every_fact {
+            return false;
+        }
+        let digest = self.digest(&it.what);
+        let next = u32::try_from(self.observations.len()).unwrap_or(u32::MAX);
+        let at = *self.facts.entry((it.flow, digest)).or_insert(next);
+        let Some(At { it: known, .. }) = self.observations.get_mut(at as usize) else {
+            return false;
+        };
+        if !same_but_for_ttl(&known.what, &it.what) || !outlives(known, it) {
+            self.facts.insert((it.flow, digest), next);
+            return false;
+        }
+        known.count = known.count.saturating_add(1);
+        if known.again.len() < KEPT.saturating_sub(1) {
+            known.again.push(it.locus.clone());
+        }
+        true
+    }
+
+    /// Of a fact without the lifetime of an answer: caches count it down, the fact stays the same.
+    fn digest(&self, it: &Observation) -> u64 {
+        let Observation::NameBound {
+            protocol,
+            question,
+            name,
+            record,
+            value,
+            ttl: _,
+        } = it
+        else {
+            return self.hashes.hash_one(it);
+        };
+        self.hashes.hash_one((protocol, question, name, record, value))
+    }
+}
+
+fn same_but_for_ttl(a: &Observation, b: &Observation) -> bool {
+    match (a, b) {
+        (
+            Observation::NameBound {
+                protocol,
+                question,
+                name,
+                record,
+                value,
+                ttl: _,
+            },
+            Observation::NameBound {
+                protocol: other_protocol,
+                question: other_question,
+                name: other_name,
+                record: other_record,
+                value: other_value,
+                ttl: _,
+            },
+        ) => (protocol, question, name, record, value) == (other_protocol, other_question, other_name, other_record, other_value),
+        _ => a == b,
+    }
+}
+
+/// Whether an answer still lived when it was given again; then its life is prolonged to the end of the new one's. Other
+/// facts have no end.
+fn outlives(known: &mut Observed, again: &Observed) -> bool {
+    let (Observation::NameBound { ttl, .. }, Observation::NameBound { ttl: fresh, .. }) = (&mut known.what, &again.what) else {
+        return true;
+    };
+    let Some(elapsed) = known.time.zip(again.time).and_then(|(first, then)| then.since(first)) else {
+        return false;
+    };
+    let seconds = |it: u64| u32::try_from(it).unwrap_or(u32::MAX);
+    // Rounded so that the life told is never longer than the true one.
+    if seconds(elapsed.div_ceil(1_000_000_000)) > *ttl {
+        return false;
+    }
+    *ttl = (*ttl).max(seconds(elapsed / 1_000_000_000).saturating_add(*fresh));
+    true
+}
+
+fn add(into: &mut BTreeMap<&'static str, u64>, name: &'static str, times: u64) {
+    let sum = into.entry(name).or_default();
+    *sum = sum.saturating_add(times);
+}
+
+impl Recorder for Notebook {
+    /// Flows are kept by the router.
+    fn flow(&mut self, _: FlowId, _: Flow) {}
+
+    fn observe(&mut self, it: Observed) {
+        if let Observation::Request {
+            path, decrypted: false, ..
+        } = &it.what
+        {
+            let sighting = Sighting {
+                kind: DatumKind::URL,
+                value: self.detectors.value(&DatumKind::URL, path.as_str()),
+                field: "http.path".to_owned(),
+                detector: "request".to_owned(),
+                known_as: None,
+                protection: Protection::Plaintext,
+                flow: it.flow,
+                evidence: vec![it.locus.clone()],
+                count: 1,
+            };
+            self.sighted(sighting, None);
+        }
+        if self.folded(&it) {
+            return;
+        }
+        if self.observations.len() >= self.how.most {
+            self.limit("observations");
+            return;
+        }
+        let frame = self.frame;
+        self.observations.push(At { frame, it });
+    }
+
+    fn field(&mut self, it: Readable<'_>) {
+        let view = FieldView {
+            path: it.path,
+            value: it.value,
+            payload: it.payload,
+        };
+        let mut all = Vec::new();
+        self.detectors.scan(view, &mut |found| all.push(found));
+        for found in all {
+            self.sighted(sighting(&it, &found), found.weak);
+        }
+    }
+
+    fn anomaly(&mut self, it: Anomaly) {
+        let frame = self.frame;
+        self.anomalies.push(At { frame, it });
+    }
+
+    fn limit(&mut self, name: &'static str) {
+        add(&mut self.limits, name, 1);
+    }
+
+    fn wants_payload(&self) -> bool {
+        self.detectors.wants_payload()
+    }
+}
+
+/// What a detector found, with where it stands.
+fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
+    // A value that was decoded, or lies scattered, cannot be cut into ranges of its place: the whole field's place stands.
+    let span = if it.at.length == it.value.len() as u64 {
+        Span {
+            offset: it.at.offset.saturating_add(found.range.start as u64),
+            length: found.range.len() as u64,
+            ..it.at
+        }
+    } else {
+        it.at
+    };
+    Sighting {
+        kind: found.kind.clone(),
+        value: found.value.clone(),
+        field: it.path.to_owned(),
+        detector: found.detector.clone(),
+        known_as: found.known_as.clone(),
+        protection: Protection::Plaintext,
+        flow: it.flow,
+        evidence: vec![Locus {
+            input: it.input,
+            span,
+            layers: it.layers.into(),
+            decoded_by: found.decoded_by.clone(),
+        }],
+        count: 1,
+    }
+}

@@ -1,0 +1,247 @@
+//! One input read by several threads: this one reads and routes frames, another takes the digest, and each shard reads its
+//! flows. Nothing is copied on the way: batches name ranges of the chunk that was read.
+//!
+//! The only queues are here. They are short, so that memory does not grow with the input, and what comes out does not
+//! depend on who was quicker: each flow is read by one shard in the order of its frames, and the findings are joined by
+//! frame and flow.
+
+use std::io::Read;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use farshore_audit::identifiers::Detectors;
+use farshore_model::ledger::Anomaly;
+use farshore_model::{FlowId, InputId, Ledger};
+use farshore_sources::{AtOnce, Digester, OpenError};
+use farshore_wire::router::Outlet;
+use farshore_wire::shard::{Beginning, Ended, Gaps, Parcel};
+use farshore_wire::{Recorder, Router, Shard};
+
+use crate::Reading;
+use crate::auditor::conclude;
+use crate::notebook::{self, Notebook};
+
+/// Batches that may wait for a shard, and chunks for the digest.
+const WAITING: usize = 8;
+
+type Chunk = Arc<Vec<u8>>;
+
+/// What goes to one shard of what one chunk holds.
+struct Batch {
+    chunk: Chunk,
+    items: Vec<Item>,
+}
+
+enum Item {
+    Begin(FlowId, Box<Beginning>),
+    /// Payload: so many bytes of the chunk, from there on.
+    Part(Parcel, u32, u32),
+    /// Payload that was put together.
+    Whole(Parcel, Box<[u8]>),
+}
+
+/// Reads one input to its end; also tells how many bytes it had.
+pub(crate) fn read(
+    reader: impl Read,
+    how: &Reading,
+    detectors: &Detectors,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Ledger, u64), OpenError> {
+    std::thread::scope(|scope| {
+        let mut capture = farshore_sources::open_with(InputId(0), reader, how.source, Aside::new(scope))?;
+        let mut router = Router::new(how.limits.clone());
+        let (mut lines, mut workers) = (Vec::new(), Vec::new());
+        for number in 0..how.jobs {
+            let (line, batches) = sync_channel(WAITING);
+            lines.push(line);
+            let (shard, notebook) = (
+                Shard::new(how.limits.clone(), number, how.jobs),
+                Notebook::new(how, detectors.fork()),
+            );
+            workers.push(scope.spawn(move || work(shard, notebook, &batches)));
+        }
+        let mut fan = Fan {
+            batches: lines.iter().map(|_| Vec::new()).collect(),
+            lines,
+            chunk: Chunk::default(),
+            frame_at: 0,
+            notebook: Notebook::new(how, detectors.fork()),
+        };
+        while capture.advance()? {
+            let (chunk, range) = capture.held();
+            if !Arc::ptr_eq(chunk, &fan.chunk) {
+                fan.send();
+                fan.chunk = Arc::clone(chunk);
+                progress(capture.position());
+            }
+            fan.frame_at = range.start;
+            let frame = capture.frame();
+            fan.notebook.turn_to(frame.number);
+            router.frame(&frame, &mut fan);
+        }
+        fan.send();
+        fan.chunk = Chunk::default();
+        router.drain(&mut fan);
+        fan.send();
+        let Fan { lines, notebook, .. } = fan;
+        drop(lines);
+        let summary = capture.finish()?;
+        let bytes = summary.record.bytes;
+        let (mut notebooks, mut ended, mut gaps) = (vec![notebook], Vec::new(), Gaps::default());
+        for worker in workers {
+            let (notebook, some, more) = rejoin(worker);
+            notebooks.push(notebook);
+            ended.push(some);
+            gaps.count = gaps.count.saturating_add(more.count);
+            gaps.bytes = gaps.bytes.saturating_add(more.bytes);
+        }
+        let (flows, coverage) = router.close(ended.into_iter().flatten(), gaps);
+        let mut ledger = notebook::join(notebooks);
+        ledger.flows = flows;
+        ledger.coverage.merge(coverage);
+        conclude(&mut ledger, summary);
+        Ok((ledger, bytes))
+    })
+}
+
+/// Reads what comes for one shard, until nothing more does.
+fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> (Notebook, Vec<Ended>, Gaps) {
+    for batch in batches {
+        for item in batch.items {
+            match item {
+                Item::Begin(flow, beginning) => shard.begin(flow, *beginning),
+                Item::Part(parcel, at, length) => {
+                    let at = at as usize;
+                    let bytes = batch.chunk.get(at..at.saturating_add(length as usize)).unwrap_or_default();
+                    notebook.turn_to(parcel.frame);
+                    shard.take(&parcel, bytes, &mut notebook);
+                }
+                Item::Whole(parcel, bytes) => {
+                    notebook.turn_to(parcel.frame);
+                    shard.take(&parcel, &bytes, &mut notebook);
+                }
+            }
+        }
+    }
+    notebook.turn_to(u64::MAX);
+    let (ended, gaps) = shard.finish(&mut notebook);
+    (notebook, ended, gaps)
+}
+
+/// What a thread came to; a panic in it goes on here.
+fn rejoin<T>(worker: ScopedJoinHandle<'_, T>) -> T {
+    worker.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// From the router to the shards.
+struct Fan {
+    lines: Vec<SyncSender<Batch>>,
+    /// By shard.
+    batches: Vec<Vec<Item>>,
+    chunk: Chunk,
+    /// Where the frame begins in the chunk.
+    frame_at: usize,
+    notebook: Notebook,
+}
+
+impl Fan {
+    /// Lets the batches go. A shard that is gone has panicked: that is told when it is joined.
+    fn send(&mut self) {
+        for (line, items) in self.lines.iter().zip(&mut self.batches) {
+            if items.is_empty() {
+                continue;
+            }
+            let room = items.len();
+            let batch = Batch {
+                chunk: Arc::clone(&self.chunk),
+                items: std::mem::replace(items, Vec::with_capacity(room)),
+            };
+            let _ = line.send(batch);
+        }
+    }
+
+    fn to(&mut self, flow: FlowId, item: Item) {
+        let shards = self.batches.len();
+        if let Some(batch) = self.batches.get_mut(Shard::of(flow, shards)) {
+            batch.push(item);
+        }
+    }
+}
+
+impl Outlet for Fan {
+    fn begin(&mut self, flow: FlowId, it: Beginning) {
+        self.to(flow, Item::Begin(flow, Box::new(it)));
+    }
+
+    fn parcel(&mut self, it: Parcel, bytes: &[u8]) {
+        let at = it.in_frame.then(|| self.frame_at.saturating_add(it.offset as usize));
+        let item = match (at.and_then(|at| u32::try_from(at).ok()), u32::try_from(bytes.len())) {
+            (Some(at), Ok(length)) => Item::Part(it, at, length),
+            _ => Item::Whole(it, bytes.into()),
+        };
+        self.to(it.flow, item);
+    }
+
+    fn anomaly(&mut self, it: Anomaly) {
+        self.notebook.anomaly(it);
+    }
+
+    fn limit(&mut self, name: &'static str) {
+        self.notebook.limit(name);
+    }
+}
+
+/// A digest taken by a thread of its own.
+struct Aside<'scope> {
+    line: Option<SyncSender<Bytes>>,
+    worker: Option<ScopedJoinHandle<'scope, [u8; 32]>>,
+}
+
+enum Bytes {
+    Held(Chunk, Range<usize>),
+    Own(Box<[u8]>),
+}
+
+impl<'scope> Aside<'scope> {
+    fn new(scope: &'scope Scope<'scope, '_>) -> Self {
+        let (line, bytes) = sync_channel(WAITING);
+        let worker = scope.spawn(move || {
+            let mut digest = AtOnce::default();
+            for it in bytes {
+                match it {
+                    Bytes::Held(chunk, range) => digest.held(&chunk, range),
+                    Bytes::Own(bytes) => digest.bytes(&bytes),
+                }
+            }
+            digest.finish()
+        });
+        Self {
+            line: Some(line),
+            worker: Some(worker),
+        }
+    }
+
+    fn send(&self, it: Bytes) {
+        if let Some(line) = &self.line {
+            let _ = line.send(it);
+        }
+    }
+}
+
+impl Digester for Aside<'_> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.send(Bytes::Own(bytes.into()));
+    }
+
+    fn held(&mut self, chunk: &Chunk, range: Range<usize>) {
+        self.send(Bytes::Held(Arc::clone(chunk), range));
+    }
+
+    fn finish(&mut self) -> [u8; 32] {
+        self.line = None;
+        self.worker.take().map(rejoin).unwrap_or_default()
+    }
+}

@@ -1,0 +1,80 @@
+//! Reading with several shards finds what reading in one thread finds, in the same order.
+
+use farshore::{Detecting, Detectors, Ledger, Reading};
+use farshore_lab::Edition;
+
+use crate::clubhouse::{known, record};
+
+fn ledger(bytes: &[u8], detectors: &Detectors, jobs: usize, most: usize) -> Ledger {
+    let mut how = Reading {
+        jobs,
+        ..Reading::default()
+    };
+    how.limits.observations = most;
+    farshore::read(bytes, "capture", &how, detectors, &mut |_| {}).unwrap()
+}
+
+#[test]
+fn the_number_of_shards_changes_no_finding() {
+    let recording = record(Edition::Leaky);
+    let detectors = Detectors::new(&known(&recording.truth), Detecting::default()).unwrap();
+    for capture in &recording.captures {
+        // A pcapng may hold several sections: three times the same, so that findings repeat.
+        let bytes = capture.bytes.repeat(3);
+        let alone = ledger(&bytes, &detectors, 1, usize::MAX);
+        assert!(!alone.flows.is_empty() && !alone.observations.is_empty() && !alone.sightings.is_empty());
+        for jobs in [2, 3, 7] {
+            let several = ledger(&bytes, &detectors, jobs, usize::MAX);
+            assert_eq!(
+                format!("{alone:#?}"),
+                format!("{several:#?}"),
+                "{} with {jobs} shards",
+                capture.file
+            );
+        }
+    }
+}
+
+#[test]
+fn the_ceiling_of_facts_drops_the_same_ones() {
+    let recording = record(Edition::Leaky);
+    let detectors = Detectors::new(&[], Detecting::default()).unwrap();
+    let bytes = &recording.captures[0].bytes;
+    let all = ledger(bytes, &detectors, 1, usize::MAX);
+    let most = all.observations.len() / 2;
+    let mut told = Vec::new();
+    for jobs in [1, 2, 3] {
+        let some = ledger(bytes, &detectors, jobs, most);
+        assert_eq!(some.observations, all.observations[..most]);
+        told.push(some.coverage.limits.get("observations").copied());
+    }
+    assert!(told.iter().all(|it| *it > Some(0) && *it == told[0]), "{told:?}");
+}
+
+/// A file that breaks off in the middle, read from a stream that gives a few bytes at a time.
+#[test]
+fn what_is_cut_short_is_cut_short_in_any_number_of_shards() {
+    struct Drip<'a>(&'a [u8]);
+    impl std::io::Read for Drip<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let n = out.len().min(self.0.len()).min(1_000);
+            let (now, later) = self.0.split_at(n);
+            out[..n].copy_from_slice(now);
+            self.0 = later;
+            Ok(n)
+        }
+    }
+    let recording = record(Edition::Leaky);
+    let detectors = Detectors::new(&[], Detecting::default()).unwrap();
+    let bytes = &recording.captures[0].bytes;
+    let cut = &bytes[..bytes.len() - 7];
+    let alone = ledger(cut, &detectors, 1, usize::MAX);
+    assert!(alone.inputs[0].cut_short);
+    let how = Reading {
+        jobs: 4,
+        ..Reading::default()
+    };
+    let several = farshore::read(Drip(cut), "capture", &how, &detectors, &mut |_| {}).unwrap();
+    assert_eq!(several.inputs[0].sha256, alone.inputs[0].sha256);
+    assert_eq!(format!("{alone:#?}"), format!("{several:#?}"));
+}
