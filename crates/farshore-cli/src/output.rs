@@ -9,10 +9,13 @@ use anyhow::Context;
 use crate::args::Color;
 use crate::message;
 
+/// Bytes gathered before they are written: an audit can have hundreds of millions.
+const BUFFER: usize = 1 << 18;
+
 /// Writes to the file, or to standard output if there is none.
 pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let Some(path) = to else {
-        let mut out = BufWriter::new(io::stdout().lock());
+        let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
         body(&mut out)?;
         out.flush()?;
         return Ok(());
@@ -21,7 +24,7 @@ pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dy
     if is_device(path) {
         // A device or a pipe is written to; a file put in its place would take it away from everybody.
         let file = OpenOptions::new().write(true).open(path).with_context(shown)?;
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::with_capacity(BUFFER, file);
         body(&mut out).with_context(shown)?;
         return out.flush().with_context(shown);
     }
@@ -29,7 +32,7 @@ pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dy
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = builder().tempfile_in(folder).with_context(shown)?;
-    let mut out = BufWriter::new(&mut file);
+    let mut out = BufWriter::with_capacity(BUFFER, &mut file);
     body(&mut out).with_context(shown)?;
     out.flush().with_context(shown)?;
     drop(out);

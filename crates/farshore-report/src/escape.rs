@@ -5,7 +5,8 @@
 
 use std::io;
 
-use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 use unicode_width::UnicodeWidthChar;
 
 /// Combining marks that may follow one another before the rest is spelled out.
@@ -24,6 +25,9 @@ pub fn is_invisible(c: char) -> bool {
 /// Text as it may be shown on a terminal: what is invisible stands as `\u{202e}`, and so does the `<` that would begin
 /// markup where a terminal's text is pasted.
 pub fn visible(text: &str) -> String {
+    if is_plain(text, b'<') {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     pieces(text, '<', |piece, _| out.push_str(piece));
     out
@@ -31,6 +35,9 @@ pub fn visible(text: &str) -> String {
 
 /// As [`visible`], but at most `columns` wide: a longer text loses its middle.
 pub fn visible_within(text: &str, columns: usize) -> String {
+    if text.len() <= columns && is_plain(text, b'<') {
+        return text.to_owned();
+    }
     let spelled = |part: &str| {
         let mut all: Vec<(String, usize)> = Vec::new();
         pieces(part, '<', |piece, width| all.push((piece.to_owned(), width)));
@@ -76,6 +83,15 @@ pub fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
+/// Whether a text is printable ASCII without one more byte: it stands as it is, and takes a column a byte.
+fn is_plain(text: &str, but: u8) -> bool {
+    let spelled = |byte: &u8| !(b' '..=b'~').contains(byte) | (*byte == but);
+    // Blocks are looked at whole, several bytes a step.
+    let (blocks, rest) = text.as_bytes().as_chunks::<16>();
+    let clean = |block: &[u8; 16]| !block.iter().fold(false, |any, byte| any | spelled(byte));
+    blocks.iter().all(clean) && !rest.iter().any(spelled)
+}
+
 /// Hands out the text piece by piece, each with its width: a character, or the spelling of an invisible one.
 fn pieces(text: &str, also: char, mut emit: impl FnMut(&str, usize)) {
     let mut marks = 0;
@@ -100,34 +116,24 @@ pub fn page(markup: &str) -> String {
         if number > 0 {
             out.push('\n');
         }
-        pieces(line, '\0', |piece, _| out.push_str(piece));
+        if is_plain(line, b'\0') {
+            out.push_str(line);
+        } else {
+            pieces(line, '\0', |piece, _| out.push_str(piece));
+        }
     }
     out
 }
 
-/// Writes JSON whose strings are harmless wherever they are printed: beside JSON's own escapes, everything invisible
-/// and the `<` of markup stand as `\uXXXX`. The value a reader of the JSON gets is unchanged.
-#[derive(Debug)]
-pub struct Inert<F>(F);
+/// Writes JSON on one line, whose strings are harmless wherever they are printed: beside JSON's own escapes, everything
+/// invisible and the `<` of markup stand as `\uXXXX`. The value a reader of the JSON gets is unchanged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Inert;
 
-impl Inert<CompactFormatter> {
-    /// All on one line.
-    pub const fn compact() -> Self {
-        Self(CompactFormatter)
-    }
-}
-
-impl Inert<PrettyFormatter<'static>> {
-    /// Indented by two spaces.
-    pub fn pretty() -> Self {
-        Self(PrettyFormatter::new())
-    }
-}
-
-impl<F: Formatter> Formatter for Inert<F> {
+impl Formatter for Inert {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         // Nearly every string is plain ASCII: it goes out in one piece.
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'<') {
+        if is_plain(fragment, b'<') {
             return out.write_all(fragment.as_bytes());
         }
         let mut clean = 0;
@@ -144,44 +150,28 @@ impl<F: Formatter> Formatter for Inert<F> {
         out.write_all(fragment.get(clean..).unwrap_or_default().as_bytes())
     }
 
-    fn write_char_escape<W: ?Sized + io::Write>(&mut self, out: &mut W, escape: CharEscape) -> io::Result<()> {
-        self.0.write_char_escape(out, escape)
+    fn write_byte_array<W: ?Sized + io::Write>(&mut self, out: &mut W, written: &[u8]) -> io::Result<()> {
+        // No shape has bytes but `Written`, which came through here before.
+        out.write_all(written)
     }
+}
 
-    fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_array(out)
+/// JSON that went through [`Inert`], for writing it again as it is. Any other way of writing makes a list of numbers of it.
+#[derive(Clone, Debug)]
+pub struct Written(Vec<u8>);
+
+impl Written {
+    /// What a value looks like.
+    pub fn of(value: &impl Serialize) -> serde_json::Result<Self> {
+        let mut json = Vec::new();
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Inert))?;
+        Ok(Self(json))
     }
+}
 
-    fn end_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array(out)
-    }
-
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(out, first)
-    }
-
-    fn end_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array_value(out)
-    }
-
-    fn begin_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object(out)
-    }
-
-    fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object(out)
-    }
-
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(out, first)
-    }
-
-    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(out)
-    }
-
-    fn end_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object_value(out)
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
     }
 }
 
@@ -231,10 +221,28 @@ mod tests {
     #[test]
     fn json_is_inert_and_unchanged() {
         let hostile = "\x1b[2J\u{7f}\u{85}\u{202e}\u{200b}\u{2028}\u{feff}\u{e0041}<script>\"\\\n";
-        let mut bytes = Vec::new();
-        serde::Serialize::serialize(hostile, &mut serde_json::Serializer::with_formatter(&mut bytes, Inert::compact())).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        assert!(text.chars().all(|c| (' '..='~').contains(&c)) && !text.contains('<'), "{text}");
-        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+        let once = Written::of(&hostile).unwrap();
+        let again = Written::of(&[&once, &once]).unwrap();
+        for (json, values) in [(once, vec![hostile]), (again, vec![hostile, hostile])] {
+            let text = String::from_utf8(json.0).unwrap();
+            assert!(text.chars().all(|c| (' '..='~').contains(&c)) && !text.contains('<'), "{text}");
+            let read: Vec<String> = serde_json::from_str(&text)
+                .or_else(|_| serde_json::from_str(&format!("[{text}]")))
+                .unwrap();
+            assert_eq!(read, values);
+        }
+    }
+
+    #[test]
+    fn what_needs_spelling_is_seen_at_every_place() {
+        let plain: String = (' '..='~').filter(|c| *c != '<').collect();
+        assert!(is_plain(&plain, b'<') && is_plain("", b'<'));
+        for at in 0..plain.len() {
+            for odd in ['<', '\x1b', '\x7f', 'é', '\u{202e}'] {
+                let mut text = plain.clone();
+                text.insert(at, odd);
+                assert!(!is_plain(&text, b'<'), "{odd:?} at {at}");
+            }
+        }
     }
 }

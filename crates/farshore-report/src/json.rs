@@ -1,11 +1,11 @@
 //! The audit as one JSON object, or as one object a line. The shapes are those of [`v1`].
 //!
-//! Rows are written as they are walked. It refuses to build the document in memory: facts come in millions.
+//! Rows are written as they are walked. It refuses to build the document in memory: facts come in millions. It refuses
+//! to indent: that is a third of the bytes, and whoever wants it has `jq`.
 
-use std::io::{Result, Write};
+use std::io::{BufWriter, Result, Write};
 
 use serde::{Serialize, Serializer};
-use serde_json::ser::Formatter;
 
 use farshore_model::party::Destination;
 
@@ -22,7 +22,9 @@ impl Output for Json {
     }
 
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
-        write(&v1::Document::new(audit, options.sections), Inert::pretty(), out)
+        let mut out = buffered(out);
+        write(&v1::Document::new(audit, options.sections), &mut out)?;
+        out.flush()
     }
 }
 
@@ -35,6 +37,7 @@ impl Output for Ndjson {
     }
 
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
+        let out = &mut buffered(out);
         line(
             "audit",
             Head {
@@ -56,7 +59,7 @@ impl Output for Ndjson {
         if options.sections.observations {
             lines::<v1::Observations>(audit, out)?;
         }
-        Ok(())
+        out.flush()
     }
 }
 
@@ -67,19 +70,27 @@ pub fn who(destinations: &[Destination], out: &mut dyn Write) -> Result<()> {
         schema: &'static str,
         destinations: Vec<v1::Destination<'a>>,
     }
+    let mut parts = v1::Parts::default();
     let destinations = (0..)
         .zip(destinations)
-        .map(|(index, it)| v1::Destination::without_traffic(index, it));
+        .map(|(index, it)| v1::Destination::without_traffic(index, it, &mut parts));
     let who = Who {
         schema: v1::WHO_SCHEMA,
         destinations: destinations.collect(),
     };
-    write(&who, Inert::pretty(), out)
+    let mut out = buffered(out);
+    write(&who, &mut out)?;
+    out.flush()
 }
 
 /// One party on one line, the `index`-th that was asked for.
 pub fn who_line(index: usize, destination: &Destination, out: &mut dyn Write) -> Result<()> {
-    write(&v1::Destination::without_traffic(index, destination), Inert::compact(), out)
+    let mut out = buffered(out);
+    write(
+        &v1::Destination::without_traffic(index, destination, &mut v1::Parts::default()),
+        &mut out,
+    )?;
+    out.flush()
 }
 
 #[derive(Serialize)]
@@ -107,15 +118,20 @@ enum Part<'a, T> {
     Row(&'a T),
 }
 
-fn lines<L: List>(audit: &Audit, out: &mut dyn Write) -> Result<()> {
+fn lines<L: List>(audit: &Audit, out: &mut impl Write) -> Result<()> {
     L::rows(audit).try_for_each(|row| line(L::TYPE, row, out))
 }
 
-fn line(kind: &'static str, row: impl Serialize, out: &mut dyn Write) -> Result<()> {
-    write(&Line { kind, row }, Inert::compact(), out)
+fn line(kind: &'static str, row: impl Serialize, out: &mut impl Write) -> Result<()> {
+    write(&Line { kind, row }, out)
 }
 
-fn write(value: &impl Serialize, formatter: impl Formatter, out: &mut dyn Write) -> Result<()> {
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, formatter))?;
+/// Every brace and comma is a piece of its own: pieces are gathered here, where the writer's type is known.
+fn buffered(out: &mut dyn Write) -> BufWriter<&mut dyn Write> {
+    BufWriter::with_capacity(1 << 16, out)
+}
+
+fn write(value: &impl Serialize, out: &mut impl Write) -> Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Inert))?;
     out.write_all(b"\n")
 }

@@ -1,6 +1,7 @@
 //! What is readable on the wire, and by whom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use farshore_model::{Answer, Audit, DatumKind, Exposure, Outcome, Protection, ReaderRole};
 
@@ -27,25 +28,23 @@ const APART: usize = 3;
 
 pub fn told(audit: &Audit) -> Vec<Told> {
     let breached = breached(audit);
-    let alike = |index: usize, it: &Exposure| {
-        (
-            rank(it, breached.contains(&index)),
-            it.kind.clone(),
-            it.protection,
-            reader_answers(it),
-        )
-    };
-    let mut receivers: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
-    for (index, it) in audit.exposures.iter().enumerate() {
-        receivers.entry(alike(index, it)).or_default().insert(it.destination);
+    let alike: Vec<_> = (0..)
+        .zip(&audit.exposures)
+        .map(|(index, it)| (rank(it, breached.contains(&index)), &it.kind, it.protection, Answers::of(it)))
+        .collect();
+    let mut receivers: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (key, it) in alike.iter().zip(&audit.exposures) {
+        let some = receivers.entry(*key).or_default();
+        if some.len() <= APART && !some.contains(&it.destination) {
+            some.push(it.destination);
+        }
     }
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
-    for (index, it) in audit.exposures.iter().enumerate() {
-        let key = alike(index, it);
+    for (key, it) in alike.iter().zip(&audit.exposures) {
         // What nobody but its receiver reads, and names, are told together whatever the destination.
-        let together = is_told_together(it) || receivers.get(&key).is_some_and(|all| all.len() > APART);
+        let together = is_told_together(it) || receivers.get(key).is_some_and(|some| some.len() > APART);
         let rank = key.0;
-        let key = (key, (!together).then_some(it.destination));
+        let key = (*key, (!together).then_some(it.destination));
         groups
             .entry(key)
             .or_insert_with(|| Group { rank, members: vec![] })
@@ -61,7 +60,7 @@ pub fn told(audit: &Audit) -> Vec<Told> {
 pub fn worst_first(audit: &Audit) -> Vec<(usize, &Exposure)> {
     let breached = breached(audit);
     let mut order: Vec<(usize, &Exposure)> = audit.exposures.iter().enumerate().collect();
-    order.sort_by_key(|(index, it)| (rank(it, breached.contains(index)), *index));
+    order.sort_by_cached_key(|(index, it)| (rank(it, breached.contains(index)), *index));
     order
 }
 
@@ -74,7 +73,7 @@ pub fn tampering(audit: &Audit) -> impl Iterator<Item = Item> + '_ {
         .map(|it| Item::new(Tone::Bad, format!("signs of {}: {}", it.kind, long(&it.because))).at(it.evidence.first().map(FrameRef::of)))
 }
 
-fn breached(audit: &Audit) -> BTreeSet<usize> {
+fn breached(audit: &Audit) -> HashSet<usize> {
     let breached = audit.verdicts.iter().filter(|it| it.outcome == Outcome::Breached);
     breached.flat_map(|it| it.exposures.iter().copied()).collect()
 }
@@ -230,17 +229,59 @@ fn protection(protection: Protection) -> String {
     }
 }
 
-fn reader_answers(exposure: &Exposure) -> Vec<(ReaderRole, Answer)> {
-    let mut answers: Vec<_> = exposure.readers.iter().map(|it| (it.role, it.answer)).collect();
-    answers.sort_unstable();
-    answers.dedup();
-    answers
+/// Roles with their answers, each pair once: bits in the order of the pairs. Sets compare as their sorted lists would.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Answers(u32);
+
+const ROLES: [ReaderRole; 6] = [
+    ReaderRole::OnPath,
+    ReaderRole::DnsResolver,
+    ReaderRole::Hosting,
+    ReaderRole::Relay,
+    ReaderRole::Endpoint,
+    ReaderRole::Owner,
+];
+const ANSWERS: [Answer; 3] = [Answer::Yes, Answer::No, Answer::CannotTell];
+
+impl Answers {
+    fn of(exposure: &Exposure) -> Self {
+        Self(exposure.readers.iter().fold(0, |set, it| set | Self::bit(it.role, it.answer)))
+    }
+
+    const fn bit(role: ReaderRole, answer: Answer) -> u32 {
+        1 << (role as u32 * 3 + answer as u32)
+    }
+
+    fn iter(self) -> impl Iterator<Item = (ReaderRole, Answer)> {
+        let all = ROLES.into_iter().flat_map(|role| ANSWERS.map(|answer| (role, answer)));
+        all.filter(move |(role, answer)| self.0 & Self::bit(*role, *answer) != 0)
+    }
+}
+
+impl Ord for Answers {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let differ = self.0 ^ other.0;
+        if differ == 0 {
+            return Ordering::Equal;
+        }
+        // Up to the first difference they are alike; there one goes on with it, the other with more or not at all.
+        let first = differ & differ.wrapping_neg();
+        let (has, lacks) = if self.0 & first == 0 { (other, self) } else { (self, other) };
+        let order = if lacks.0 > first { Ordering::Less } else { Ordering::Greater };
+        if std::ptr::eq(has, self) { order } else { order.reverse() }
+    }
+}
+
+impl PartialOrd for Answers {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// `on-path yes · relay yes · owner cannot tell`.
-pub fn readers(exposure: &Exposure) -> String {
-    let readers = reader_answers(exposure)
-        .into_iter()
+fn readers(exposure: &Exposure) -> String {
+    let readers = Answers::of(exposure)
+        .iter()
         .map(|(role, it)| format!("{} {}", role.word(), answer(it)));
     readers.collect::<Vec<_>>().join(" · ")
 }
@@ -251,5 +292,19 @@ pub fn answer(answer: Answer) -> &'static str {
         Answer::Yes => "yes",
         Answer::No => "no",
         Answer::CannotTell => "cannot tell",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_of_answers_compare_as_their_lists() {
+        let sets: Vec<Answers> = (0..64).chain([1 << 17, 1 << 17 | 1, (1 << 18) - 1]).map(Answers).collect();
+        for (a, b) in sets.iter().flat_map(|a| sets.iter().map(move |b| (*a, *b))) {
+            let lists: [Vec<_>; 2] = [a, b].map(|it| it.iter().collect());
+            assert_eq!(a.cmp(&b), lists[0].cmp(&lists[1]), "{lists:?}");
+        }
     }
 }

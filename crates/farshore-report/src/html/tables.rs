@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use farshore_model::ledger::Anomaly;
 use farshore_model::party::{Destination, Place, Reach};
-use farshore_model::{Answer, Audit, Exposure, Locus, Outcome, Reader, ReaderRole};
+use farshore_model::{Answer, Audit, Exposure, Locus, Outcome, Reader, ReaderRole, Verdict};
 
 use super::tone;
 use crate::findings::{Tone, answer, bytes, count, judged_order, laws, long, name, organisation, owner, places, worst_first};
@@ -54,7 +55,7 @@ fn cell(label: &str, content: Markup) -> Markup {
 }
 
 pub fn verdicts(audit: &Audit) -> Markup {
-    let row = |it: &farshore_model::Verdict| {
+    let row = |it: &Verdict| {
         let (class, sign) = match it.outcome {
             Outcome::Breached => (Tone::Bad, "!"),
             Outcome::Undetermined => (Tone::Doubt, "?"),
@@ -264,28 +265,19 @@ fn reader(it: &Exposure, role: ReaderRole, reasons: &mut Reasons) -> Markup {
 }
 
 pub fn evidence(audit: &Audit) -> Markup {
-    let exposures = worst_first(audit).into_iter().map(|(index, it)| {
-        let what = html! { a href={ "#x" (index.saturating_add(1)) } { "x" (index.saturating_add(1)) } " " (name(it.kind.as_str())) };
-        (what, &it.evidence)
-    });
-    let verdicts = judged_order(audit)
-        .into_iter()
-        .map(|it| (html! { (name(&it.clause)) " " (it.outcome.word()) }, &it.evidence));
-    let anomalies = audit.anomalies.iter().map(|it| {
-        let what = html! { (it.kind) span.sub { (it.severity.word()) ": " (long(&it.because)) } };
-        (what, &it.evidence)
-    });
+    let exposures = worst_first(audit).into_iter().map(|(index, it)| Finding::Exposure(index, it));
+    let verdicts = judged_order(audit).into_iter().map(Finding::Verdict);
+    let anomalies = audit.anomalies.iter().map(Finding::Anomaly);
     // What was judged first; oddities are many in a bad capture and must push nothing out.
     let found = verdicts.chain(exposures).chain(anomalies);
     let mut rows = vec![];
     let mut total = 0_usize;
-    for (what, evidence) in found {
-        for (input, loci) in by_input(evidence) {
-            total = total.saturating_add(1);
-            if rows.len() < MOST {
-                rows.push(proof(audit, &what, input, &loci));
-            }
-        }
+    for it in found {
+        let inputs = by_input(it.evidence());
+        total = total.saturating_add(inputs.len());
+        let room = MOST.saturating_sub(rows.len());
+        let shown = inputs.into_iter().take(room);
+        rows.extend(shown.map(|(input, loci)| proof(audit, &it.title(), input, &loci)));
     }
     table(
         "evidence",
@@ -295,6 +287,33 @@ pub fn evidence(audit: &Audit) -> Markup {
         &rows,
         total,
     )
+}
+
+/// What evidence is for.
+enum Finding<'a> {
+    Verdict(&'a Verdict),
+    Exposure(usize, &'a Exposure),
+    Anomaly(&'a Anomaly),
+}
+
+impl<'a> Finding<'a> {
+    fn evidence(&self) -> &'a [Locus] {
+        match self {
+            Self::Verdict(it) => &it.evidence,
+            Self::Exposure(_, it) => &it.evidence,
+            Self::Anomaly(it) => &it.evidence,
+        }
+    }
+
+    fn title(&self) -> Markup {
+        match self {
+            Self::Verdict(it) => html! { (name(&it.clause)) " " (it.outcome.word()) },
+            Self::Exposure(index, it) => {
+                html! { a href={ "#x" (index.saturating_add(1)) } { "x" (index.saturating_add(1)) } " " (name(it.kind.as_str())) }
+            }
+            Self::Anomaly(it) => html! { (it.kind) span.sub { (it.severity.word()) ": " (long(&it.because)) } },
+        }
+    }
 }
 
 fn by_input(evidence: &[Locus]) -> BTreeMap<u32, Vec<&Locus>> {

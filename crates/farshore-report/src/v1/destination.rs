@@ -1,32 +1,33 @@
 //! Destinations in version 1: who and where, as claims.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use farshore_model::party;
+use farshore_model::{Country, FlowId, party};
 
-use super::{flow_index, id, ids, milliseconds};
+use super::{Id, Items, Part, Parts, milliseconds};
 use crate::words::Word;
 
 /// One of `destinations`.
 #[derive(Serialize)]
 pub struct Destination<'a> {
-    id: String,
+    id: Id,
     name: &'a str,
     domain: Option<&'a str>,
-    addresses: Vec<IpAddr>,
+    addresses: Items<'a, party::Place, IpAddr>,
     network: Option<Network<'a>>,
     organisation: Option<Organisation<'a>>,
-    owners: Vec<Owner<'a>>,
-    places: Vec<Place<'a>>,
+    owners: Items<'a, party::Owner, Owner<'a>>,
+    places: Items<'a, party::Place, Place<'a>>,
     location: Location<'a>,
-    reach: Vec<Reach<'a>>,
+    reach: Part<Items<'a, party::Reach, Reach<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traffic: Option<Traffic>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    flows: Option<Vec<String>>,
+    flows: Option<Items<'a, FlowId, Id>>,
     candidates: &'a [String],
 }
 
@@ -47,7 +48,7 @@ struct Organisation<'a> {
     kind: &'a str,
     seat: Option<&'a str>,
     incorporated_in: Option<&'a str>,
-    establishments: Vec<&'a str>,
+    establishments: Items<'a, Country, &'a str>,
     as_of: &'a str,
     read_at_source: bool,
     confidence: &'a str,
@@ -74,10 +75,10 @@ struct Place<'a> {
 
 #[derive(Serialize)]
 struct Location<'a> {
-    countries: Vec<&'a str>,
+    countries: Items<'a, Country, &'a str>,
     state: &'static str,
-    claims: Vec<Claim<'a>>,
-    excluded: Vec<Exclusion<'a>>,
+    claims: Items<'a, party::CountryClaim, Claim<'a>>,
+    excluded: Items<'a, party::Exclusion, Exclusion<'a>>,
 }
 
 #[derive(Serialize)]
@@ -128,35 +129,35 @@ struct Traffic {
 
 impl<'a> Destination<'a> {
     /// As it stands in an audit.
-    pub fn new(index: usize, it: &'a party::Destination) -> Self {
+    pub fn new(index: usize, it: &'a party::Destination, parts: &mut Parts<'a>) -> Self {
         Self {
-            id: id('d', index),
+            id: Id::destination(&index),
             name: &it.name,
             domain: it.domain.as_deref(),
-            addresses: it.places.iter().map(|place| place.address).collect(),
+            addresses: Items(&it.places, |place| place.address),
             network: common_network(&it.places).map(Network::new),
             organisation: it.organisation.as_ref().map(Organisation::new),
-            owners: it.owners.iter().map(Owner::new).collect(),
-            places: it.places.iter().map(Place::new).collect(),
+            owners: Items(&it.owners, Owner::new),
+            places: Items(&it.places, Place::new),
             location: Location::new(&it.location),
-            reach: it.reach.iter().map(Reach::new).collect(),
+            reach: parts.reach.part(&it.reach, |rows| Items(rows, Reach::new)),
             traffic: Some(Traffic {
                 flows: it.traffic.flows,
                 frames: it.traffic.frames,
                 bytes_up: it.traffic.bytes_up,
                 bytes_down: it.traffic.bytes_down,
             }),
-            flows: Some(ids('f', it.flows.iter().map(|flow| flow_index(*flow)))),
+            flows: Some(Items(&it.flows, Id::flow)),
             candidates: &it.candidates,
         }
     }
 
     /// As it is known without any traffic.
-    pub fn without_traffic(index: usize, it: &'a party::Destination) -> Self {
+    pub fn without_traffic(index: usize, it: &'a party::Destination, parts: &mut Parts<'a>) -> Self {
         Self {
             traffic: None,
             flows: None,
-            ..Self::new(index, it)
+            ..Self::new(index, it, parts)
         }
     }
 }
@@ -189,7 +190,7 @@ impl<'a> Organisation<'a> {
             kind: &it.kind,
             seat,
             incorporated_in: it.incorporated_in.as_ref().map(|country| country.code()),
-            establishments: it.establishments.iter().map(|country| country.code()).collect(),
+            establishments: Items(&it.establishments, Country::code),
             as_of: &it.as_of,
             read_at_source: it.read_at_source,
             confidence: &it.confidence,
@@ -224,24 +225,34 @@ impl<'a> Place<'a> {
 
 impl<'a> Location<'a> {
     fn new(it: &'a party::Location) -> Self {
-        let claims = it.claims.iter().map(|claim| Claim {
-            country: claim.country.code(),
-            kind: claim.kind.word(),
-            source: &claim.source,
-            edition: &claim.edition,
-        });
-        let excluded = it.excluded.iter().map(|out| Exclusion {
-            country: out.country.code(),
-            because: out.because,
-            rtt_ms: milliseconds(out.rtt),
-            max_km: out.max_km,
-            nearest_km: out.nearest_km,
-        });
         Self {
-            countries: it.countries.iter().map(|country| country.code()).collect(),
+            countries: Items(&it.countries, Country::code),
             state: it.state.word(),
-            claims: claims.collect(),
-            excluded: excluded.collect(),
+            claims: Items(&it.claims, Claim::new),
+            excluded: Items(&it.excluded, Exclusion::new),
+        }
+    }
+}
+
+impl<'a> Claim<'a> {
+    fn new(it: &'a party::CountryClaim) -> Self {
+        Self {
+            country: it.country.code(),
+            kind: it.kind.word(),
+            source: &it.source,
+            edition: &it.edition,
+        }
+    }
+}
+
+impl<'a> Exclusion<'a> {
+    fn new(it: &'a party::Exclusion) -> Self {
+        Self {
+            country: it.country.code(),
+            because: it.because,
+            rtt_ms: milliseconds(it.rtt),
+            max_km: it.max_km,
+            nearest_km: it.nearest_km,
         }
     }
 }
@@ -264,8 +275,11 @@ impl<'a> Reach<'a> {
 impl<'a> Law<'a> {
     /// All laws that some destination's reach names, by id.
     pub fn all(destinations: &'a [party::Destination]) -> impl Iterator<Item = Self> {
+        // Thousands of destinations share a list; of one law all rows say the same.
+        let mut seen = HashSet::new();
         let laws: BTreeMap<&str, &party::Law> = destinations
             .iter()
+            .filter(|it| seen.insert(Arc::as_ptr(&it.reach)))
             .flat_map(|it| it.reach.iter())
             .filter_map(|it| it.law.as_ref())
             .map(|law| (law.id.as_str(), law))

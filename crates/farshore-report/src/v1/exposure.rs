@@ -2,25 +2,25 @@
 
 use serde::Serialize;
 
-use farshore_model::{Locus, exposure, ledger, verdict};
+use farshore_model::{FlowId, Locus, exposure, ledger, verdict};
 
-use super::{flow_index, id, ids};
+use super::{Id, Items};
 use crate::words::{self, Word};
 
 /// One of `exposures`.
 #[derive(Serialize)]
 pub struct Exposure<'a> {
-    id: String,
+    id: Id,
     kind: &'a str,
     value: &'a str,
     label: &'a str,
     digest: Option<&'a str>,
     field: &'a str,
     protection: &'static str,
-    destination: String,
-    flows: Vec<String>,
-    readers: Vec<Reader<'a>>,
-    evidence: Vec<Evidence<'a>>,
+    destination: Id,
+    flows: Items<'a, FlowId, Id>,
+    readers: Items<'a, exposure::Reader, Reader<'a>>,
+    evidence: Items<'a, Locus, Evidence<'a>>,
     count: u64,
     known_as: Option<&'a str>,
 }
@@ -54,8 +54,8 @@ pub struct Anomaly<'a> {
     kind: &'static str,
     severity: &'static str,
     because: &'a str,
-    evidence: Vec<Evidence<'a>>,
-    flow: Option<String>,
+    evidence: Items<'a, Locus, Evidence<'a>>,
+    flow: Option<Id>,
 }
 
 /// One of `verdicts`.
@@ -66,33 +66,27 @@ pub struct Verdict<'a> {
     citation: &'a str,
     outcome: &'static str,
     because: &'a str,
-    exposures: Vec<String>,
-    destinations: Vec<String>,
-    evidence: Vec<Evidence<'a>>,
+    exposures: Items<'a, usize, Id>,
+    destinations: Items<'a, usize, Id>,
+    evidence: Items<'a, Locus, Evidence<'a>>,
     note: bool,
 }
 
 impl<'a> Exposure<'a> {
     /// As it stands in an audit.
     pub fn new(index: usize, it: &'a exposure::Exposure, show_pii: bool) -> Self {
-        let readers = it.readers.iter().map(|reader| Reader {
-            role: reader.role.word(),
-            party: &reader.party,
-            answer: reader.answer.word(),
-            because: &reader.because,
-        });
         Self {
-            id: id('x', index),
+            id: Id::exposure(&index),
             kind: it.kind.as_str(),
             value: words::value(it, show_pii),
             label: &it.label,
             digest: it.value.digest.as_deref(),
             field: &it.field,
             protection: it.protection.word(),
-            destination: id('d', it.destination),
-            flows: ids('f', it.flows.iter().map(|flow| flow_index(*flow))),
-            readers: readers.collect(),
-            evidence: evidence(&it.evidence),
+            destination: Id::destination(&it.destination),
+            flows: Items(&it.flows, Id::flow),
+            readers: Items(&it.readers, Reader::new),
+            evidence: Items(&it.evidence, Evidence::new),
             count: it.count,
             known_as: it.known_as.as_deref(),
         }
@@ -106,8 +100,8 @@ impl<'a> Anomaly<'a> {
             kind: it.kind,
             severity: it.severity.word(),
             because: &it.because,
-            evidence: evidence(&it.evidence),
-            flow: it.flow.map(|flow| id('f', flow_index(flow))),
+            evidence: Items(&it.evidence, Evidence::new),
+            flow: it.flow.as_ref().map(Id::flow),
         }
     }
 }
@@ -121,17 +115,28 @@ impl<'a> Verdict<'a> {
             citation: &it.citation,
             outcome: it.outcome.word(),
             because: &it.because,
-            exposures: ids('x', it.exposures.iter().copied()),
-            destinations: ids('d', it.destinations.iter().copied()),
-            evidence: evidence(&it.evidence),
+            exposures: Items(&it.exposures, Id::exposure),
+            destinations: Items(&it.destinations, Id::destination),
+            evidence: Items(&it.evidence, Evidence::new),
             note: it.note,
         }
     }
 }
 
-fn evidence(loci: &[Locus]) -> Vec<Evidence<'_>> {
-    loci.iter()
-        .map(|it| Evidence {
+impl<'a> Reader<'a> {
+    fn new(it: &'a exposure::Reader) -> Self {
+        Self {
+            role: it.role.word(),
+            party: &it.party,
+            answer: it.answer.word(),
+            because: &it.because,
+        }
+    }
+}
+
+impl<'a> Evidence<'a> {
+    fn new(it: &'a Locus) -> Self {
+        Self {
             input: it.input.0,
             frame: it.span.frame,
             offset: it.span.offset,
@@ -140,6 +145,6 @@ fn evidence(loci: &[Locus]) -> Vec<Evidence<'_>> {
             decoded_by: &it.decoded_by,
             counts_in: if it.span.in_frame { "frame" } else { "layer" },
             first_frame: (it.span.first_frame != it.span.frame).then_some(it.span.first_frame),
-        })
-        .collect()
+        }
+    }
 }

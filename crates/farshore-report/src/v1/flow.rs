@@ -7,14 +7,14 @@ use serde::Serialize;
 use farshore_model::audit::FlowName;
 use farshore_model::flow;
 
-use super::{flow_index, id, milliseconds};
+use super::{Id, milliseconds};
 use crate::community;
 use crate::words::{self, Word};
 
 /// One of `flows`.
 #[derive(Serialize)]
 pub struct Flow<'a> {
-    id: String,
+    id: Id,
     community_id: String,
     input: u32,
     transport: String,
@@ -31,7 +31,7 @@ pub struct Flow<'a> {
     rtt: RoundTrips,
     app: Option<App<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    inside: Option<String>,
+    inside: Option<Id>,
     initiator: &'static str,
     gaps: u64,
     randomness: Spread,
@@ -92,7 +92,7 @@ impl<'a> Flow<'a> {
             frame: name.frame,
         });
         Self {
-            id: id('f', index),
+            id: Id(b'f', index),
             community_id: community::id(it.transport, it.client, it.server),
             input: it.input.0,
             transport: words::transport(it.transport),
@@ -114,7 +114,7 @@ impl<'a> Flow<'a> {
                 name: &app.name,
                 via: app.via,
             }),
-            inside: it.inside.map(|outer| id('f', flow_index(outer))),
+            inside: it.inside.as_ref().map(Id::flow),
             initiator: it.initiator.word(),
             gaps: it.gaps,
             randomness: Spread {

@@ -16,8 +16,17 @@ pub(crate) use input::is_log;
 pub use input::{Coverage, Input, Tool};
 pub use observation::Row;
 
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer};
 
+use farshore_model::FlowId;
+use farshore_model::party::Reach;
+
+use crate::escape::Written;
 use crate::{Audit, Sections};
 
 /// The name and version of this form.
@@ -102,7 +111,10 @@ lists! {
     /// The inputs.
     Inputs "input" |audit| audit.inputs.iter().map(Input::new);
     /// The destinations.
-    Destinations "destination" |audit| (0..).zip(&audit.destinations).map(|(index, it)| Destination::new(index, it));
+    Destinations "destination" |audit| {
+        let mut parts = Parts::default();
+        (0..).zip(&audit.destinations).map(move |(index, it)| Destination::new(index, it, &mut parts))
+    };
     /// The laws that reach names.
     Laws "law" |audit| Law::all(&audit.destinations);
     /// The exposures.
@@ -117,17 +129,105 @@ lists! {
     Observations "observation" |audit| audit.observations.iter().map(|it| Row::new(it, audit.show_pii));
 }
 
-/// The id of the n-th of its kind: `d1`, `f1`, `x1`.
-fn id(letter: char, index: usize) -> String {
-    format!("{letter}{}", index.saturating_add(1))
+/// Parts of an audit that many of its rows share, each put in words once.
+#[derive(Default)]
+pub struct Parts<'a> {
+    reach: Shared<'a, [Reach]>,
 }
 
-fn ids(letter: char, indices: impl IntoIterator<Item = usize>) -> Vec<String> {
-    indices.into_iter().map(|index| id(letter, index)).collect()
+/// What was written of values of one sort, by where they stand. They are borrowed, so none can move away meanwhile.
+struct Shared<'a, T: ?Sized> {
+    written: HashMap<*const (), Rc<Written>>,
+    values: PhantomData<&'a T>,
 }
 
-fn flow_index(flow: farshore_model::FlowId) -> usize {
-    usize::try_from(flow.0).unwrap_or(usize::MAX)
+impl<T: ?Sized> Default for Shared<'_, T> {
+    fn default() -> Self {
+        Self {
+            written: HashMap::new(),
+            values: PhantomData,
+        }
+    }
+}
+
+impl<'a, T: ?Sized> Shared<'a, T> {
+    fn part<S: Serialize>(&mut self, it: &'a Arc<T>, shape: impl Fn(&'a T) -> S) -> Part<S> {
+        if Arc::strong_count(it) == 1 {
+            return Part::Once(shape(it));
+        }
+        let at = Arc::as_ptr(it).cast();
+        if let Some(written) = self.written.get(&at) {
+            return Part::Again(Rc::clone(written));
+        }
+        match Written::of(&shape(it)).map(Rc::new) {
+            Ok(written) => {
+                self.written.insert(at, Rc::clone(&written));
+                Part::Again(written)
+            }
+            Err(_) => Part::Once(shape(it)),
+        }
+    }
+}
+
+/// A part of a row: its own, or the same as in other rows.
+enum Part<S> {
+    Once(S),
+    Again(Rc<Written>),
+}
+
+impl<S: Serialize> Serialize for Part<S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        match self {
+            Self::Once(shape) => shape.serialize(serializer),
+            Self::Again(written) => written.serialize(serializer),
+        }
+    }
+}
+
+/// A slice, shaped and written item by item.
+struct Items<'a, T, S>(&'a [T], fn(&'a T) -> S);
+
+impl<T, S: Serialize> Serialize for Items<'_, T, S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        serializer.collect_seq(self.0.iter().map(self.1))
+    }
+}
+
+/// The id of the n-th of its kind, from 0: `d1`, `f1`, `x1`.
+#[derive(Clone, Copy)]
+struct Id(u8, usize);
+
+impl Id {
+    fn flow(id: &FlowId) -> Self {
+        Self(b'f', usize::try_from(id.0).unwrap_or(usize::MAX))
+    }
+
+    fn destination(index: &usize) -> Self {
+        Self(b'd', *index)
+    }
+
+    fn exposure(index: &usize) -> Self {
+        Self(b'x', *index)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Ids come by the million: they are spelled on the stack. A letter, and the digits of 2^64 at most.
+        let mut text = [self.0; 21];
+        let mut rest = self.1.saturating_add(1);
+        let mut used = 1_usize;
+        for place in text.iter_mut().rev() {
+            *place = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+            used = used.saturating_add(1);
+            if rest == 0 {
+                break;
+            }
+        }
+        let id = text.get(text.len().saturating_sub(used)..).unwrap_or_default();
+        serializer.serialize_str(std::str::from_utf8(id).unwrap_or_default())
+    }
 }
 
 /// Nanoseconds as milliseconds, to the nanosecond.

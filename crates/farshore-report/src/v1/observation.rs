@@ -5,7 +5,7 @@ use serde::Serialize;
 use farshore_model::Observation;
 use farshore_model::observation::{Observed, Recovery};
 
-use super::{flow_index, id};
+use super::Id;
 use crate::mask;
 use crate::words::{self, Word};
 
@@ -15,7 +15,7 @@ pub struct Row<'a> {
     #[serde(flatten)]
     what: Fact<'a>,
     input: u32,
-    flow: String,
+    flow: Id,
     frame: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_frame: Option<u64>,
@@ -90,7 +90,7 @@ impl<'a> Row<'a> {
         Self {
             what: fact(&it.what, show_pii),
             input: it.locus.input.0,
-            flow: id('f', flow_index(it.flow)),
+            flow: Id::flow(&it.flow),
             frame: span.frame,
             first_frame: (span.first_frame != span.frame).then_some(span.first_frame),
             time: it.time.map(|time| time.to_string()),

@@ -21,7 +21,41 @@ fn json_of_a_call() {
         .unwrap()
         .render(&cases::every_fact(), &options, &mut bytes)
         .unwrap();
-    insta::assert_snapshot!("every-fact.json", String::from_utf8(bytes).unwrap());
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    insta::assert_snapshot!("every-fact.json", indented(&text));
+}
+
+/// The same JSON over many lines, for people.
+fn indented(json: &str) -> String {
+    let (mut out, mut depth, mut quoted, mut escaped) = (String::new(), 0, false, false);
+    let mut all = json.chars().peekable();
+    while let Some(c) = all.next() {
+        let line = |depth: usize| format!("\n{}", "  ".repeat(depth));
+        match c {
+            _ if quoted => out.push(c),
+            '{' | '[' => {
+                depth += 1;
+                out.push(c);
+                if !matches!(all.peek(), Some('}' | ']')) {
+                    out.push_str(&line(depth));
+                }
+            }
+            '}' | ']' => {
+                depth -= 1;
+                if !out.ends_with(['{', '[']) {
+                    out.push_str(&line(depth));
+                }
+                out.push(c);
+            }
+            ',' => out.push_str(&format!(",{}", line(depth))),
+            ':' => out.push_str(": "),
+            _ => out.push(c),
+        }
+        quoted ^= c == '"' && !escaped;
+        escaped = quoted && c == '\\' && !escaped;
+    }
+    out
 }
 
 #[test]
