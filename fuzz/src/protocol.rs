@@ -211,6 +211,8 @@ impl Sink for Ear<'_> {
         self.inner[at].segment(direction, it, self.talk, depth);
     }
 
+    fn carries(&mut self, _: &'static str) {}
+
     fn protection(&mut self, _: Protection) {}
 
     fn milestone(&mut self, _: Milestone) {}

@@ -3,6 +3,7 @@
 //! One exposure is one (kind, value, field, destination, protection). Evidence keeps the first twenty places,
 //! the count tells all.
 
+mod designated;
 mod readers;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use farshore_model::party::Destination;
 use farshore_model::sighting::{KEPT, SightedValue};
 use farshore_model::{DatumKind, Exposure, FlowId, Ledger, Locus, Observation};
 
+use designated::Designated;
 pub use readers::Sound;
 use readers::{Channel, Datum};
 
@@ -37,6 +39,9 @@ pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize
 
 /// Protocols that seal what they carry, as a rule: which suite their ends agreed on is not read here.
 const TUNNELS: &[&str] = &["esp", "ike", "openvpn", "wireguard"];
+
+/// Ways of asking for names: the first part of fields that go to a resolver.
+const RESOLVING: &[&str] = &["dns", "doh", "doq", "dot"];
 
 /// What makes two findings one exposure, what differs soonest first.
 type Key = (usize, [u8; 16], Protection, DatumKind, String);
@@ -189,7 +194,10 @@ impl Drafts<'_> {
                 (_, Some((it, _))) => format!("what {} carries ({secrecy:?})", it.cipher),
                 (_, None) => "what an unseen suite carries".to_owned(),
             };
-            let field = format!("{}.content", flow.protocols.first().copied().unwrap_or(transport(flow.transport)));
+            // A channel over which names are asked for is read by whoever answers: it is told apart.
+            let resolving = flow.protocols.iter().find(|it| RESOLVING.contains(it));
+            let spoken = resolving.or(flow.protocols.first()).copied().unwrap_or(transport(flow.transport));
+            let field = format!("{spoken}.content");
             let value = public(&DatumKind::CONTENT, &words);
             let first = Locus {
                 input: flow.input,
@@ -209,6 +217,7 @@ impl Drafts<'_> {
         for (_, draft) in &mut exposures {
             draft.trim();
         }
+        let designated = Designated::collect(self.ledger);
         let place = |draft: &Draft| draft.evidence.first().map(|it| (it.input, it.span.frame, it.span.offset));
         exposures.sort_by(|(a_key, a), (b_key, b)| (place(a), a_key).cmp(&(place(b), b_key)));
         let mut numbers: BTreeMap<DatumKind, BTreeMap<[u8; 16], usize>> = BTreeMap::new();
@@ -226,6 +235,7 @@ impl Drafts<'_> {
                     evidence: &draft.evidence,
                     sound: draft.sound.as_ref(),
                     channel: draft.channel.as_ref(),
+                    designated: destinations.get(destination).and_then(|it| designated.frame(&it.name)),
                 };
                 let readers = readers::readers(&datum, destinations.get(destination), self.ledger);
                 Exposure {

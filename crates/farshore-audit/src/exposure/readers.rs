@@ -8,7 +8,7 @@ use farshore_model::observation::ChannelSecrecy;
 use farshore_model::party::{Destination, LocationState};
 use farshore_model::{Answer, DatumKind, FlowId, Ledger, Locus, Reader, ReaderRole};
 
-use super::TUNNELS;
+use super::{RESOLVING, TUNNELS};
 
 /// What decoding media came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,24 +41,35 @@ pub(super) struct Datum<'a> {
     pub evidence: &'a [Locus],
     pub sound: Option<&'a Sound>,
     pub channel: Option<&'a Channel>,
+    /// The frame in which the destination was told to answer DNS over HTTPS.
+    pub designated: Option<u64>,
 }
 
 /// The readers of a datum, in the order of the way it takes.
 pub(super) fn readers(datum: &Datum<'_>, destination: Option<&Destination>, ledger: &Ledger) -> Vec<Reader> {
     let Some(destination) = destination else { return Vec::new() };
     let mut readers = vec![on_path(datum)];
-    let resolver = datum.field.starts_with("dns.");
+    let asked = datum.field.split_once('.').filter(|(way, _)| RESOLVING.contains(way));
+    let resolver = asked.is_some();
     let recipient = destination
         .organisation
         .as_ref()
         .map_or_else(|| destination.name.clone(), |it| it.name.clone());
-    if resolver {
-        readers.push(Reader {
+    match asked {
+        // What a channel carries, rather than a question that was read.
+        Some((way, "content")) => readers.push(asked_within(endpoint(datum, &recipient, ledger), way)),
+        Some(_) => readers.push(Reader {
             role: ReaderRole::DnsResolver,
             party: recipient.clone(),
             answer: Answer::Yes,
             because: "the query is addressed to it".to_owned(),
-        });
+        }),
+        None => readers.extend(
+            datum
+                .designated
+                .filter(|_| is_content(datum))
+                .map(|frame| designated(frame, &recipient)),
+        ),
     }
     if let Some(hosting) = hosting(datum, destination) {
         readers.push(hosting);
@@ -121,6 +132,31 @@ fn in_the_open(datum: &Datum<'_>) -> (Answer, String) {
             ChannelSecrecy::Unknown => (Answer::CannotTell, "the suite that was chosen is not known".to_owned()),
         },
         (None, _, None) => (Answer::CannotTell, "no choice of a suite was captured".to_owned()),
+    }
+}
+
+fn asked_within(endpoint: Reader, way: &str) -> Reader {
+    Reader {
+        role: ReaderRole::DnsResolver,
+        because: format!("names are asked for over this channel ({way}): {}", endpoint.because),
+        ..endpoint
+    }
+}
+
+/// Whether this is what a channel of the web carries.
+fn is_content(datum: &Datum<'_>) -> bool {
+    datum.kind == &DatumKind::CONTENT && matches!(datum.protection, Protection::Tls | Protection::Quic)
+}
+
+/// A host that the network's resolver gave out for DNS over HTTPS: a channel to it may carry questions, or web pages.
+fn designated(frame: u64, recipient: &str) -> Reader {
+    Reader {
+        role: ReaderRole::DnsResolver,
+        party: recipient.to_owned(),
+        answer: Answer::CannotTell,
+        because: format!(
+            "frame {frame} designates it for DNS over HTTPS; whether names are asked for over this channel is not on the wire"
+        ),
     }
 }
 

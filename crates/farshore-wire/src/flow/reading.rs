@@ -576,6 +576,12 @@ impl Sink for FlowSink<'_, '_> {
         );
     }
 
+    fn carries(&mut self, it: &'static str) {
+        if !self.talk.protocols.contains(&it) {
+            self.talk.protocols.push(it);
+        }
+    }
+
     fn protection(&mut self, it: Protection) {
         self.talk.protection = Some(it);
     }

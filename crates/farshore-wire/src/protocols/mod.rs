@@ -193,6 +193,8 @@ pub trait Sink {
     fn anomaly(&mut self, kind: &'static str, severity: Severity, because: String, at: Span);
     /// Bytes of the protocol named by `hint` (an id in [`PROTOCOLS`]), found inside.
     fn inner(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>);
+    /// What the flow carries by its own words, though nobody reads it here: it is named and no more.
+    fn carries(&mut self, it: &'static str);
     /// How this flow's content turned out to be protected.
     fn protection(&mut self, it: Protection);
     /// The end-to-end round trip.

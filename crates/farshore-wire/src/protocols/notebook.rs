@@ -15,6 +15,7 @@ pub struct Notebook {
     pub fields: Vec<(String, Vec<u8>, Span)>,
     pub anomalies: Vec<(&'static str, String)>,
     pub inner: Vec<(Direction, &'static str, Vec<u8>)>,
+    pub carried: Vec<&'static str>,
     pub protection: Option<Protection>,
     pub client: Option<Direction>,
     pub limits: Vec<&'static str>,
@@ -37,6 +38,10 @@ impl Sink for Notebook {
         if let Segment::Bytes(piece) = it {
             self.inner.push((direction, hint, piece.bytes.to_vec()));
         }
+    }
+
+    fn carries(&mut self, it: &'static str) {
+        self.carried.push(it);
     }
 
     fn protection(&mut self, it: Protection) {

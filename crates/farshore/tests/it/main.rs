@@ -7,6 +7,7 @@ mod fixed;
 mod leaky;
 mod naming;
 mod packed;
+mod resolvers;
 mod sd_rtn;
 mod sealed_hello;
 mod sharded;

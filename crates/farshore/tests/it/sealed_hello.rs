@@ -4,7 +4,7 @@ use farshore::Datasets;
 use farshore::model::Observation;
 use farshore::model::observation::Ech;
 
-use crate::wired::{CLIENT, RESOLVER, SECOND, Wire, judged, labels};
+use crate::wired::{CLIENT, RESOLVER, SECOND, Wire, client_hello, judged, labels, sized};
 
 const SERVER: [u8; 4] = [198, 51, 100, 20];
 const COVER: &str = "cover.example";
@@ -20,7 +20,6 @@ fn offer(wire: &mut Wire, at: i64, number: u8) {
     contents.push(COVER.len() as u8);
     contents.extend(COVER.as_bytes());
     contents.extend([0, 0]);
-    let sized = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
     let list = sized(&[&[0xfe, 0x0d][..], &sized(&contents)].concat());
     let data = [&[0, 1, 0, 0, 5][..], &sized(&list)].concat();
     let mut message: Vec<u8> = [7_u16, 0x8180, 1, 1, 0, 0].iter().flat_map(|word| word.to_be_bytes()).collect();
@@ -32,8 +31,6 @@ fn offer(wire: &mut Wire, at: i64, number: u8) {
 
 /// A hello to that name outside, sealed for configuration `number` under `suite`.
 fn hello(wire: &mut Wire, at: i64, name: &str, number: u8, suite: (u16, u16)) {
-    let sized = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
-    let server_name = [&[0, 0][..], &sized(&sized(&[&[0][..], &sized(name.as_bytes())].concat()))].concat();
     let outside = [
         &[0][..],
         &suite.0.to_be_bytes(),
@@ -43,12 +40,8 @@ fn hello(wire: &mut Wire, at: i64, name: &str, number: u8, suite: (u16, u16)) {
         &sized(&[9; 144]),
     ];
     let sealed = [&[0xfe, 0x0d][..], &sized(&outside.concat())].concat();
-    let extensions = sized(&[server_name, sealed].concat());
-    let body = [&[3, 3][..], &[1; 32], &[0, 0, 2, 0x13, 1, 1, 0], &extensions].concat();
-    let message = [&[1, 0][..], &sized(&body)].concat();
-    let record = [&[22, 3, 1][..], &sized(&message)].concat();
     wire.knock(at, (CLIENT, 50_001), (SERVER, 443));
-    wire.data(at, (CLIENT, 50_001), (SERVER, 443), &record);
+    wire.data(at, (CLIENT, 50_001), (SERVER, 443), &client_hello(name, &sealed));
 }
 
 /// The word for the hello, and what its server is called.

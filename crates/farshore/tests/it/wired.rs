@@ -140,3 +140,27 @@ pub fn answer(id: u16, name: &str, alias: Option<&str>, ttl: u32, addresses: &[[
     }
     out
 }
+
+/// Bytes behind their length in two.
+pub fn sized(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat()
+}
+
+/// A ClientHello to that server, with further extensions, in a record (RFC 8446 section 4.1.2).
+pub fn client_hello(name: &str, further: &[u8]) -> Vec<u8> {
+    let server_name = [&[0, 0][..], &sized(&sized(&[&[0][..], &sized(name.as_bytes())].concat()))].concat();
+    let extensions = sized(&[&server_name, further].concat());
+    let body = [&[3, 3][..], &[1; 32], &[0, 0, 2, 0x13, 1, 1, 0], &extensions].concat();
+    handshake(1, &body)
+}
+
+/// The answer to it, under TLS 1.3.
+pub fn server_hello() -> Vec<u8> {
+    let body = [&[3, 3][..], &[2; 32], &[0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat();
+    handshake(2, &body)
+}
+
+fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
+    let message = [&[kind, 0][..], &sized(body)].concat();
+    [&[22, 3, 3][..], &sized(&message)].concat()
+}

@@ -424,6 +424,7 @@ impl Sink for Places {
     fn observe(&mut self, _: Observation, _: Span) {}
     fn field(&mut self, _: Field<'_>) {}
     fn anomaly(&mut self, _: &'static str, _: farshore_model::ledger::Severity, _: String, _: Span) {}
+    fn carries(&mut self, _: &'static str) {}
     fn protection(&mut self, _: farshore_model::Protection) {}
     fn client_speaks(&mut self, _: Direction) {}
     fn limit(&mut self, _: &'static str) {}

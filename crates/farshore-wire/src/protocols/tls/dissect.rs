@@ -176,6 +176,12 @@ impl Records {
         }
     }
 
+    /// The same on a port where names are asked for.
+    pub(super) fn with_resolver(mut self, it: bool) -> Self {
+        self.handshake.resolver_port = it;
+        self
+    }
+
     fn side(&mut self, direction: Direction) -> &mut Side {
         match direction {
             Direction::Up => &mut self.up,

@@ -24,6 +24,8 @@ pub(super) struct Handshake {
     retry: bool,
     /// Whether a ServerHello that counts was seen.
     chosen: bool,
+    /// On this port names are asked for, unless the client asks for something else (RFC 7858, section 3.1).
+    pub(super) resolver_port: bool,
 }
 
 /// A message, and where its bytes stand.
@@ -60,6 +62,7 @@ impl Handshake {
             client: None,
             retry: false,
             chosen: false,
+            resolver_port: false,
         }
     }
 
@@ -147,6 +150,10 @@ impl Handshake {
             },
             message.span(),
         );
+        let by_port = self.resolver_port && hello.whole && hello.alpn.is_none();
+        if let Some(resolving) = hello.resolving.or(by_port.then_some("dot")) {
+            out.carries(resolving);
+        }
         // The second hello after a retry starts no new reading of the round trip.
         if !self.retry {
             out.milestone(Milestone::HelloSent);

@@ -147,6 +147,7 @@ mod tests {
             signatures: vec![0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601],
             versions: vec![0x5a5a, 0x0304, 0x0303],
             alpn: Some(b"h2"),
+            resolving: None,
             name: None,
             ech: Ech::None,
             whole: true,

@@ -2,7 +2,7 @@
 //!
 //! **Extracted, and why.** The server name and whether an encrypted hello is there (where the client goes, as
 //! everyone on the path sees it); version and suite (whether content can be read); certificates up to TLS 1.2 (who
-//! answers); JA3 and JA4 of the client (the same software in two captures); the times of the hellos (how far the
+//! answers); that names are asked for within, by ALPN or by the port that is kept for it; JA3 and JA4 of the client (the same software in two captures); the times of the hellos (how far the
 //! answering machine can be).
 //!
 //! **Not extracted.** Encrypted records, whatever keys there are; alerts; tickets; the server's fingerprint. The
@@ -61,10 +61,16 @@ impl Protocol for Tls {
         match (opening.start, opening.layers.last()) {
             (Start::Hinted, Some(&"quic")) => Box::new(Bare::new("quic", limits)),
             (Start::Hinted, Some(&"dtls")) => Box::new(Bare::new("dtls", limits)),
-            _ => Box::new(Records::new("tls", limits)),
+            _ => {
+                let by_port = opening.layers == ["tcp"] && [opening.client_port, opening.server_port].contains(&RESOLVER_PORT);
+                Box::new(Records::new("tls", limits).with_resolver(by_port))
+            }
         }
     }
 }
+
+/// DNS over TLS (RFC 7858).
+const RESOLVER_PORT: u16 = 853;
 
 /// Whether a direction begins with records, or with a hello of version 2.
 fn begins(stream: &[u8]) -> Match {

@@ -40,6 +40,8 @@ pub(super) struct ClientHello<'a> {
     pub(super) versions: Vec<u16>,
     /// The first value of ALPN.
     pub(super) alpn: Option<&'a [u8]>,
+    /// The way of asking for names that is among the values of ALPN.
+    pub(super) resolving: Option<&'static str>,
     /// The first `host_name` of `server_name`, and where it stands in the message.
     pub(super) name: Option<(&'a [u8], Range<usize>)>,
     /// `encrypted_client_hello`.
@@ -115,8 +117,12 @@ impl<'a> ClientHello<'a> {
             }
             extension::ALPN => {
                 body.skip(2)?;
+                let mut list = *body;
                 let length = body.u8()?;
                 self.alpn = Some(body.take(length.into())?);
+                while let Ok(value) = list.u8().and_then(|length| list.take(length.into())) {
+                    self.resolving = self.resolving.or(resolving(value));
+                }
             }
             extension::SUPPORTED_VERSIONS => {
                 let length = body.u8()?;
@@ -306,6 +312,16 @@ fn rank(version: u16) -> (u8, u16) {
         0xfe00..=0xfeff => (1, 0xffff_u16.saturating_sub(version)),
         // Private numbers stand beside known ones: those say more.
         _ => (0, 0),
+    }
+}
+
+/// Names of protocols that resolve names (RFC 7858, RFC 9250; drafts of the latter put a number behind).
+fn resolving(alpn: &[u8]) -> Option<&'static str> {
+    match alpn {
+        b"dot" => Some("dot"),
+        b"doq" => Some("doq"),
+        [b'd', b'o', b'q', b'-', b'i', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => Some("doq"),
+        _ => None,
     }
 }
 

@@ -274,6 +274,31 @@ fn a_retry_asks_for_a_second_hello_which_is_read_in_spite_of_change_cipher_spec(
 }
 
 #[test]
+fn names_are_asked_for_by_alpn_or_on_the_port_kept_for_it() {
+    let alpn = |values: &[&[u8]]| {
+        let list: Vec<u8> = values.iter().flat_map(|it| [&[it.len() as u8][..], it].concat()).collect();
+        extension(0x0010, &[&(list.len() as u16).to_be_bytes()[..], &list].concat())
+    };
+    for (port, offered, expected) in [
+        (853, vec![], vec!["dot"]),
+        (443, vec![], vec![]),
+        (443, vec![alpn(&[b"dot"])], vec!["dot"]),
+        (443, vec![alpn(&[b"http/1.1", b"dot"])], vec!["dot"]),
+        (853, vec![alpn(&[b"h2"])], vec![]),
+        (443, vec![alpn(&[b"doq-i02"])], vec!["doq"]),
+        (443, vec![alpn(&[b"doq-i"])], vec![]),
+    ] {
+        let hello = record(22, &client_hello(&offered));
+        let out = read_stream(&TLS, (40_000, port), &[(Up, &hello)]);
+        assert_eq!(out.carried, expected, "port {port}, {} extensions", offered.len());
+    }
+    // Cut inside the extensions: what was not seen may have said otherwise.
+    let whole = record(22, &client_hello(&[alpn(&[b"h2"])]));
+    let out = read_stream(&TLS, (40_000, 853), &[(Up, &whole[..whole.len() - 4])]);
+    assert!(out.carried.is_empty());
+}
+
+#[test]
 fn an_encrypted_hello_is_seen() {
     // Outside: a suite, a configuration's number, an encapsulated key, what is sealed. Inside: nothing (RFC 9849, section 5).
     let outside = [0, 0, 1, 0, 3, 42, 0, 1, 9, 0, 2, 9, 9];
