@@ -201,7 +201,7 @@ impl Shard {
                     half.acknowledge(acknowledged);
                 }
                 // Of a flow that nobody reads any more, only the numbers are of use.
-                half.counts_only = reading.is_counted();
+                half.counts_only = !reading.wants(direction, &scene);
                 let (mut hits, sum) = (Vec::new(), &mut self.gaps);
                 let receipt = half.receive(numbers.sequence, &piece, limits, &mut |name| hits.push(name), &mut |segment| {
                     gap(&segment, gaps, sum);

@@ -2,4 +2,6 @@
 
 pub(crate) mod icmp;
 pub(crate) mod live;
+mod opening;
 pub(crate) mod reading;
+mod sample;

@@ -1,7 +1,6 @@
 //! What is read of a flow's payload: finding its protocol, feeding the dissector, and a byte-spread reading of
 //! what no protocol claims. Opaque is an honest answer: nothing here guesses.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use farshore_model::flow::Randomness;
@@ -9,14 +8,14 @@ use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::observation::Observed;
 use farshore_model::{Direction, FlowId, InputId, Locus, Observation, Protection, Span, Timestamp, Transport};
 
+use super::opening::{Beginning, Recognised, Window, recognise};
+use super::sample::Sample;
 use crate::engine::{Readable, Recorder};
 use crate::limits::Limits;
-use crate::protocols::{Dissector, Field, Match, Milestone, Opening, PROTOCOLS, Progress, Protocol, Sink, Start};
-use crate::stream::{Origin, Piece, Segment};
+use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Progress, Protocol, Sink, Start};
+use crate::stream::{Piece, Segment};
 use crate::transport::sctp;
 
-/// Payload bytes sampled per direction for the byte-spread reading.
-const SAMPLE: usize = 4096;
 /// Segments of an unrecognised stream that are still looked at for the beginning of something known.
 const RETRIES: u32 = 32;
 
@@ -40,14 +39,16 @@ impl Scene<'_> {
     }
 }
 
-/// What is read of a flow.
+/// What is read of a flow. Most flows never carry payload: what only some of them need is asked for when they do.
 #[derive(Default)]
 pub(crate) struct Reading {
     state: State,
-    talk: Talk,
-    /// First payload bytes of each direction that no protocol read.
-    samples: [Vec<u8>; 2],
+    talk: Option<Box<Talk>>,
+    samples: Samples,
 }
+
+/// First payload bytes of each direction that no protocol read.
+type Samples = Option<Box<[Sample; 2]>>;
 
 /// What reading came to.
 #[derive(Debug, Default)]
@@ -62,24 +63,19 @@ pub(crate) struct Outcome {
 
 #[derive(Default)]
 enum State {
-    /// Nothing was sent yet.
+    /// Nothing was sent yet, or nothing that leads on.
     #[default]
     Silent,
-    /// No protocol has recognised it so far.
-    Undecided(Box<Undecided>),
+    /// A stream that no protocol has recognised so far.
+    Stream(Box<Beginning>),
+    /// Datagrams that no protocol has recognised so far.
+    Datagrams(Box<Window>),
     /// Being read.
     Read(Box<Chain>),
     /// No protocol recognises it.
     Opaque { looked: u32 },
     /// Its dissector has what it came for, or lost the thread.
     Counted,
-}
-
-#[derive(Default)]
-struct Undecided {
-    kept: VecDeque<(Direction, Vec<u8>, Origin, usize)>,
-    bytes: usize,
-    seen: u64,
 }
 
 /// A dissector and those it handed inner bytes to.
@@ -99,6 +95,15 @@ struct Talk {
     client: Option<Direction>,
 }
 
+impl Talk {
+    /// A protocol is spoken here.
+    fn names(&mut self, protocol: &'static str) {
+        if !self.protocols.contains(&protocol) {
+            self.protocols.push(protocol);
+        }
+    }
+}
+
 /// The end-to-end round trip in the making.
 #[derive(Clone, Copy, Default)]
 struct Hello {
@@ -111,10 +116,20 @@ struct Hello {
 impl Reading {
     /// Takes the next segment.
     pub(crate) fn segment(&mut self, direction: Direction, it: Segment<'_>, scene: &mut Scene<'_>) {
+        if !self.wants(direction, scene) {
+            return;
+        }
         match &mut self.state {
-            State::Silent | State::Undecided(_) => self.decide(direction, it, scene),
+            State::Silent | State::Stream(_) | State::Datagrams(_) => {
+                if is_stream(scene.transport) {
+                    self.stream(direction, it, scene);
+                } else {
+                    self.datagram(direction, it, scene);
+                }
+            }
             State::Read(chain) => {
-                if take(chain, direction, it, &mut self.talk, &mut self.samples, scene) != Progress::More {
+                let talk = self.talk.get_or_insert_default();
+                if take(chain, direction, it, talk, &mut self.samples, scene) != Progress::More {
                     self.state = State::Counted;
                 }
             }
@@ -122,18 +137,35 @@ impl Reading {
                 let Segment::Bytes(piece) = it else { return };
                 if is_stream(scene.transport) && *looked < RETRIES {
                     *looked = looked.saturating_add(1);
-                    let (up, down): (&[u8], &[u8]) = match direction {
-                        Direction::Up => (piece.bytes, &[]),
-                        Direction::Down => (&[], piece.bytes),
-                    };
-                    if let Recognised::Yes(protocol) = recognise(Start::Stream { up, down }, scene) {
-                        self.start(protocol, Start::Stream { up, down }, [(direction, it)], scene);
+                    let start = alone(direction, piece.bytes);
+                    if let Recognised::Yes(protocol) = ask(start, scene) {
+                        self.start(protocol, start, [(direction, piece)], scene);
                         return;
                     }
                 }
                 opaque(direction, &piece, &mut self.samples, scene);
             }
             State::Counted => {}
+        }
+    }
+
+    /// Whether more bytes of a direction can still change what is told of the flow; when they cannot, its counters alone
+    /// go on, and nobody misses its segments.
+    pub(crate) fn wants(&self, direction: Direction, scene: &Scene<'_>) -> bool {
+        match &self.state {
+            State::Counted => false,
+            State::Opaque { looked } => {
+                let [up, down] = match &self.samples {
+                    Some(samples) => samples.each_ref().map(|it| it.room() > 0),
+                    None => [true; 2],
+                };
+                let room = match direction {
+                    Direction::Up => up,
+                    Direction::Down => down,
+                };
+                room || is_stream(scene.transport) && *looked < RETRIES || scene.recorder.wants_payload()
+            }
+            State::Silent | State::Stream(_) | State::Datagrams(_) | State::Read(_) => true,
         }
     }
 
@@ -144,158 +176,141 @@ impl Reading {
 
     /// IP itself says what this is, and that nobody without keys reads it.
     pub(crate) fn sealed(&mut self, carrier: &'static str) {
-        if !self.talk.protocols.contains(&carrier) {
-            self.talk.protocols.push(carrier);
-        }
-    }
-
-    /// Whether further segments say nothing more.
-    pub(crate) const fn is_counted(&self) -> bool {
-        matches!(self.state, State::Counted)
+        self.talk.get_or_insert_default().names(carrier);
     }
 
     /// The client's bytes were sent again before the answer: no round trip can be read from them.
     pub(crate) fn repeated(&mut self, direction: Direction) {
-        if direction == self.talk.client.unwrap_or(Direction::Up) && self.talk.hello.sent.is_some() && !self.talk.hello.answered {
-            self.talk.hello.void = true;
+        if let Some(talk) = &mut self.talk
+            && direction == talk.client.unwrap_or(Direction::Up)
+            && talk.hello.sent.is_some()
+            && !talk.hello.answered
+        {
+            talk.hello.void = true;
         }
     }
 
     /// The flow has ended.
     pub(crate) fn finish(&mut self, scene: &mut Scene<'_>) {
         match std::mem::replace(&mut self.state, State::Counted) {
-            State::Read(mut chain) => finish(&mut chain, &mut self.talk, scene),
-            State::Undecided(undecided) => {
-                for (direction, bytes, origin, missing) in &undecided.kept {
-                    opaque(
-                        *direction,
-                        &Piece {
-                            bytes,
-                            missing: *missing,
-                            origin: *origin,
-                        },
-                        &mut self.samples,
-                        scene,
-                    );
-                }
-            }
+            State::Read(mut chain) => finish(&mut chain, self.talk.get_or_insert_default(), scene),
+            State::Stream(begun) => self.unclaimed(begun.segments(), scene),
+            State::Datagrams(window) => self.unclaimed(window.datagrams(), scene),
             State::Silent | State::Opaque { .. } | State::Counted => {}
         }
     }
 
     /// What it all came to.
-    pub(crate) fn outcome(&self) -> Outcome {
-        let [up, down] = &self.samples;
+    pub(crate) fn outcome(self) -> Outcome {
+        let talk = self.talk.map_or_else(Talk::default, |it| *it);
         Outcome {
-            protocols: self.talk.protocols.clone(),
-            protection: self.talk.protection,
-            round_trip: self.talk.hello.round_trip.filter(|_| !self.talk.hello.void),
-            randomness: match [randomness(up), randomness(down)] {
-                [None, None] => None,
-                both => Some(Box::new(both)),
+            protocols: talk.protocols,
+            protection: talk.protection,
+            round_trip: talk.hello.round_trip.filter(|_| !talk.hello.void),
+            randomness: match self.samples.map(|it| it.each_ref().map(Sample::randomness)) {
+                None | Some([None, None]) => None,
+                Some(both) => Some(Box::new(both)),
             },
-            client_confirmed: self.talk.client == Some(Direction::Up),
-            server_spoke_first_as_client: self.talk.client == Some(Direction::Down),
+            client_confirmed: talk.client == Some(Direction::Up),
+            server_spoke_first_as_client: talk.client == Some(Direction::Down),
         }
     }
 
-    fn decide(&mut self, direction: Direction, it: Segment<'_>, scene: &mut Scene<'_>) {
-        let mut undecided = match std::mem::take(&mut self.state) {
-            State::Undecided(undecided) => undecided,
-            _ => Box::default(),
+    /// Looks for the protocol of a stream. What is recognised, or nobody's, at the first segment is never copied.
+    fn stream(&mut self, direction: Direction, it: Segment<'_>, scene: &mut Scene<'_>) {
+        let mut begun = match std::mem::take(&mut self.state) {
+            State::Stream(begun) => Some(begun),
+            _ => None,
         };
         let Segment::Bytes(piece) = it else {
             // What came before a gap no longer leads on.
-            for (direction, bytes, origin, missing) in undecided.kept.drain(..) {
-                opaque(
-                    direction,
-                    &Piece {
-                        bytes: &bytes,
-                        missing,
-                        origin,
-                    },
-                    &mut self.samples,
-                    scene,
-                );
+            if let Some(begun) = begun {
+                self.unclaimed(begun.segments(), scene);
             }
-            undecided.bytes = 0;
-            self.state = State::Undecided(undecided);
             return;
         };
-        undecided.seen = undecided.seen.saturating_add(1);
-        undecided.bytes = undecided.bytes.saturating_add(piece.bytes.len());
-        undecided
-            .kept
-            .push_back((direction, piece.bytes.to_vec(), piece.origin, piece.missing));
-        let stream = is_stream(scene.transport);
-        let mut datagrams = Vec::new();
-        let (mut up, mut down) = (Vec::new(), Vec::new());
-        for (direction, bytes, ..) in &undecided.kept {
-            match direction {
-                _ if !stream => datagrams.push((*direction, bytes.as_slice())),
-                Direction::Up => up.extend_from_slice(bytes),
-                Direction::Down => down.extend_from_slice(bytes),
+        if let Some(begun) = &mut begun {
+            begun.push(direction, &piece);
+        }
+        let lone = alone(direction, piece.bytes);
+        let (recognised, length) = match &begun {
+            Some(begun) => (ask(begun.start(), scene), begun.len()),
+            None => (ask(lone, scene), piece.bytes.len()),
+        };
+        match (recognised, begun) {
+            (Recognised::Yes(protocol), None) => self.start(protocol, lone, [(direction, piece)], scene),
+            (Recognised::Yes(protocol), Some(begun)) => self.start(protocol, begun.start(), begun.segments(), scene),
+            (Recognised::Maybe, begun) if length <= scene.limits.opening_bytes => {
+                self.state = State::Stream(begun.unwrap_or_else(|| {
+                    let mut begun = Box::<Beginning>::default();
+                    begun.push(direction, &piece);
+                    begun
+                }));
+            }
+            (_, begun) => {
+                self.state = State::Opaque { looked: 0 };
+                match begun {
+                    None => opaque(direction, &piece, &mut self.samples, scene),
+                    Some(begun) => self.unclaimed(begun.segments(), scene),
+                }
             }
         }
-        let start = if stream {
-            Start::Stream { up: &up, down: &down }
-        } else {
-            Start::Datagrams(&datagrams)
+    }
+
+    /// Looks for the protocol of datagrams.
+    fn datagram(&mut self, direction: Direction, it: Segment<'_>, scene: &mut Scene<'_>) {
+        let window = match std::mem::take(&mut self.state) {
+            State::Datagrams(window) => Some(window),
+            _ => None,
         };
-        let recognised = recognise(start, scene);
+        let Segment::Bytes(piece) = it else {
+            if let Some(window) = window {
+                self.unclaimed(window.datagrams(), scene);
+            }
+            return;
+        };
+        let latest = [(direction, piece.bytes)];
+        let recognised = match &window {
+            None => ask(Start::Datagrams(&latest), scene),
+            Some(window) => window.with(direction, piece.bytes, |start| ask(start, scene)),
+        };
         if let Recognised::Yes(protocol) = recognised {
-            let replay = undecided.kept.iter().map(|(direction, bytes, origin, missing)| {
-                (
-                    *direction,
-                    Segment::Bytes(Piece {
-                        bytes,
-                        missing: *missing,
-                        origin: *origin,
-                    }),
-                )
-            });
-            self.start(protocol, start, replay, scene);
+            match window {
+                None => self.start(protocol, Start::Datagrams(&latest), [(direction, piece)], scene),
+                Some(window) => {
+                    let replay = window.datagrams().chain([(direction, piece)]);
+                    window.with(direction, piece.bytes, |start| self.start(protocol, start, replay, scene));
+                }
+            }
             return;
         }
-        let spent = if stream {
-            matches!(recognised, Recognised::No) || undecided.bytes > scene.limits.opening_bytes
-        } else {
-            undecided.seen >= scene.limits.undecided_datagrams
-        };
-        while undecided.kept.len()
-            > if spent {
-                0
-            } else if stream {
-                usize::MAX
-            } else {
-                scene.limits.opening_datagrams
-            }
-        {
-            if let Some((direction, bytes, origin, missing)) = undecided.kept.pop_front() {
-                opaque(
-                    direction,
-                    &Piece {
-                        bytes: &bytes,
-                        missing,
-                        origin,
-                    },
-                    &mut self.samples,
-                    scene,
-                );
-            }
+        let mut window = window.unwrap_or_default();
+        window.push(direction, &piece);
+        let spent = window.seen >= scene.limits.undecided_datagrams;
+        let most = if spent { 0 } else { scene.limits.opening_datagrams };
+        for (kept, bytes) in window.shed(most) {
+            let (direction, piece) = kept.with(&bytes);
+            opaque(direction, &piece, &mut self.samples, scene);
         }
         self.state = if spent {
             State::Opaque { looked: 0 }
         } else {
-            State::Undecided(undecided)
+            State::Datagrams(window)
         };
+    }
+
+    /// No protocol claimed these.
+    fn unclaimed<'s>(&mut self, segments: impl Iterator<Item = (Direction, Piece<'s>)>, scene: &mut Scene<'_>) {
+        for (direction, piece) in segments {
+            opaque(direction, &piece, &mut self.samples, scene);
+        }
     }
 
     fn start<'s>(
         &mut self,
         protocol: &'static dyn Protocol,
         start: Start<'_>,
-        replay: impl IntoIterator<Item = (Direction, Segment<'s>)>,
+        replay: impl IntoIterator<Item = (Direction, Piece<'s>)>,
         scene: &mut Scene<'_>,
     ) {
         let outer = transport_name(scene.transport);
@@ -306,12 +321,12 @@ impl Reading {
             layers: scene.tunnels().iter().copied().chain([outer, protocol.id()]).collect(),
             inner: Vec::new(),
         };
-        if !self.talk.protocols.contains(&protocol.id()) {
-            self.talk.protocols.push(protocol.id());
-        }
-        self.talk.protection = Some(protocol.protection());
-        for (direction, segment) in replay {
-            if take(&mut chain, direction, segment, &mut self.talk, &mut self.samples, scene) != Progress::More {
+        let talk = self.talk.get_or_insert_default();
+        talk.names(protocol.id());
+        talk.protection = Some(protocol.protection());
+        for (direction, piece) in replay {
+            let segment = Segment::Bytes(piece);
+            if take(&mut chain, direction, segment, talk, &mut self.samples, scene) != Progress::More {
                 self.state = State::Counted;
                 return;
             }
@@ -320,24 +335,17 @@ impl Reading {
     }
 }
 
-enum Recognised {
-    Yes(&'static dyn Protocol),
-    Maybe,
-    No,
+/// Asks the protocols whose this beginning is.
+fn ask(start: Start<'_>, scene: &Scene<'_>) -> Recognised {
+    recognise(&opening(start, &[transport_name(scene.transport)], scene))
 }
 
-fn recognise(start: Start<'_>, scene: &Scene<'_>) -> Recognised {
-    let layers = [transport_name(scene.transport)];
-    let opening = opening(start, &layers, scene);
-    let mut best = Recognised::No;
-    for protocol in PROTOCOLS {
-        match protocol.matches(&opening) {
-            Match::Yes => return Recognised::Yes(*protocol),
-            Match::Maybe => best = Recognised::Maybe,
-            Match::No => {}
-        }
+/// A stream of which one segment is known.
+fn alone(direction: Direction, bytes: &[u8]) -> Start<'_> {
+    match direction {
+        Direction::Up => Start::Stream { up: bytes, down: &[] },
+        Direction::Down => Start::Stream { up: &[], down: bytes },
     }
-    best
 }
 
 fn opening<'a>(start: Start<'a>, layers: &'a [&'static str], scene: &Scene<'_>) -> Opening<'a> {
@@ -376,7 +384,7 @@ fn take(
     direction: Direction,
     it: Segment<'_>,
     talk: &mut Talk,
-    samples: &mut [Vec<u8>; 2],
+    samples: &mut Samples,
     scene: &mut Scene<'_>,
 ) -> Progress {
     if let (Segment::Bytes(piece), Some(Protection::Opaque)) = (it, talk.protection) {
@@ -428,14 +436,14 @@ fn guarded<R>(
 }
 
 /// Bytes that no protocol reads: sampled, and shown to detectors that look for values byte by byte.
-fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], scene: &mut Scene<'_>) {
-    let [up, down] = samples;
+fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene: &mut Scene<'_>) {
+    let [up, down] = &mut **samples.get_or_insert_default();
     let sample = match direction {
         Direction::Up => up,
         Direction::Down => down,
     };
-    let room = SAMPLE.saturating_sub(sample.len());
-    sample.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+    let room = sample.room();
+    sample.take(piece.bytes);
     // Logins and registrations come first: the opening is always shown, the rest when somebody looks for known values.
     if room > 0 || scene.recorder.wants_payload() {
         let outer = [transport_name(scene.transport)];
@@ -456,34 +464,6 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut [Vec<u8>; 2], s
             payload: true,
         });
     }
-}
-
-/// Entropy and chi-square of single bytes. Too few bytes say nothing.
-fn randomness(sample: &[u8]) -> Option<Randomness> {
-    if sample.len() < 256 {
-        return None;
-    }
-    let mut counts = [0_u32; 256];
-    for byte in sample {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count = count.saturating_add(1);
-        }
-    }
-    let total = sample.len() as f64;
-    let expected = total / 256.0;
-    let (mut entropy, mut chi_square) = (0.0, 0.0);
-    for count in counts {
-        let count = f64::from(count);
-        if count > 0.0 {
-            entropy -= count / total * (count / total).log2();
-        }
-        chi_square += (count - expected).powi(2) / expected;
-    }
-    Some(Randomness {
-        sampled: sample.len() as u64,
-        entropy,
-        chi_square,
-    })
 }
 
 /// A dissector's sink: adds what only the engine knows.
@@ -550,9 +530,7 @@ impl Sink for FlowSink<'_, '_> {
                 };
                 let dissector = protocol.start(&opening(Start::Hinted, self.layers, self.scene), self.scene.limits);
                 let layers = self.layers.iter().copied().chain([hint]).collect();
-                if !self.talk.protocols.contains(&hint) {
-                    self.talk.protocols.push(hint);
-                }
+                self.talk.names(hint);
                 self.inner.push(Chain {
                     hint,
                     dissector,
@@ -577,9 +555,7 @@ impl Sink for FlowSink<'_, '_> {
     }
 
     fn carries(&mut self, it: &'static str) {
-        if !self.talk.protocols.contains(&it) {
-            self.talk.protocols.push(it);
-        }
+        self.talk.names(it);
     }
 
     fn protection(&mut self, it: Protection) {

@@ -154,6 +154,12 @@ pub fn path(prefix: &str, name: &[u8]) -> String {
     path
 }
 
+/// The first line of `bytes`, if it is whole.
+pub fn first(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    bytes.get(..=end).map(bare)
+}
+
 /// The whole lines at the front of `bytes`, and whether something is left behind them.
 pub fn whole(bytes: &[u8]) -> (Vec<&[u8]>, bool) {
     let mut lines = Vec::new();

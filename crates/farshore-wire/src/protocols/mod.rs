@@ -9,6 +9,7 @@ mod bittorrent;
 mod dhcp;
 mod dns;
 mod dtls;
+mod first_bytes;
 mod ftp;
 mod gtp_c;
 mod http;
@@ -45,6 +46,8 @@ mod wireguard;
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
+pub(crate) use self::first_bytes::candidates;
+pub use self::first_bytes::{Begins, FirstBytes};
 use crate::limits::Limits;
 pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
@@ -92,6 +95,10 @@ pub trait Protocol: Sync {
     fn id(&self) -> &'static str;
     /// Whether these first bytes are its.
     fn matches(&self, opening: &Opening<'_>) -> Match;
+    /// The first bytes that may be its; of others it is not asked. The default rules nothing out.
+    fn begins(&self) -> Begins {
+        Begins::ANYHOW
+    }
     /// How content is protected in a flow of this protocol, unless the dissector learns better.
     fn protection(&self) -> Protection;
     /// Starts reading one flow.

@@ -3,7 +3,7 @@
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
-use super::{Dissector, Field, Match, Milestone, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Dissector, Field, Match, Milestone, Opening, Piece, Progress, Protocol, Segment, Sink, Start, candidates};
 use crate::limits::Limits;
 use crate::stream::Origin;
 
@@ -120,10 +120,35 @@ pub fn feed(dissector: &mut dyn Dissector, chunks: &[(Direction, &[u8])]) -> Not
     out
 }
 
+/// What a protocol says of an opening, which its first bytes must not rule out if it says so.
+pub fn asked(protocol: &dyn Protocol, opening: &Opening<'_>) -> Match {
+    let left = |it: &Opening<'_>| {
+        let left = candidates(it.start).any(|it| it.id() == protocol.id());
+        assert!(left, "{} rules out {:?}", protocol.id(), it.start);
+    };
+    let Start::Datagrams(list) = opening.start else {
+        let verdict = protocol.matches(opening);
+        if verdict != Match::No {
+            left(opening);
+        }
+        return verdict;
+    };
+    // It is asked at each datagram, until one is recognised.
+    for count in 1..=list.len() {
+        let start = Start::Datagrams(&list[..count]);
+        let so_far = Opening { start, ..*opening };
+        if protocol.matches(&so_far) == Match::Yes {
+            left(&so_far);
+            return Match::Yes;
+        }
+    }
+    protocol.matches(opening)
+}
+
 /// Reads datagrams from first to last under the default limits, once `protocol` said yes to them.
 pub fn read_datagrams(protocol: &dyn Protocol, ports: (u16, u16), list: &[(Direction, &[u8])]) -> Notebook {
     let opening = datagrams(ports.0, ports.1, list);
-    assert_eq!(protocol.matches(&opening), Match::Yes, "not recognised");
+    assert_eq!(asked(protocol, &opening), Match::Yes, "not recognised");
     feed(protocol.start(&opening, &Limits::default()).as_mut(), list)
 }
 
@@ -132,7 +157,7 @@ pub fn read_stream(protocol: &dyn Protocol, ports: (u16, u16), list: &[(Directio
     let side = |wanted: Direction| -> Vec<u8> { list.iter().filter(|(d, _)| *d == wanted).flat_map(|(_, b)| b.to_vec()).collect() };
     let (up, down) = (side(Direction::Up), side(Direction::Down));
     let opening = stream(ports.0, ports.1, &up, &down);
-    assert_eq!(protocol.matches(&opening), Match::Yes, "not recognised");
+    assert_eq!(asked(protocol, &opening), Match::Yes, "not recognised");
     feed(protocol.start(&opening, &Limits::default()).as_mut(), list)
 }
 
@@ -145,7 +170,7 @@ pub fn damage(protocol: &dyn Protocol, ports: (u16, u16), transport: Transport, 
             Transport::Udp => datagrams(ports.0, ports.1, &list),
             _ => stream(ports.0, ports.1, bytes, &[]),
         };
-        let _ = protocol.matches(&opening);
+        let _ = asked(protocol, &opening);
         let _ = feed(protocol.start(&opening, &Limits::default()).as_mut(), &list);
     };
     for cut in 0..message.len() {

@@ -12,7 +12,7 @@
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::{Dissector, Field, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -48,6 +48,10 @@ impl Protocol for BitTorrent {
             },
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(&[19]))
     }
 
     fn protection(&self) -> Protection {

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::{Dissector, Field, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 
@@ -34,11 +34,15 @@ impl Protocol for Dhcp {
     fn matches(&self, opening: &Opening<'_>) -> Match {
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp && list.iter().any(|(_, bytes)| head(bytes).is_ok()) => {
+            Start::Datagrams(list) if opening.transport == Transport::Udp && list.last().is_some_and(|(_, bytes)| head(bytes).is_ok()) => {
                 Match::Yes
             }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::of(&[1, 2]))
     }
 
     fn protection(&self) -> Protection {

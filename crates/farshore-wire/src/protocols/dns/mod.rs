@@ -30,7 +30,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
 use self::message::{Header, Message, Section};
 use self::name::Flaw;
-use super::{Dissector, Field, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -88,6 +88,10 @@ impl Protocol for Resolver {
                 (Match::Maybe, Match::Maybe) => Match::Maybe,
             },
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::ANYHOW
     }
 
     fn protection(&self) -> Protection {

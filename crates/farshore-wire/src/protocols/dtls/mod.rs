@@ -20,7 +20,7 @@ use farshore_model::{Direction, Protection, Transport};
 use self::reassembly::Side;
 use self::record::{Evidence, Records};
 use super::neighbours::Neighbours;
-use super::{Dissector, Match, Milestone, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Milestone, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// DTLS.
@@ -41,16 +41,26 @@ impl Protocol for Dtls {
         match opening.start {
             Start::Hinted => Match::Yes,
             Start::Datagrams(list) if opening.transport == Transport::Udp => {
-                let evidence = || list.iter().map(|(_, bytes)| record::evidence(bytes));
-                let protected = evidence().filter(|it| *it == Evidence::Protected).count();
-                match evidence().any(|it| it == Evidence::Handshake) || protected >= 3 {
-                    true => Match::Yes,
-                    false if protected > 0 => Match::Maybe,
-                    false => Match::No,
+                let mut protected = 0_usize;
+                for (_, bytes) in list {
+                    match record::evidence(bytes) {
+                        Evidence::Handshake => return Match::Yes,
+                        Evidence::Protected => protected = protected.saturating_add(1),
+                        Evidence::None => {}
+                    }
+                }
+                match protected {
+                    0 => Match::No,
+                    1 | 2 => Match::Maybe,
+                    _ => Match::Yes,
                 }
             }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::range(20, 24))
     }
 
     fn protection(&self) -> Protection {

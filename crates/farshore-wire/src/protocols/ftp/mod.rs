@@ -14,8 +14,8 @@
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::lines::{Conversation, Line, Talk, Then, Who, whole};
-use super::{Dissector, Match, Opening, Protocol, Sink, Start};
+use super::lines::{Conversation, Line, Talk, Then, Who, first};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink, Start};
 use crate::limits::Limits;
 
 /// FTP.
@@ -50,6 +50,10 @@ impl Protocol for Ftp {
         }
     }
 
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::ANY)
+    }
+
     fn protection(&self) -> Protection {
         Protection::Plaintext
     }
@@ -66,6 +70,9 @@ impl Protocol for Ftp {
     }
 }
 
+/// The port of the conversation (RFC 959, section 8).
+const PORT: u16 = 21;
+
 fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
     let greets = |it: &[u8]| {
         let common = server.len().min(it.len());
@@ -74,18 +81,18 @@ fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
     if !greets(b"220") && !greets(b"120") {
         return Match::No;
     }
-    let (greetings, _) = whole(server);
-    let (commands, more) = whole(client);
-    let command = commands.first().map(|line| command(line));
-    let named = greetings
-        .first()
-        .is_some_and(|it| it.windows(3).any(|it| it.eq_ignore_ascii_case(b"ftp")));
+    // Of a client alone the port must tell.
+    if server.is_empty() && server_port != PORT {
+        return Match::No;
+    }
+    let (greeting, command) = (first(server), first(client).map(command));
+    let named = greeting.is_some_and(|it| it.windows(3).any(|it| it.eq_ignore_ascii_case(b"ftp")));
     match (command, server.is_empty()) {
-        (Some(Some(_)), false) if !greetings.is_empty() => Match::Yes,
-        (Some(Some(b"USER")), true) if server_port == 21 => Match::Yes,
+        (Some(Some(_)), false) if greeting.is_some() => Match::Yes,
+        (Some(Some(b"USER")), true) => Match::Yes,
         (None, false) if named => Match::Yes,
         (None, false) | (Some(Some(_)), false) => Match::Maybe,
-        (None, true) if server_port == 21 && more => Match::Maybe,
+        (None, true) if !client.is_empty() => Match::Maybe,
         _ => Match::No,
     }
 }

@@ -20,7 +20,7 @@ use std::ops::Range;
 use farshore_model::{Direction, Protection, Transport};
 
 use self::digits::digits;
-use super::{Dissector, Field, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 
@@ -42,9 +42,16 @@ impl Protocol for GtpC {
         let own = [opening.client_port, opening.server_port].contains(&PORT);
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp && list.iter().any(|(_, bytes)| told(bytes, own)) => Match::Yes,
+            Start::Datagrams(list) if opening.transport == Transport::Udp && list.last().is_some_and(|(_, bytes)| told(bytes, own)) => {
+                Match::Yes
+            }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        // The first byte of version 1, and of version 2.
+        Begins::datagram(FirstBytes::range(0x30, 0x37).and(0x40, 0x5f))
     }
 
     fn protection(&self) -> Protection {

@@ -30,7 +30,7 @@ use farshore_model::{Protection, Transport};
 use self::exchange::Exchange;
 use self::head::Look;
 pub use self::ssdp::SSDP;
-use super::{Dissector, Match, Opening, Protocol, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Start};
 use crate::limits::Limits;
 
 /// HTTP/1.
@@ -58,6 +58,10 @@ impl Protocol for Http {
             }
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::range(b'A', b'Z').and(b'\n', b'\n').and(b'\r', b'\r'))
     }
 
     fn protection(&self) -> Protection {

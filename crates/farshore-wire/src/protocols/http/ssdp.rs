@@ -14,7 +14,7 @@ use farshore_model::{Direction, Protection, Transport};
 use super::exchange::Exchange;
 use super::head::{self, Look};
 use crate::limits::Limits;
-use crate::protocols::{Dissector, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use crate::protocols::{Begins, Dissector, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 
 /// SSDP.
 pub static SSDP: Ssdp = Ssdp;
@@ -37,6 +37,10 @@ impl Protocol for Ssdp {
             }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::range(b'A', b'Z').and(b'\n', b'\n').and(b'\r', b'\r'))
     }
 
     fn protection(&self) -> Protection {

@@ -22,7 +22,7 @@ mod huffman;
 use farshore_model::{Protection, Transport};
 
 use self::conversation::Conversation;
-use super::{Dissector, Match, Opening, Protocol, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Start};
 use crate::limits::Limits;
 
 /// HTTP/2.
@@ -52,6 +52,10 @@ impl Protocol for Http2 {
             }
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(b"\0P"))
     }
 
     fn protection(&self) -> Protection {

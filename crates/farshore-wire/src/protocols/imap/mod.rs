@@ -14,10 +14,10 @@
 
 use farshore_model::Protection;
 
-use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, whole};
+use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, first};
 use super::mail::Mail;
 use super::sasl::Sasl;
-use super::{Dissector, Match, Opening, Protocol, Sink};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// IMAP.
@@ -56,6 +56,11 @@ impl Protocol for Imap {
         either_way(opening, told)
     }
 
+    fn begins(&self) -> Begins {
+        // A greeting; a tag.
+        Begins::stream(FirstBytes::of(b"*.").and(b'0', b'9').and(b'A', b'Z').and(b'a', b'z'))
+    }
+
     fn protection(&self) -> Protection {
         Protection::Plaintext
     }
@@ -80,9 +85,8 @@ fn told(client: &[u8], server: &[u8]) -> Match {
     if !greets {
         return Match::No;
     }
-    let ((commands, _), (greetings, _)) = (whole(client), whole(server));
-    let named = |line: &&[u8]| line.windows(4).any(|it| it.eq_ignore_ascii_case(b"imap"));
-    match (commands.first(), greetings.first()) {
+    let named = |line: &[u8]| line.windows(4).any(|it| it.eq_ignore_ascii_case(b"imap"));
+    match (first(client), first(server)) {
         (_, Some(line)) if named(line) => Match::Yes,
         (Some(line), Some(_)) if tagged(line).is_some() => Match::Yes,
         // The client alone: its words must be IMAP's own.

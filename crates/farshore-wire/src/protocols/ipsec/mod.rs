@@ -22,7 +22,7 @@ mod ike;
 use farshore_model::{Direction, Protection, Transport};
 
 use self::ike::Message;
-use super::{Dissector, Field, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -89,6 +89,11 @@ impl Protocol for Ipsec {
             }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        // A number of the peers' own stands first.
+        Begins::datagram(FirstBytes::ANY)
     }
 
     fn protection(&self) -> Protection {

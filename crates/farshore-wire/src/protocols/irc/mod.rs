@@ -14,9 +14,9 @@
 
 use farshore_model::Protection;
 
-use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, whole};
+use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, first, whole};
 use super::sasl::Sasl;
-use super::{Dissector, Match, Opening, Protocol, Sink};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// IRC.
@@ -35,6 +35,10 @@ impl Protocol for Irc {
         either_way(opening, told)
     }
 
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(b" :CNPUcnpu"))
+    }
+
     fn protection(&self) -> Protection {
         Protection::Plaintext
     }
@@ -46,7 +50,11 @@ impl Protocol for Irc {
 }
 
 fn told(client: &[u8], server: &[u8]) -> Match {
-    let ((lines, more), (answers, _)) = (whole(client), whole(server));
+    // A line that is none of theirs ends the matter, before the others are looked for.
+    if first(client).is_some_and(|line| registers(line).is_none()) {
+        return Match::No;
+    }
+    let ((lines, more), answer) = (whole(client), first(server));
     let mut kinds: Vec<&[u8]> = Vec::new();
     for line in &lines {
         match registers(line) {
@@ -57,9 +65,9 @@ fn told(client: &[u8], server: &[u8]) -> Match {
             None => return Match::No,
         }
     }
-    let greeted = answers.first().is_some_and(|line| greets(line));
+    let greeted = answer.is_some_and(greets);
     match kinds.len() {
-        _ if !server.is_empty() && !answers.is_empty() && !greeted => Match::No,
+        _ if !server.is_empty() && answer.is_some() && !greeted => Match::No,
         2.. => Match::Yes,
         1 if greeted => Match::Yes,
         1 => Match::Maybe,

@@ -12,7 +12,7 @@
 
 use farshore_model::{Direction, Protection, Span, Transport};
 
-use super::{Dissector, Field, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 use crate::stream::Origin;
@@ -39,6 +39,10 @@ impl Protocol for Ldap {
             },
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(&[SEQUENCE]))
     }
 
     fn protection(&self) -> Protection {

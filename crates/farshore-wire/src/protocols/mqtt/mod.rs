@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::{Dissector, Field, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 
@@ -45,6 +45,10 @@ impl Protocol for Mqtt {
             },
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(&[0x10]))
     }
 
     fn protection(&self) -> Protection {

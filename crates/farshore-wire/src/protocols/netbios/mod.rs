@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use farshore_model::{Direction, Observation, Protection, Transport, WireText};
 
-use super::{Dissector, Field, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 
@@ -33,11 +33,15 @@ impl Protocol for Netbios {
     fn matches(&self, opening: &Opening<'_>) -> Match {
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp && list.iter().any(|(_, bytes)| read(bytes).is_ok()) => {
+            Start::Datagrams(list) if opening.transport == Transport::Udp && list.last().is_some_and(|(_, bytes)| read(bytes).is_ok()) => {
                 Match::Yes
             }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::ANY)
     }
 
     fn protection(&self) -> Protection {

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use farshore_model::{Direction, Protection, Transport};
 
 use self::packet::{Kind, Packet, Wrap};
-use super::{Dissector, Gathered, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// OpenVPN.
@@ -42,6 +42,14 @@ impl Protocol for OpenVpn {
             Start::Datagrams(list) if opening.transport == Transport::Udp => recognise(list),
             Start::Stream { up, down } if opening.transport == Transport::Tcp => recognise(&of_streams(up, down)),
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
+        }
+    }
+
+    fn begins(&self) -> Begins {
+        // The kind of a control packet stands in the high bits; on a stream its length stands before it.
+        Begins {
+            stream: FirstBytes::ANY,
+            datagram: FirstBytes::range(0x08, 0x17).and(0x20, 0x2f).and(0x38, 0x47),
         }
     }
 

@@ -104,6 +104,10 @@ impl Packet {
 
 /// Whether this may be a first packet.
 pub fn is_reset(bytes: &[u8]) -> bool {
+    // The kind in the high bits, key 0 in the others.
+    if !matches!(bytes.first(), Some(0x08 | 0x10 | 0x38 | 0x40)) {
+        return false;
+    }
     let resets =
         |wrap: &Wrap| Packet::read(bytes, *wrap).is_some_and(|it| matches!(it.kind, Kind::ClientReset | Kind::ServerReset) && it.key == 0);
     WRAPS.iter().any(resets)
@@ -111,6 +115,13 @@ pub fn is_reset(bytes: &[u8]) -> bool {
 
 /// The wrap under which one packet answers another's session.
 pub fn agreed(list: &[(Direction, &[u8])]) -> Option<Wrap> {
+    let speaks = |wanted: Direction| {
+        let mut packets = list.iter().filter(|(direction, _)| *direction == wanted);
+        packets.any(|(_, bytes)| bytes.first().is_some_and(|first| Kind::of(first >> 3).is_some()))
+    };
+    if !speaks(Direction::Up) || !speaks(Direction::Down) {
+        return None;
+    }
     WRAPS.into_iter().find(|wrap| {
         let read = |(direction, bytes): &(Direction, &[u8])| Some((*direction, Packet::read(bytes, *wrap)?));
         let packets: Vec<_> = list.iter().filter_map(read).collect();

@@ -16,10 +16,10 @@ use std::collections::VecDeque;
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::lines::{Conversation, Line, Talk, Then, Who, whole};
+use super::lines::{Conversation, Line, Talk, Then, Who, first, whole};
 use super::mail::Mail;
 use super::sasl::Sasl;
-use super::{Dissector, Match, Opening, Protocol, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink, Start};
 use crate::limits::Limits;
 
 /// POP3.
@@ -55,6 +55,10 @@ impl Protocol for Pop3 {
         }
     }
 
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::ANY)
+    }
+
     fn protection(&self) -> Protection {
         Protection::Plaintext
     }
@@ -71,26 +75,31 @@ impl Protocol for Pop3 {
     }
 }
 
+/// The port of the conversation (RFC 1939, section 3).
+const PORT: u16 = 110;
+
 fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
     let greeting = b"+OK";
     let common = server.len().min(greeting.len());
     if server.get(..common) != greeting.get(..common) || !matches!(server.get(3), None | Some(b' ' | b'\r' | b'\n')) {
         return Match::No;
     }
-    let (words, more) = whole(client);
-    let first = words.first().map(|line| command(line));
-    match (server.is_empty(), first) {
-        (false, Some(Some(_))) => match whole(server) {
-            (lines, _) if !lines.is_empty() => Match::Yes,
-            _ => Match::Maybe,
+    // Of a client alone the port must tell.
+    if server.is_empty() && server_port != PORT {
+        return Match::No;
+    }
+    match (server.is_empty(), first(client).map(command)) {
+        (false, Some(Some(_))) => match first(server) {
+            Some(_) => Match::Yes,
+            None => Match::Maybe,
         },
         (false, None) if server.windows(3).any(|it| it.eq_ignore_ascii_case(b"pop")) && server.ends_with(b"\n") => Match::Yes,
-        (true, Some(Some(b"USER"))) if server_port == 110 => match words.get(1).map(|line| command(line)) {
+        (true, Some(Some(b"USER"))) => match whole(client).0.get(1).map(|line| command(line)) {
             Some(Some(b"PASS")) => Match::Yes,
             None => Match::Maybe,
             Some(_) => Match::No,
         },
-        (true, None) if server_port == 110 && more => Match::Maybe,
+        (true, None) if !client.is_empty() => Match::Maybe,
         (false, None) => Match::Maybe,
         _ => Match::No,
     }

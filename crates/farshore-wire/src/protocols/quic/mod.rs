@@ -23,7 +23,7 @@ mod tests;
 use farshore_model::{Direction, Protection};
 
 use self::packet::{Kind, Long};
-use super::{Dissector, Match, Opening, Protocol, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Start};
 use crate::limits::Limits;
 
 /// The protocol.
@@ -46,6 +46,11 @@ impl Protocol for Quic {
         }
     }
 
+    fn begins(&self) -> Begins {
+        // A long header; a public one of Google's with a version in it.
+        Begins::datagram(FirstBytes::range(0x80, 0xff).with(PUBLIC))
+    }
+
     fn protection(&self) -> Protection {
         Protection::Quic
     }
@@ -55,17 +60,22 @@ impl Protocol for Quic {
     }
 }
 
-/// Packets tried per look: opening one costs more than all other tests together.
+/// Flags of Google's packets that name a version: an id of 8 bytes behind them, any length of the packet number.
+const PUBLIC: FirstBytes = FirstBytes::of(&[
+    0x09, 0x0d, 0x19, 0x1d, 0x29, 0x2d, 0x39, 0x3d, 0x49, 0x4d, 0x59, 0x5d, 0x69, 0x6d, 0x79, 0x7d,
+]);
+
+/// Packets of a datagram that are tried: opening one costs more than all other tests together.
 const TRIED: u32 = 2;
 
 /// An Initial that opens proves it. Else two packets of a known version whose lengths fit, each in its place.
 fn recognise(datagrams: &[(Direction, &[u8])]) -> Match {
-    let (mut fitting, mut conceivable, mut tried) = (0_u32, false, 0_u32);
-    let mut room = Vec::new();
-    for (_, datagram) in datagrams.iter().rev() {
-        if is_google_hello(datagram) {
-            return Match::Yes;
-        }
+    // Those before the latest were opened, or could not be, when they were the latest.
+    if datagrams.last().is_some_and(|(_, latest)| is_google_hello(latest) || opens(latest)) {
+        return Match::Yes;
+    }
+    let (mut fitting, mut conceivable) = (0_u32, false);
+    for (_, datagram) in datagrams {
         conceivable |= google::Header::read(datagram).is_some();
         if !datagram.first().is_some_and(|first| Long::is_long(*first)) {
             continue;
@@ -76,13 +86,6 @@ fn recognise(datagrams: &[(Direction, &[u8])]) -> Match {
             match it.kind {
                 Kind::Negotiation { known: true } => return Match::Yes,
                 Kind::Negotiation { known: false } => conceivable = true,
-                Kind::Initial { .. } if tried < TRIED => {
-                    tried = tried.saturating_add(1);
-                    if dissect::open_first(&it, &mut room).is_some() {
-                        return Match::Yes;
-                    }
-                    fits |= it.fixed;
-                }
                 Kind::Initial { .. } | Kind::Sealed | Kind::Retry => fits |= it.fixed,
             }
             rest = after;
@@ -94,6 +97,22 @@ fn recognise(datagrams: &[(Direction, &[u8])]) -> Match {
         return Match::Yes;
     }
     if conceivable { Match::Maybe } else { Match::No }
+}
+
+/// Whether one of its packets is an Initial that opens.
+fn opens(datagram: &[u8]) -> bool {
+    let (mut rest, mut room, mut tried) = (datagram, Vec::new(), 0);
+    while tried < TRIED && rest.first().is_some_and(|first| Long::is_long(*first)) {
+        let Ok((it, after)) = Long::read(rest) else { break };
+        if matches!(it.kind, Kind::Initial { .. }) {
+            tried = tried.saturating_add(1);
+            if dissect::open_first(&it, &mut room).is_some() {
+                return true;
+            }
+        }
+        rest = after;
+    }
+    false
 }
 
 fn is_google_hello(datagram: &[u8]) -> bool {

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::{Dissector, Field, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 
@@ -40,9 +40,15 @@ impl Protocol for Radius {
         let own = PORTS.iter().any(|it| [opening.client_port, opening.server_port].contains(it));
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp && list.iter().any(|(_, bytes)| told(bytes, own)) => Match::Yes,
+            Start::Datagrams(list) if opening.transport == Transport::Udp && list.last().is_some_and(|(_, bytes)| told(bytes, own)) => {
+                Match::Yes
+            }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::range(1, 5).and(11, 11).and(40, 45))
     }
 
     fn protection(&self) -> Protection {

@@ -38,7 +38,7 @@ mod streams;
 use farshore_model::{Protection, Transport};
 
 use self::streams::Streams;
-use super::{Dissector, Match, Opening, Protocol, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Start};
 use crate::limits::Limits;
 
 /// RTP.
@@ -60,6 +60,10 @@ impl Protocol for Rtp {
             Start::Datagrams(_) if opening.transport == Transport::Udp => Match::Maybe,
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::range(0x80, 0xbf))
     }
 
     fn protection(&self) -> Protection {

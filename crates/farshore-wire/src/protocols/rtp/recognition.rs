@@ -1,7 +1,5 @@
 //! The test by which a flow is taken for RTP when nothing announced it. It is stated in the parent's documentation.
 
-use std::collections::BTreeMap;
-
 use farshore_model::Direction;
 
 use super::packet::{Packet, bytes_for};
@@ -32,14 +30,18 @@ pub fn is_rtp(window: &[(Direction, &[u8])]) -> bool {
     if window.last().is_none_or(|(_, bytes)| Packet::read(bytes).is_none()) {
         return false;
     }
-    let mut sources: BTreeMap<(bool, u32, u8), Vec<Packet<'_>>> = BTreeMap::new();
+    let mut packets = Vec::new();
     for (direction, bytes) in window {
         if let Some(packet) = Packet::read(bytes).filter(|it| it.ssrc != 0 && !it.payload.is_empty()) {
-            let source = (*direction == Direction::Up, packet.ssrc, packet.payload_type);
-            sources.entry(source).or_default().push(packet);
+            packets.push(((*direction, packet.ssrc, packet.payload_type), packet));
         }
     }
-    sources.into_values().any(is_run)
+    packets.iter().enumerate().any(|(at, (source, _))| {
+        let of_it = || packets.iter().filter(|(it, _)| it == source);
+        // Each source is judged once, at its first packet, and most have too few.
+        let first = packets.iter().position(|(it, _)| it == source) == Some(at);
+        first && of_it().count() >= RUN_WITH_LENGTHS && is_run(of_it().map(|(_, packet)| *packet).collect())
+    })
 }
 
 /// Whether packets of one source and payload type follow each other as RTP's do.

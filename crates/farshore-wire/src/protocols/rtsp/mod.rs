@@ -12,8 +12,8 @@
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::lines::{Conversation, Line, Talk, Then, Who, path, whole};
-use super::{Dissector, Match, Opening, Protocol, Sink, Start};
+use super::lines::{Conversation, Line, Talk, Then, Who, first, path};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink, Start};
 use crate::limits::Limits;
 
 /// RTSP.
@@ -40,13 +40,16 @@ impl Protocol for Rtsp {
         }
     }
 
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::range(b'A', b'T'))
+    }
+
     fn protection(&self) -> Protection {
         Protection::Plaintext
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let turned =
-            matches!(opening.start, Start::Stream { up, down } if is_status(up) || whole(down).0.first().is_some_and(|it| is_request(it)));
+        let turned = matches!(opening.start, Start::Stream { up, down } if is_status(up) || first(down).is_some_and(is_request));
         let talk = Player {
             sides: Default::default(),
             body_bytes: limits.body_bytes,
@@ -76,10 +79,13 @@ const METHODS: [&[u8]; 11] = [
 const VERSIONS: [&[u8]; 2] = [b"RTSP/1.0", b"RTSP/2.0"];
 
 fn told(bytes: &[u8]) -> Match {
-    match whole(bytes).0.first() {
+    if bytes.is_empty() || !begins(bytes) {
+        return Match::No;
+    }
+    match first(bytes) {
         Some(line) if is_request(line) || is_status(line) => Match::Yes,
         Some(_) => Match::No,
-        None if !bytes.is_empty() && bytes.len() < 512 && begins(bytes) => Match::Maybe,
+        None if bytes.len() < 512 => Match::Maybe,
         None => Match::No,
     }
 }

@@ -31,7 +31,7 @@
 
 use farshore_model::{Direction, Observation, Protection, Span, WireText};
 
-use super::{Dissector, Field, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 
@@ -49,10 +49,14 @@ impl Protocol for SdRtn {
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
         match opening.start {
-            Start::Datagrams(list) if list.iter().any(|(_, bytes)| is_key_exchange(bytes)) => Match::Yes,
+            Start::Datagrams(list) if list.last().is_some_and(|(_, bytes)| is_key_exchange(bytes)) => Match::Yes,
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
             Start::Hinted => Match::Yes,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::of(&[0]))
     }
 
     fn protection(&self) -> Protection {

@@ -14,8 +14,8 @@
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::lines::{Conversation, Line, Talk, Then, Who, path, whole};
-use super::{Dissector, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::lines::{Conversation, Line, Talk, Then, Who, first, path};
+use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// SIP.
@@ -34,7 +34,7 @@ impl Protocol for Sip {
         match opening.start {
             Start::Hinted => Match::Yes,
             Start::Datagrams(list) if opening.transport == Transport::Udp => {
-                if list.iter().any(|(_, bytes)| told(bytes) == Match::Yes) {
+                if list.last().is_some_and(|(_, bytes)| told(bytes) == Match::Yes) {
                     Match::Yes
                 } else {
                     Match::No
@@ -46,6 +46,13 @@ impl Protocol for Sip {
                 _ => Match::No,
             },
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
+        }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins {
+            stream: FirstBytes::range(b'A', b'U'),
+            datagram: FirstBytes::range(b'A', b'U'),
         }
     }
 
@@ -92,11 +99,13 @@ const METHODS: [&[u8]; 14] = [
 ];
 
 fn told(bytes: &[u8]) -> Match {
-    let (lines, _) = whole(bytes);
-    match lines.first() {
+    if !begins(bytes) {
+        return Match::No;
+    }
+    match first(bytes) {
         Some(line) if is_request(line) || is_status(line) => Match::Yes,
         Some(_) => Match::No,
-        None if bytes.len() < 512 && begins(bytes) => Match::Maybe,
+        None if bytes.len() < 512 => Match::Maybe,
         None => Match::No,
     }
 }

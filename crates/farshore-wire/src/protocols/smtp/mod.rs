@@ -14,10 +14,10 @@
 
 use farshore_model::Protection;
 
-use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, whole};
+use super::lines::{Conversation, Line, Talk, Then, Who, client_of, either_way, first};
 use super::mail::Mail;
 use super::sasl::Sasl;
-use super::{Dissector, Match, Opening, Protocol, Sink};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// SMTP.
@@ -34,6 +34,10 @@ impl Protocol for Smtp {
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
         either_way(opening, told)
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(b"2EHLehl"))
     }
 
     fn protection(&self) -> Protection {
@@ -58,18 +62,13 @@ fn told(client: &[u8], server: &[u8]) -> Match {
     if server.get(..common) != greeting.get(..common) || !matches!(server.get(3), None | Some(b' ' | b'-')) {
         return Match::No;
     }
-    let (greetings, _) = whole(server);
-    if greetings
-        .first()
-        .is_some_and(|it| it.windows(4).any(|it| it.eq_ignore_ascii_case(b"smtp")))
-    {
+    if first(server).is_some_and(|it| it.windows(4).any(|it| it.eq_ignore_ascii_case(b"smtp"))) {
         return Match::Yes;
     }
-    let (lines, more) = whole(client);
-    match lines.first() {
+    match first(client) {
         Some(line) if greets(line) => Match::Yes,
         None if !server.is_empty() => Match::Maybe,
-        None if more && begins_greeting(client) => Match::Maybe,
+        None if !client.is_empty() && begins_greeting(client) => Match::Maybe,
         _ => Match::No,
     }
 }

@@ -16,7 +16,9 @@ mod message;
 use farshore_model::{Direction, Protection, Transport};
 
 use self::message::{Ask, Part};
-use super::{Dissector, Field, Gathered, Match, Opening, Origin, PROTOCOLS, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{
+    Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Origin, PROTOCOLS, Piece, Progress, Protocol, Segment, Sink, Start,
+};
 use crate::limits::Limits;
 
 /// SOCKS.
@@ -37,6 +39,10 @@ impl Protocol for Socks {
             Start::Stream { up, down } if opening.transport == Transport::Tcp => message::begins(up, down),
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(&[4, 5]))
     }
 
     fn protection(&self) -> Protection {

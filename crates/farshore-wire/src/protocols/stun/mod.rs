@@ -24,7 +24,7 @@ use farshore_model::{Direction, Protection, Transport};
 
 use self::message::{Attribute, Message};
 use super::neighbours::Neighbours;
-use super::{Dissector, Field, Gathered, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// STUN.
@@ -43,7 +43,7 @@ impl Protocol for Stun {
         match opening.start {
             Start::Hinted => Match::Yes,
             Start::Datagrams(list) if opening.transport == Transport::Udp => {
-                let evident = list.iter().any(|(_, bytes)| Message::is_evident(bytes));
+                let evident = list.last().is_some_and(|(_, bytes)| Message::is_evident(bytes));
                 if evident { Match::Yes } else { Match::No }
             }
             Start::Stream { up, down } if opening.transport == Transport::Tcp => {
@@ -57,6 +57,14 @@ impl Protocol for Stun {
                 }
             }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
+        }
+    }
+
+    fn begins(&self) -> Begins {
+        // On a stream a length may stand before it.
+        Begins {
+            stream: FirstBytes::ANY,
+            datagram: FirstBytes::range(0, 0x3f),
         }
     }
 

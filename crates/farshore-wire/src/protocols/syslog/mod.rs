@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::{Dissector, Field, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// Syslog.
@@ -46,9 +46,15 @@ impl Protocol for Syslog {
         };
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp && list.iter().any(|(_, bytes)| told(bytes)) => Match::Yes,
+            Start::Datagrams(list) if opening.transport == Transport::Udp && list.last().is_some_and(|(_, bytes)| told(bytes)) => {
+                Match::Yes
+            }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::of(b"<"))
     }
 
     fn protection(&self) -> Protection {

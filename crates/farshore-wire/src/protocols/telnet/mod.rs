@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::{Dissector, Field, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// Telnet.
@@ -47,6 +47,10 @@ impl Protocol for Telnet {
             },
             Start::Stream { .. } | Start::Datagrams(_) => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::stream(FirstBytes::of(&[IAC]))
     }
 
     fn protection(&self) -> Protection {

@@ -25,7 +25,7 @@ mod tests;
 use farshore_model::Protection;
 
 use self::dissect::{Bare, Kind, Record, Records};
-use super::{Dissector, Match, Opening, Protocol, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Start};
 use crate::limits::Limits;
 
 /// The protocol.
@@ -51,6 +51,11 @@ impl Protocol for Tls {
             Start::Datagrams(_) => Match::No,
             Start::Hinted => Match::Yes,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        // Behind words in clear, too, and of a silent side nothing follows.
+        Begins::stream(FirstBytes::ANY)
     }
 
     fn protection(&self) -> Protection {

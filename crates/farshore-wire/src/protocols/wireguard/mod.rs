@@ -17,7 +17,7 @@
 
 use farshore_model::{Direction, Protection, Transport};
 
-use super::{Dissector, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -39,6 +39,10 @@ impl Protocol for WireGuard {
             Start::Datagrams(list) if opening.transport == Transport::Udp => recognise(list),
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }
+    }
+
+    fn begins(&self) -> Begins {
+        Begins::datagram(FirstBytes::range(1, 4))
     }
 
     fn protection(&self) -> Protection {
