@@ -363,7 +363,7 @@ fn dialogues(shelf: &mut Shelf) {
                 shelf.put("protocol", &seed);
             }
         }
-        let frames = talk.frames(talk.ports.0);
+        let frames = talk.frames(build::CLIENT);
         let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
         if let Some(seed) = frame::seed(1, false, &frames) {
             shelf.put("frame", &seed);

@@ -22,7 +22,7 @@ fn talks() -> Vec<Talk> {
 
 fn read(talk: &Talk) -> Kept {
     let mut tape = Tape::default();
-    for (at, frame) in (0..).zip(talk.frames(talk.ports.0)) {
+    for (at, frame) in (0..).zip(talk.frames(CLIENT)) {
         tape.frame(at, frame);
     }
     tape.run()

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use farshore_model::Direction::{self, Down, Up};
 
-use crate::build::{ACK, CLIENT, SERVER, SYN, SYN_ACK, ethernet, ip, tcp, udp};
+use crate::build::{ACK, SERVER, SYN, SYN_ACK, ethernet, ip, tcp, udp};
 
 /// No segment of a link of 1500 bytes is larger.
 const SEGMENT: usize = 1_440;
@@ -83,16 +83,16 @@ impl Talk {
         }
     }
 
-    /// As it looks on Ethernet when the client has this port. Streams have their handshake.
-    pub fn frames(&self, client_port: u16) -> Vec<Vec<u8>> {
-        let (client, server) = (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
+    /// As it looks on Ethernet when the client has this address. Streams have their handshake.
+    pub fn frames(&self, client: &str) -> Vec<Vec<u8>> {
+        let (client, server) = (client.parse().unwrap(), SERVER.parse().unwrap());
         let framed = |side: Direction, protocol: u8, body: Vec<u8>| match side {
             Up => ethernet(0x0800, &ip(client, server, protocol, &body)),
             Down => ethernet(0x0800, &ip(server, client, protocol, &body)),
         };
         let ports = |side: Direction| match side {
-            Up => (client_port, self.ports.1),
-            Down => (self.ports.1, client_port),
+            Up => self.ports,
+            Down => (self.ports.1, self.ports.0),
         };
         if self.datagrams {
             let datagram = |(side, bytes): &(Direction, Vec<u8>)| framed(*side, 17, udp(ports(*side).0, ports(*side).1, bytes));
