@@ -7,6 +7,8 @@
 
 mod bittorrent;
 mod dhcp;
+mod diameter;
+mod digits;
 mod dns;
 mod dtls;
 mod first_bytes;
@@ -55,6 +57,7 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &bittorrent::BITTORRENT,
     &dhcp::DHCP,
+    &diameter::DIAMETER,
     &dns::DNS,
     &dtls::DTLS,
     &ipsec::ESP,

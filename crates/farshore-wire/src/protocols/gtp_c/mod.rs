@@ -13,13 +13,11 @@
 //! A version, a kind of message and a length that fits the datagram, and elements that fill it to its last byte. On
 //! ports other than 2123 an IMSI or a tunnel's end must be among them.
 
-mod digits;
-
 use std::ops::Range;
 
 use farshore_model::{Direction, Protection, Transport};
 
-use self::digits::digits;
+use super::digits::digits;
 use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
