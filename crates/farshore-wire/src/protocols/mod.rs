@@ -5,6 +5,7 @@
 //! [`Observation`]s, hands every readable value to [`Sink::field`], and never imports another dissector:
 //! inner bytes go back through [`Sink::inner`].
 
+mod ber;
 mod bittorrent;
 mod dhcp;
 mod diameter;
