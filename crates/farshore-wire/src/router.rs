@@ -254,7 +254,9 @@ impl Router {
             track.carries(tunnel.by);
             return;
         }
-        if packet.payload.is_empty() && packet.payload_missing == 0 {
+        // A FIN alone tells whoever reads the flow that all was said.
+        let last = header.tcp.is_some_and(|tcp| tcp.flags.fin());
+        if packet.payload.is_empty() && packet.payload_missing == 0 && !(last && track.begun) {
             return;
         }
         if !track.begun {
@@ -275,6 +277,7 @@ impl Router {
                 sequence: tcp.sequence.wrapping_add(u32::from(tcp.flags.syn())),
                 initial,
                 acknowledged,
+                last,
             }
         });
         let small = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);

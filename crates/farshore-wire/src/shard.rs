@@ -49,6 +49,8 @@ pub struct Numbers {
     pub initial: Option<u32>,
     /// The farthest that the other side acknowledged.
     pub acknowledged: Option<u32>,
+    /// Nothing comes behind this packet's payload, if it has any: it is a FIN.
+    pub last: bool,
 }
 
 /// What a shard is told of a flow before its first parcel.
@@ -90,8 +92,20 @@ pub struct Shard {
     /// Which of how many: flows are dealt round.
     number: u32,
     of: u32,
-    flows: Vec<Option<Box<Live>>>,
+    flows: Vec<Slot>,
     gaps: Gaps,
+}
+
+/// Where a flow stands.
+#[derive(Default)]
+enum Slot {
+    /// It has not begun.
+    #[default]
+    Vacant,
+    /// It is read.
+    Live(Box<Live>),
+    /// Both sides have said all they had to say.
+    Ended(Box<Ended>),
 }
 
 /// A flow while it is read.
@@ -149,10 +163,10 @@ impl Shard {
     pub fn begin(&mut self, flow: FlowId, it: Beginning) {
         let place = self.place(flow);
         if self.flows.len() <= place {
-            self.flows.resize_with(place.saturating_add(1), || None);
+            self.flows.resize_with(place.saturating_add(1), Slot::default);
         }
         if let Some(slot) = self.flows.get_mut(place) {
-            *slot = Some(Box::new(Live {
+            *slot = Slot::Live(Box::new(Live {
                 order: Order::of(it.transport),
                 beginning: it,
                 reading: Reading::default(),
@@ -164,7 +178,8 @@ impl Shard {
     /// Takes the payload of a packet.
     pub fn take(&mut self, parcel: &Parcel, bytes: &[u8], out: &mut dyn Recorder) {
         let place = self.place(parcel.flow);
-        let Some(Some(live)) = self.flows.get_mut(place) else { return };
+        let Some(slot) = self.flows.get_mut(place) else { return };
+        let Slot::Live(live) = slot else { return };
         let origin = Origin {
             carrier: parcel.carrier,
             frame: parcel.frame,
@@ -202,13 +217,27 @@ impl Shard {
                 }
                 // Of a flow that nobody reads any more, only the numbers are of use.
                 half.counts_only = !reading.wants(direction, &scene);
+                let length = u32::try_from(bytes.len().saturating_add(piece.missing)).unwrap_or(u32::MAX);
                 let (mut hits, sum) = (Vec::new(), &mut self.gaps);
-                let receipt = half.receive(numbers.sequence, &piece, limits, &mut |name| hits.push(name), &mut |segment| {
-                    gap(&segment, gaps, sum);
-                    reading.segment(direction, segment, &mut scene);
-                });
-                if receipt == Receipt::Repeated {
-                    reading.repeated(direction);
+                if length > 0 {
+                    let receipt = half.receive(numbers.sequence, &piece, limits, &mut |name| hits.push(name), &mut |segment| {
+                        gap(&segment, gaps, sum);
+                        reading.segment(direction, segment, &mut scene);
+                    });
+                    if receipt == Receipt::Repeated {
+                        reading.repeated(direction);
+                    }
+                }
+                if numbers.last {
+                    half.close(numbers.sequence.wrapping_add(length));
+                }
+                if halves.iter().all(Half::is_complete) {
+                    reading.finish(&mut scene);
+                    *slot = Slot::Ended(Box::new(Ended {
+                        flow: parcel.flow,
+                        gaps: *gaps,
+                        outcome: std::mem::take(reading).outcome(),
+                    }));
                 }
                 for name in hits {
                     out.limit(name);
@@ -246,8 +275,15 @@ impl Shard {
     pub fn finish(self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
         let (limits, mut sum, number, of) = (self.limits, self.gaps, self.number, self.of);
         let mut ended = Vec::new();
-        for (place, live) in self.flows.into_iter().enumerate() {
-            let Some(live) = live else { continue };
+        for (place, slot) in self.flows.into_iter().enumerate() {
+            let live = match slot {
+                Slot::Vacant => continue,
+                Slot::Ended(it) => {
+                    ended.push(*it);
+                    continue;
+                }
+                Slot::Live(live) => live,
+            };
             let place = u32::try_from(place).unwrap_or(u32::MAX);
             let flow = FlowId(place.saturating_mul(of).saturating_add(number));
             let Live {

@@ -27,6 +27,8 @@ pub(crate) struct Half {
     pending_bytes: usize,
     /// The farthest place the other side acknowledged.
     acknowledged: u64,
+    /// Where the FIN said that the stream ends.
+    end: Option<u64>,
     /// Nobody wants the bytes any more: they are not delivered, nor kept when they come too early. Holes are told as before.
     pub(crate) counts_only: bool,
 }
@@ -58,6 +60,17 @@ impl Half {
         if self.next.is_none() {
             self.next = Some(sequence.wrapping_add(1));
         }
+    }
+
+    /// A FIN was seen: nothing comes from this number on.
+    pub(crate) fn close(&mut self, number: u32) {
+        self.next.get_or_insert(number);
+        self.end = self.place(number);
+    }
+
+    /// Whether all there is up to the FIN was delivered.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.end.is_some_and(|end| self.position >= end) && self.pending.is_empty()
     }
 
     /// The other side acknowledged everything before this number.

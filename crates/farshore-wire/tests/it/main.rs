@@ -3,6 +3,7 @@
 mod associations;
 mod build;
 mod community;
+mod endings;
 mod fragments;
 mod links;
 mod network;

@@ -1,0 +1,66 @@
+//! A connection has ended when both sides' bytes are there up to their FINs, in whatever order they came.
+
+use crate::build::{ACK, CLIENT, End, SERVER, SYN, SYN_ACK};
+use crate::run::{Kept, Tape};
+
+const FIN: u8 = 1;
+const FIN_ACK: u8 = FIN | ACK;
+
+const ENDS: (End, End) = (End(CLIENT, 50_000), End(SERVER, 80));
+
+/// A request, and an answer whose end is the end of the connection; then what `rest` says.
+fn visit(rest: impl FnOnce(&mut Tape)) -> Kept {
+    let (client, server) = ENDS;
+    let mut tape = Tape::default();
+    tape.tcp(0, client, server, (9, 0), SYN, b"")
+        .tcp(1, server, client, (49, 10), SYN_ACK, b"")
+        .tcp(2, client, server, (10, 50), ACK, b"GET /first HTTP/1.0\r\nHost: a.example\r\n\r\n");
+    rest(&mut tape);
+    tape.run()
+}
+
+fn asked(kept: &Kept) -> usize {
+    kept.learnt().iter().filter(|it| it.contains("Request")).count()
+}
+
+#[test]
+fn a_fin_that_overtakes_its_bytes_waits_for_them() {
+    let (client, server) = ENDS;
+    let second = b"GET /second HTTP/1.0\r\nHost: a.example\r\n\r\n";
+    let kept = visit(|tape| {
+        tape.tcp(3, server, client, (50, 50), FIN_ACK, b"")
+            .tcp(4, client, server, (50 + second.len() as u32, 51), FIN_ACK, b"")
+            .tcp(5, client, server, (50, 51), ACK, second);
+    });
+    assert_eq!(asked(&kept), 2, "{:?}", kept.learnt());
+    assert_eq!(kept.flows[0].gaps, 0);
+}
+
+#[test]
+fn behind_the_end_of_both_sides_nothing_is_read() {
+    let (client, server) = ENDS;
+    let kept = visit(|tape| {
+        tape.tcp(3, server, client, (50, 50), FIN_ACK, b"")
+            .tcp(4, client, server, (50, 51), FIN_ACK, b"")
+            .tcp(5, client, server, (500, 51), ACK, b"GET /ghost HTTP/1.0\r\nHost: a.example\r\n\r\n");
+    });
+    assert_eq!(asked(&kept), 1, "{:?}", kept.learnt());
+    // It is counted all the same.
+    assert_eq!((kept.flows[0].up.frames, kept.flows[0].gaps), (4, 0));
+}
+
+#[test]
+fn one_side_that_has_ended_is_not_both() {
+    let (client, server) = ENDS;
+    let kept = visit(|tape| {
+        tape.tcp(3, server, client, (50, 50), FIN_ACK, b"").tcp(
+            4,
+            client,
+            server,
+            (50, 51),
+            ACK,
+            b"GET /second HTTP/1.0\r\nHost: a.example\r\n\r\n",
+        );
+    });
+    assert_eq!(asked(&kept), 2, "{:?}", kept.learnt());
+}
