@@ -14,6 +14,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Audits are made of millions of small pieces from several threads: the system's allocator spends a sixth of the time on
+/// them, and keeps twice the room.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     quiet_faults();
     let args = args::Args::parse();
