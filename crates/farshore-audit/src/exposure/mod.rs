@@ -38,7 +38,7 @@ pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize
 }
 
 /// Protocols that seal what they carry, as a rule: which suite their ends agreed on is not read here.
-const TUNNELS: &[&str] = &["esp", "ike", "openvpn", "wireguard"];
+const TUNNELS: &[&str] = &["esp", "ike", "openvpn", "ssh", "wireguard"];
 
 /// Ways of asking for names: the first part of fields that go to a resolver.
 const RESOLVING: &[&str] = &["dns", "doh", "doq", "dot"];

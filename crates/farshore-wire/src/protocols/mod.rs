@@ -28,6 +28,7 @@ mod neighbours;
 mod netbios;
 #[cfg(test)]
 mod notebook;
+mod ntp;
 mod openvpn;
 mod pop3;
 mod quic;
@@ -40,9 +41,11 @@ mod sip;
 mod smtp;
 mod snmp;
 mod socks;
+mod ssh;
 mod stun;
 mod syslog;
 mod telnet;
+mod tftp;
 mod tls;
 mod wireguard;
 
@@ -74,6 +77,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::MDNS,
     &mqtt::MQTT,
     &netbios::NETBIOS,
+    &ntp::NTP,
     &openvpn::OPENVPN,
     &pop3::POP3,
     &quic::QUIC,
@@ -86,9 +90,11 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &snmp::SNMP,
     &socks::SOCKS,
     &http::SSDP,
+    &ssh::SSH,
     &stun::STUN,
     &syslog::SYSLOG,
     &telnet::TELNET,
+    &tftp::TFTP,
     &tls::TLS,
     &wireguard::WIREGUARD,
 ];
