@@ -11,32 +11,44 @@ use crate::packet::{Header, Ip};
 use crate::shard::Ended;
 use crate::transport::{Tcp, sctp};
 
-/// What makes two packets one flow, whichever way they go.
+/// What makes two packets one flow, whichever way they go. In plain numbers: it is compared and hashed for every packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    /// How many tunnels deep, and in which network: the same addresses elsewhere are other machines.
-    space: (u8, u32),
-    transport: u8,
-    low: (IpAddr, u16),
-    high: (IpAddr, u16),
+    low: u128,
+    high: u128,
+    ports: u32,
+    /// Transport, version of IP, and how many tunnels deep.
+    kind: u32,
+    /// The network in the tunnel: the same addresses elsewhere are other machines.
+    network: u32,
 }
 
 impl Key {
-    pub(crate) fn new(ip: &Ip, header: &Header, space: (u8, u32)) -> Self {
-        let (source, destination) = ((ip.source, header.source), (ip.destination, header.destination));
-        // An ICMP message without an answer is a flow of its own in each direction.
-        let directed = header.transport.is_one_way(header.source);
-        let (low, high) = if directed || source <= destination {
-            (source, destination)
-        } else {
-            (destination, source)
+    pub(crate) fn new(ip: &Ip, header: &Header, (depth, network): (u8, u32)) -> Self {
+        let (source, destination) = (number(ip.source), number(ip.destination));
+        let ((low, low_port), (high, high_port)) = {
+            let (from, to) = ((source, header.source), (destination, header.destination));
+            // An ICMP message without an answer is a flow of its own in each direction.
+            if header.transport.is_one_way(header.source) || from <= to {
+                (from, to)
+            } else {
+                (to, from)
+            }
         };
         Self {
-            space,
-            transport: header.transport.number(),
             low,
             high,
+            ports: u32::from(low_port) << 16 | u32::from(high_port),
+            kind: u32::from_be_bytes([0, u8::from(ip.source.is_ipv6()), depth, header.transport.number()]),
+            network,
         }
+    }
+}
+
+fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
     }
 }
 
