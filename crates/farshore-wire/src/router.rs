@@ -4,12 +4,13 @@
 //! All that flows share is kept here, in one thread: their table and their numbers, fragments, tunnels, coverage. No payload
 //! is read here.
 
-use ahash::HashMap;
+use ahash::RandomState;
 use farshore_model::flow::App;
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Locus, Transport, WireText};
+use hashbrown::HashTable;
 
-use crate::flow::live::{self, Arrival, Key, Rare, Track};
+use crate::flow::live::{self, Arrival, Key, Rare, Space, Track};
 use crate::flow::reading::transport_name;
 use crate::limits::Limits;
 use crate::net::fragments::{Datagram, Fragments, Place, Within};
@@ -32,8 +33,10 @@ pub trait Outlet {
 /// Routes the frames of one input.
 pub struct Router {
     limits: Limits,
-    /// Looked up, never walked: the order of a hash table must not reach an output.
-    table: HashMap<Key, u32>,
+    /// The latest flow of each key, by its number: the key itself is the flow's. Looked up, never walked: the order of a
+    /// hash table must not reach an output.
+    table: HashTable<u32>,
+    hashes: RandomState,
     flows: Vec<Flow>,
     /// By flow.
     tracks: Vec<Track>,
@@ -47,7 +50,8 @@ impl Router {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            table: HashMap::default(),
+            table: HashTable::new(),
+            hashes: RandomState::new(),
             flows: Vec::new(),
             tracks: Vec::new(),
             fragments: Fragments::default(),
@@ -70,7 +74,7 @@ impl Router {
             arrivals: &arrivals,
             carrier: frame.number,
             in_frame: true,
-            space: (0, 0),
+            space: Space::default(),
             within: None,
             verdict: None,
         };
@@ -115,8 +119,11 @@ impl Router {
             let Some(tunnel) = packet.carried.filter(|_| place.verdict.is_none()) else {
                 break;
             };
-            let (depth, network) = place.space;
-            place.space = (depth.saturating_add(1), if tunnel.network == 0 { network } else { tunnel.network });
+            let Space { depth, network } = place.space;
+            place.space = Space {
+                depth: depth.saturating_add(1),
+                network: if tunnel.network == 0 { network } else { tunnel.network },
+            };
             place.within = slot.map(|slot| Within {
                 flow: FlowId(slot),
                 by: tunnel.by,
@@ -192,8 +199,13 @@ impl Router {
     fn slot(&mut self, packet: &Packet<'_>, place: &Place<'_>) -> Option<u32> {
         let (ip, header) = (packet.ip.as_ref()?, packet.transport.as_ref()?);
         let key = Key::new(ip, header, place.space);
-        if let Some(slot) = self.table.get(&key) {
-            let (flow, track) = self.flows.get(*slot as usize).zip(self.tracks.get(*slot as usize))?;
+        let hash = key.hash(&self.hashes);
+        let of = |slot: &u32| self.flows.get(*slot as usize).zip(self.tracks.get(*slot as usize));
+        let known = self
+            .table
+            .find(hash, |slot| of(slot).is_some_and(|(flow, track)| key.is_of(flow, track)));
+        if let Some(slot) = known {
+            let (flow, track) = of(slot)?;
             if !header
                 .tcp
                 .is_some_and(|tcp| track.is_reused_by(live::direction(flow, ip, header), &tcp))
@@ -207,7 +219,7 @@ impl Router {
             return None;
         }
         let slot = u32::try_from(self.flows.len()).ok()?;
-        let (flow, mut track) = live::begin(place.arrivals.last()?, ip, header, place.within.map(|tunnel| tunnel.flow));
+        let (flow, mut track) = live::begin(place.arrivals.last()?, &key, hash, header, place.within.map(|tunnel| tunnel.flow));
         if let Some(tunnel) = place.within
             && let Some((outer, track_of_outer)) = self.flows.get(tunnel.flow.0 as usize).zip(self.tracks.get(tunnel.flow.0 as usize))
         {
@@ -218,9 +230,20 @@ impl Router {
                 ..Rare::default()
             }));
         }
+        let of = |slot: &u32| self.flows.get(*slot as usize).zip(self.tracks.get(*slot as usize));
+        match self
+            .table
+            .find_mut(hash, |slot| of(slot).is_some_and(|(flow, track)| key.is_of(flow, track)))
+        {
+            Some(before) => *before = slot,
+            None => {
+                let tracks = &self.tracks;
+                self.table
+                    .insert_unique(hash, slot, |slot| tracks.get(*slot as usize).map_or(0, |track| track.hash));
+            }
+        }
         self.flows.push(flow);
         self.tracks.push(track);
-        self.table.insert(key, slot);
         Some(slot)
     }
 

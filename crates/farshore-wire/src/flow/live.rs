@@ -1,6 +1,7 @@
 //! A flow while it lasts: what makes packets one flow, what is counted of them, and what their headers say. It reads no
 //! payload.
 
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,37 +12,52 @@ use crate::packet::{Header, Ip};
 use crate::shard::Ended;
 use crate::transport::{Tcp, sctp};
 
-/// What makes two packets one flow, whichever way they go. In plain numbers: it is compared and hashed for every packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What makes two packets one flow, whichever way they go: as the packet at hand has it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
-    low: u128,
-    high: u128,
-    ports: u32,
-    /// Transport, version of IP, and how many tunnels deep.
-    kind: u32,
-    /// The network in the tunnel: the same addresses elsewhere are other machines.
-    network: u32,
+    source: Endpoint,
+    destination: Endpoint,
+    transport: Transport,
+    space: Space,
+}
+
+/// How many tunnels deep, and in which network: the same addresses elsewhere are other machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Space {
+    pub(crate) depth: u8,
+    pub(crate) network: u32,
 }
 
 impl Key {
-    pub(crate) fn new(ip: &Ip, header: &Header, (depth, network): (u8, u32)) -> Self {
-        let (source, destination) = (number(ip.source), number(ip.destination));
-        let ((low, low_port), (high, high_port)) = {
-            let (from, to) = ((source, header.source), (destination, header.destination));
-            // An ICMP message without an answer is a flow of its own in each direction.
-            if header.transport.is_one_way(header.source) || from <= to {
-                (from, to)
-            } else {
-                (to, from)
-            }
-        };
+    pub(crate) const fn new(ip: &Ip, header: &Header, space: Space) -> Self {
         Self {
-            low,
-            high,
-            ports: u32::from(low_port) << 16 | u32::from(high_port),
-            kind: u32::from_be_bytes([0, u8::from(ip.source.is_ipv6()), depth, header.transport.number()]),
-            network,
+            source: Endpoint {
+                ip: ip.source,
+                port: header.source,
+            },
+            destination: Endpoint {
+                ip: ip.destination,
+                port: header.destination,
+            },
+            transport: header.transport,
+            space,
         }
+    }
+
+    /// The same for both directions.
+    pub(crate) fn hash(&self, by: &impl BuildHasher) -> u64 {
+        let ends = [self.source, self.destination].map(|it| (number(it.ip), it.port));
+        let [from, to] = ends;
+        let ends = if from <= to { (from, to) } else { (to, from) };
+        by.hash_one((ends, self.transport.number(), self.space))
+    }
+
+    /// Whether a packet of that key belongs to the flow.
+    pub(crate) fn is_of(&self, flow: &Flow, track: &Track) -> bool {
+        // An ICMP message without an answer is a flow of its own in each direction.
+        let ends = (self.source, self.destination);
+        let same = ends == (flow.client, flow.server) || ends == (flow.server, flow.client) && !self.transport.is_one_way(self.source.port);
+        same && self.transport == flow.transport && self.space == track.space
     }
 }
 
@@ -75,6 +91,9 @@ impl Arrival {
 /// What is remembered of a flow beside its record, to route its next packet.
 #[derive(Default)]
 pub(crate) struct Track {
+    /// The hash of its key.
+    pub(crate) hash: u64,
+    space: Space,
     /// The time of the latest frame in the file's order, to notice a clock that steps back.
     clock: Option<Timestamp>,
     clock_stepped_back: bool,
@@ -111,16 +130,8 @@ struct Syn {
 }
 
 /// A flow that begins with this frame.
-pub(crate) fn begin(frame: &Arrival, ip: &Ip, header: &Header, inside: Option<FlowId>) -> (Flow, Track) {
-    let source = Endpoint {
-        ip: ip.source,
-        port: header.source,
-    };
-    let destination = Endpoint {
-        ip: ip.destination,
-        port: header.destination,
-    };
-    let (client, server, initiator) = roles(source, destination, header);
+pub(crate) fn begin(frame: &Arrival, key: &Key, hash: u64, header: &Header, inside: Option<FlowId>) -> (Flow, Track) {
+    let (client, server, initiator) = roles(key.source, key.destination, header);
     let flow = Flow {
         input: frame.input,
         transport: header.transport,
@@ -141,6 +152,8 @@ pub(crate) fn begin(frame: &Arrival, ip: &Ip, header: &Header, inside: Option<Fl
         inside,
     };
     let track = Track {
+        hash,
+        space: key.space,
         clock: frame.time,
         ..Track::default()
     };
@@ -324,5 +337,21 @@ fn roles(source: Endpoint, destination: Endpoint, header: &Header) -> (Endpoint,
         Transport::Icmp if matches!(header.source, 0 | 14 | 16 | 18) => (destination, source, InitiatorBasis::Protocol),
         Transport::Icmp6 if matches!(header.source, 129 | 136) => (destination, source, InitiatorBasis::Protocol),
         _ => (source, destination, InitiatorBasis::FirstPacket),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scans and floods make millions of flows of one packet each.
+    #[test]
+    fn a_flow_takes_little_room() {
+        assert!(
+            size_of::<Flow>() + size_of::<Track>() <= 336,
+            "{} and {}",
+            size_of::<Flow>(),
+            size_of::<Track>()
+        );
     }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use farshore_model::{FlowId, Span};
 
-use crate::flow::live::Arrival;
+use crate::flow::live::{Arrival, Space};
 use crate::limits::Limits;
 use crate::net::Fragment;
 use crate::packet::{Ip, Reason};
@@ -28,8 +28,8 @@ pub(crate) struct Place<'a> {
     pub(crate) carrier: u64,
     /// Whether it stands in one frame as it is.
     pub(crate) in_frame: bool,
-    /// How many tunnels deep, and in which network.
-    pub(crate) space: (u8, u32),
+    /// Where it runs.
+    pub(crate) space: Space,
     /// The tunnel it came in.
     pub(crate) within: Option<Within>,
     /// What is told of its frames, if that is known already.
@@ -53,7 +53,7 @@ struct Key {
     id: u32,
     /// IPv4 only (RFC 791 section 3.2).
     protocol: Option<u8>,
-    space: (u8, u32),
+    space: Space,
 }
 
 /// A datagram in the making.
