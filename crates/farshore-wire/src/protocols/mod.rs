@@ -20,6 +20,7 @@ mod http2;
 mod imap;
 pub(crate) mod ipsec;
 mod irc;
+mod kerberos;
 mod ldap;
 mod lines;
 mod mail;
@@ -29,6 +30,7 @@ mod netbios;
 #[cfg(test)]
 mod notebook;
 mod ntp;
+mod oicq;
 mod openvpn;
 mod pop3;
 mod quic;
@@ -38,6 +40,7 @@ mod rtsp;
 mod sasl;
 mod sd_rtn;
 mod sip;
+mod smpp;
 mod smtp;
 mod snmp;
 mod socks;
@@ -72,12 +75,14 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ipsec::IKE,
     &imap::IMAP,
     &irc::IRC,
+    &kerberos::KERBEROS,
     &ldap::LDAP,
     &dns::LLMNR,
     &dns::MDNS,
     &mqtt::MQTT,
     &netbios::NETBIOS,
     &ntp::NTP,
+    &oicq::OICQ,
     &openvpn::OPENVPN,
     &pop3::POP3,
     &quic::QUIC,
@@ -86,6 +91,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &rtsp::RTSP,
     &sd_rtn::SD_RTN,
     &sip::SIP,
+    &smpp::SMPP,
     &smtp::SMTP,
     &snmp::SNMP,
     &socks::SOCKS,
