@@ -231,7 +231,6 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             method: wire(),
             host: Some(wire()),
             path: wire(),
-            decrypted: false,
         },
         Observation::Media {
             protocol: "rtp",
@@ -363,6 +362,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
                 via: "pktap",
             })),
             inside: None,
+            keys: None,
         }],
         flow_names: vec![vec![FlowName {
             name: wire(),
@@ -375,6 +375,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
                 flow: FlowId(0),
                 time: None,
                 locus: locus(),
+                protection: Protection::Plaintext,
                 what,
                 again: Vec::new(),
                 count: 1,

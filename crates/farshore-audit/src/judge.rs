@@ -1,6 +1,9 @@
 //! From what was seen to what it means. A pure function: the same ledger, data and packs give the same audit.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use farshore_model::audit::{Audit, DataEdition, FlowCoverage, PackEdition, Tool};
+use farshore_model::coverage::KeyCoverage;
 use farshore_model::flow::Protection;
 use farshore_model::{Date, Ledger};
 
@@ -33,6 +36,8 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let names = naming::names(&ledger);
     let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of);
     let exposures = exposure::exposures(&ledger, &destinations, &of_flow);
+    let mut coverage = ledger.coverage.clone();
+    keys(&ledger, &mut coverage.keys);
     let verdicts = with
         .packs
         .iter()
@@ -47,7 +52,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         verdicts,
         show_pii: with.show_pii,
         inputs: ledger.inputs,
-        coverage: ledger.coverage,
+        coverage,
         anomalies: ledger.anomalies,
         flows: ledger.flows,
         observations: ledger.observations,
@@ -85,6 +90,7 @@ fn flow_coverage(ledger: &Ledger) -> FlowCoverage {
     for flow in &ledger.flows {
         sum.total = sum.total.saturating_add(1);
         let part = match flow.protection {
+            _ if flow.is_opened() => &mut sum.decrypted,
             Protection::Plaintext => &mut sum.plaintext,
             Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp => &mut sum.encrypted,
             Protection::Opaque => &mut sum.opaque,
@@ -93,4 +99,17 @@ fn flow_coverage(ledger: &Ledger) -> FlowCoverage {
         *part = part.saturating_add(1);
     }
     sum
+}
+
+/// What became of the keys offered.
+fn keys(ledger: &Ledger, coverage: &mut KeyCoverage) {
+    let used = || ledger.flows.iter().filter_map(|flow| flow.keys.as_deref());
+    let opened: BTreeSet<_> = used().flat_map(|it| &it.opened).collect();
+    coverage.matched = opened.len() as u64;
+    let mut unmatched: BTreeMap<String, u64> = BTreeMap::new();
+    for reason in used().filter_map(|it| it.missed.as_ref()) {
+        let flows = unmatched.entry(reason.clone().into_owned()).or_default();
+        *flows = flows.saturating_add(1);
+    }
+    coverage.unmatched = unmatched;
 }

@@ -32,6 +32,10 @@ pub(crate) struct Audit {
     #[arg(short = 'n', hide = true)]
     pub(crate) numeric: bool,
 
+    /// Secrets of TLS, QUIC and DTLS sessions: a key log in the NSS format, as SSLKEYLOGFILE makes it; those inside a pcapng are used
+    /// without asking
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) keys: Vec<PathBuf>,
     /// Values to look for, in TOML: [[known]] name, kind, value
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) known: Vec<PathBuf>,

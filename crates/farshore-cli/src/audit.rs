@@ -1,15 +1,15 @@
 //! `farshore audit`: reads the inputs side by side, merges them in the order given, judges, writes.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use farshore::model::Date;
 use farshore::policy::{self, Scope, pack::Pack};
-use farshore::{Audit, Circumstances, Datasets, Detecting, Detectors, DigestKey, Ledger, Limits, Reading, known};
+use farshore::{Audit, Circumstances, Datasets, Detecting, Detectors, DigestKey, Ledger, Limits, Reading, Secrets, keys, known};
 use farshore_report::{BorderShape, Options, Sections};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -32,7 +32,10 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         .transpose()?;
     let limits = limits(&args.limit)?;
 
-    let (ledger, unreadable) = read_all(&sources, &limits, &detectors, args)?;
+    let secrets = secrets(&args.keys)?;
+    let (mut ledger, unreadable) = read_all(&sources, (&limits, &secrets), &detectors, args)?;
+    // Once, however many inputs they were offered for.
+    ledger.coverage.keys.offered = ledger.coverage.keys.offered.saturating_add(secrets.sessions());
     let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
     let data = if fictional {
         Datasets::with_fictional()
@@ -57,7 +60,12 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads all inputs; those that cannot be read are named, the rest stands.
-fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &args::Audit) -> anyhow::Result<(Ledger, usize)> {
+fn read_all(
+    sources: &[Source],
+    (limits, secrets): (&Limits, &Arc<Secrets>),
+    detectors: &Detectors,
+    args: &args::Audit,
+) -> anyhow::Result<(Ledger, usize)> {
     let jobs = args
         .jobs
         .or_else(|| std::thread::available_parallelism().ok())
@@ -80,6 +88,7 @@ fn read_all(sources: &[Source], limits: &Limits, detectors: &Detectors, args: &a
                 } {
                     let how = Reading {
                         limits: limits.clone(),
+                        secrets: Arc::clone(secrets),
                         labels: source.labels.clone(),
                         every_fact: args.with.contains(&Section::Observations),
                         jobs: shards,
@@ -180,6 +189,21 @@ fn detectors(args: &args::Audit) -> anyhow::Result<Detectors> {
         Some(path) => built.with_context(|| message::shown(path)),
         None => Ok(built?),
     }
+}
+
+/// The secrets in all key logs named. A file of which no line is one is no key log.
+fn secrets(paths: &[PathBuf]) -> anyhow::Result<Arc<Secrets>> {
+    let mut secrets = Secrets::new();
+    for path in paths {
+        let file = fs::File::open(path).with_context(|| message::shown(path))?;
+        let lines = keys::read(file, &mut secrets).with_context(|| message::shown(path))?;
+        anyhow::ensure!(
+            lines.rows > 0 || lines.others == 0,
+            "{}: no line of it is one of a key log; expected a label, a client random and a secret in hexadecimal digits",
+            message::shown(path)
+        );
+    }
+    Ok(Arc::new(secrets))
 }
 
 /// The packs named, by id or file; the default one if none is.

@@ -35,9 +35,9 @@ pub struct FrameCoverage {
 pub struct KeyCoverage {
     /// Sessions for which keys were offered.
     pub offered: u64,
-    /// Sessions opened.
+    /// Sessions opened, each counted once; known when the ledger is judged.
     pub matched: u64,
-    /// Why others stayed closed: reason, flows.
+    /// Why others stayed closed: reason, flows; known when the ledger is judged.
     pub unmatched: std::collections::BTreeMap<String, u64>,
 }
 

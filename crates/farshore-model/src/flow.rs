@@ -1,5 +1,6 @@
 //! Conversations: who talked to whom, when, how much.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::{InputId, Timestamp};
@@ -162,6 +163,18 @@ pub struct App {
     pub via: &'static str,
 }
 
+/// What became of the sessions in a flow, when keys were offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Those that were opened, by the first bytes of the client's random.
+    pub opened: Vec<SessionPrint>,
+    /// Why one of them, or one of its directions, stayed closed.
+    pub missed: Option<Cow<'static, str>>,
+}
+
+/// What tells sessions apart: the first bytes of the client's random.
+pub type SessionPrint = [u8; 8];
+
 /// One conversation.
 #[derive(Clone, Debug)]
 pub struct Flow {
@@ -199,4 +212,13 @@ pub struct Flow {
     pub app: Option<Box<App>>,
     /// The tunnel it ran in.
     pub inside: Option<FlowId>,
+    /// What became of the sessions in it; `None` where no keys were offered, or none were of use.
+    pub keys: Option<Box<KeyUse>>,
+}
+
+impl Flow {
+    /// Whether something in it was opened with keys.
+    pub fn is_opened(&self) -> bool {
+        self.keys.as_ref().is_some_and(|it| !it.opened.is_empty())
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::{FlowId, Locus, Timestamp, WireText};
+use crate::{FlowId, Locus, Protection, Timestamp, WireText};
 
 /// A protocol-neutral fact.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -78,8 +78,6 @@ pub enum Observation {
         host: Option<WireText>,
         /// Path and query as sent.
         path: WireText,
-        /// Read with keys.
-        decrypted: bool,
     },
     /// A stream of real-time media was recognised.
     Media {
@@ -207,6 +205,8 @@ pub struct Observed {
     pub time: Option<Timestamp>,
     /// Where.
     pub locus: Locus,
+    /// How it stood on the wire: [`Protection::Plaintext`], or what keys took off.
+    pub protection: Protection,
     /// What.
     pub what: Observation,
     /// Where it was made again, when repeats are folded: the first places only.

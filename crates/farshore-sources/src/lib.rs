@@ -19,6 +19,7 @@
 mod bytes;
 mod container;
 mod digest;
+pub mod keylog;
 mod pcap;
 mod pcapng;
 mod window;
@@ -54,6 +55,10 @@ pub trait Capture {
     fn frame(&self) -> Frame<'_>;
     /// The chunk that frame lies in, and where. Its bytes stay what they are for as long as it is held.
     fn held(&self) -> (&Arc<Vec<u8>>, Range<usize>);
+    /// Text of key logs that stands in the file between the frame gone on to and the one before it, once.
+    fn keys(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
     /// The next frame; `None` at the end.
     fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
         Ok(if self.advance()? { Some(self.frame()) } else { None })

@@ -2,7 +2,7 @@
 //!
 //! Reference: <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>. Read: section headers,
 //! interfaces, enhanced, simple and obsolete packet blocks, statistics. Stepped over: name resolution, custom
-//! and unknown blocks. Decryption secrets are counted, not opened.
+//! and unknown blocks. Key logs in decryption secrets blocks are handed over as they are; secrets of other kinds are counted.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,6 +21,8 @@ const SIMPLE_PACKET: u32 = 3;
 const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const SECRETS: u32 = 10;
+/// The kind of secrets that a TLS key log is: `TLSK`.
+const KEY_LOG: u32 = 0x544c_534b;
 
 /// Type, length, the shortest body, length again.
 const BLOCK_FRAME: usize = 12;
@@ -70,7 +72,8 @@ impl Format for Pcapng {
             record,
             damage: None,
             drops: Drops::default(),
-            secrets: 0,
+            secrets: [0; 2],
+            keys: Vec::new(),
             latest: Latest::NONE,
         };
         let length = order.u32(file.window.bytes(), 4).unwrap_or_default();
@@ -175,7 +178,10 @@ struct PcapngFile<'r> {
     record: InputRecord,
     damage: Option<String>,
     drops: Drops,
-    secrets: u64,
+    /// Blocks with key logs, and with secrets of other kinds.
+    secrets: [u64; 2],
+    /// Text of key logs that nobody has asked for yet.
+    keys: Vec<u8>,
     latest: Latest,
 }
 
@@ -224,16 +230,24 @@ impl Capture for PcapngFile<'_> {
         self.latest.held(&self.window)
     }
 
+    fn keys(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.keys)
+    }
+
     fn position(&self) -> u64 {
         self.window.file_position()
     }
 
     fn finish(self: Box<Self>) -> Result<Summary, ReadError> {
         let mut record = self.record;
-        if self.secrets > 0 {
-            record
-                .notes
-                .push(format!("decryption secrets blocks in the file: {}", self.secrets).into());
+        for (blocks, what) in self
+            .secrets
+            .iter()
+            .zip(["key logs in the file", "secrets in the file that are not read"])
+        {
+            if *blocks > 0 {
+                record.notes.push(format!("{what}: {blocks}").into());
+            }
         }
         Ok(Summary::of(record, self.window.finish()?, self.drops.total(), self.damage))
     }
@@ -278,6 +292,13 @@ impl PcapngFile<'_> {
                 ));
                 return Ok(None);
             }
+            if size > self.window.limits.block_bytes && kind == SECRETS {
+                if !self.long_secrets(size)? {
+                    self.damaged(format!("offset {at}: the file ends inside a block of {length}"));
+                    return Ok(None);
+                }
+                continue;
+            }
             if size > self.window.limits.block_bytes {
                 // Too large to hold. Packets of that size are beyond the frame limit; other blocks are stepped over.
                 if matches!(kind, ENHANCED_PACKET | SIMPLE_PACKET | PACKET) || !self.window.skip(u64::from(length))? {
@@ -304,6 +325,40 @@ impl PcapngFile<'_> {
             }
             return Ok(Some((kind, size)));
         }
+    }
+
+    /// Keeps a key log too long to be held as one block. Says whether all of the block was there.
+    fn long_secrets(&mut self, size: usize) -> Result<bool, ReadError> {
+        const HEAD: usize = 16;
+        if !self.window.fill(HEAD)? {
+            return Ok(false);
+        }
+        let kind = self.order.u32(self.window.bytes(), 8);
+        let told = self.order.u32(self.window.bytes(), 12).unwrap_or_default() as usize;
+        self.window.consume(HEAD);
+        let room = size.saturating_sub(HEAD);
+        let mut text = if kind == Some(KEY_LOG) { told.min(room) } else { 0 };
+        let rest = room.saturating_sub(text);
+        self.count_secrets(text > 0);
+        while text > 0 {
+            if self.window.bytes().is_empty() && !self.window.fill(1)? {
+                return Ok(false);
+            }
+            let piece = self.window.bytes();
+            let piece = piece.get(..text).unwrap_or(piece);
+            self.keys.extend_from_slice(piece);
+            let length = piece.len();
+            text = text.saturating_sub(length);
+            self.window.consume(length);
+        }
+        self.keys.push(b'\n');
+        self.window.skip(rest as u64)
+    }
+
+    const fn count_secrets(&mut self, read: bool) {
+        let [keys, others] = &mut self.secrets;
+        let blocks = if read { keys } else { others };
+        *blocks = blocks.saturating_add(1);
     }
 
     /// Reads the block in the window; a packet if it is one.
@@ -361,7 +416,14 @@ impl PcapngFile<'_> {
                 return None;
             }
             SECRETS => {
-                self.secrets = self.secrets.saturating_add(1);
+                let text = word(4).and_then(|length| body.get(8..)?.get(..length as usize));
+                let text = text.filter(|_| word(0) == Some(KEY_LOG));
+                if let Some(text) = text {
+                    self.keys.extend_from_slice(text);
+                    self.keys.push(b'\n');
+                }
+                let read = text.is_some();
+                self.count_secrets(read);
                 return None;
             }
             ENHANCED_PACKET => {

@@ -1,11 +1,14 @@
 //! Frames in, facts out: one router and one shard, in one thread. Whoever has more threads puts them together anew.
 
+use std::sync::Arc;
+
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
-use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Span};
+use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Protection, Span};
 
 use crate::limits::Limits;
 use crate::router::{Outlet, Router};
+use crate::secrets::Secrets;
 use crate::shard::{Beginning, Parcel, Shard};
 
 /// A readable value with where it stands. It lives for one call.
@@ -23,6 +26,8 @@ pub struct Readable<'a> {
     pub value: &'a [u8],
     /// Where they stand.
     pub at: Span,
+    /// How they stood on the wire: [`Protection::Plaintext`], or what keys took off.
+    pub protection: Protection,
     /// Raw payload that no protocol reads, rather than a field of one.
     pub payload: bool,
 }
@@ -56,6 +61,11 @@ impl Engine {
             router: Router::new(limits.clone()),
             shard: Shard::new(limits, 0, 1),
         }
+    }
+
+    /// From the next frame on, these secrets are known: those so far and more.
+    pub fn learn(&mut self, secrets: Arc<Secrets>) {
+        self.shard.learn(secrets);
     }
 
     /// Takes the next frame.

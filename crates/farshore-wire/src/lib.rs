@@ -16,6 +16,7 @@
 // Tests count freely; the code under test is checked in the build without them.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+mod crypto;
 pub mod cursor;
 pub mod engine;
 pub mod flow;
@@ -25,6 +26,7 @@ pub mod net;
 pub mod packet;
 pub mod protocols;
 pub mod router;
+pub mod secrets;
 pub mod shard;
 pub mod stream;
 pub mod transport;
@@ -33,4 +35,5 @@ pub use cursor::{Cursor, LimitSource, Stop};
 pub use engine::{Engine, Readable, Recorder};
 pub use limits::Limits;
 pub use router::Router;
+pub use secrets::Secrets;
 pub use shard::Shard;

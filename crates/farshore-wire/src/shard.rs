@@ -13,6 +13,7 @@ use crate::flow::live::pick_mut;
 use crate::flow::reading::{Outcome, Reading, Scene};
 use crate::limits::Limits;
 use crate::protocols::{Protocol as _, ipsec};
+use crate::secrets::Secrets;
 use crate::stream::tcp::{Half, Receipt};
 use crate::stream::{Origin, Piece, Segment};
 use crate::transport::sctp::{self, Chunk};
@@ -89,6 +90,7 @@ pub struct Gaps {
 /// Reads its share of the flows.
 pub struct Shard {
     limits: Limits,
+    secrets: Arc<Secrets>,
     /// Which of how many: flows are dealt round.
     number: u32,
     of: u32,
@@ -147,6 +149,7 @@ impl Shard {
     pub fn new(limits: Limits, number: usize, of: usize) -> Self {
         Self {
             limits,
+            secrets: Arc::default(),
             number: u32::try_from(number).unwrap_or(u32::MAX),
             of: u32::try_from(of.max(1)).unwrap_or(u32::MAX),
             flows: Vec::new(),
@@ -157,6 +160,11 @@ impl Shard {
     /// Which of so many shards reads a flow.
     pub fn of(flow: FlowId, shards: usize) -> usize {
         (flow.0 as usize).checked_rem(shards).unwrap_or_default()
+    }
+
+    /// From the next parcel on, these secrets are known: those so far and more.
+    pub fn learn(&mut self, secrets: Arc<Secrets>) {
+        self.secrets = secrets;
     }
 
     /// A flow begins: said once, before its first parcel.
@@ -198,7 +206,7 @@ impl Shard {
             reading,
             gaps,
         } = &mut **live;
-        let mut scene = scene(parcel.flow, parcel.time, beginning, limits, out);
+        let mut scene = scene(parcel.flow, parcel.time, beginning, (limits, &self.secrets), out);
         match order {
             Order::Datagrams => reading.segment(direction, Segment::Bytes(piece), &mut scene),
             Order::Unread => reading.unread(direction, &piece, &mut scene),
@@ -292,7 +300,7 @@ impl Shard {
                 mut reading,
                 mut gaps,
             } = *live;
-            let mut scene = scene(flow, None, &beginning, &limits, out);
+            let mut scene = scene(flow, None, &beginning, (&limits, &self.secrets), out);
             let mut deliver = |direction, segment: Segment<'_>| {
                 gap(&segment, &mut gaps, &mut sum);
                 reading.segment(direction, segment, &mut scene);
@@ -339,7 +347,7 @@ fn scene<'a>(
     flow: FlowId,
     time: Option<Timestamp>,
     beginning: &Beginning,
-    limits: &'a Limits,
+    (limits, secrets): (&'a Limits, &'a Secrets),
     recorder: &'a mut dyn Recorder,
 ) -> Scene<'a> {
     Scene {
@@ -351,6 +359,7 @@ fn scene<'a>(
         client_port: beginning.client_port,
         server_port: beginning.server_port,
         limits,
+        secrets,
         recorder,
     }
 }

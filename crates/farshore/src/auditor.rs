@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use farshore_audit::identifiers::Detectors;
 use farshore_model::ledger::{Anomaly, Severity};
@@ -9,8 +10,9 @@ use farshore_model::{FlowId, Frame, InputId, Ledger};
 use farshore_sources::{OpenError, Summary};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
-use farshore_wire::{Limits, Recorder, Router, Shard};
+use farshore_wire::{Limits, Recorder, Router, Secrets, Shard};
 
+use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
 use crate::shards;
 
@@ -23,6 +25,8 @@ pub struct Reading {
     pub source: farshore_sources::Limits,
     /// What the user says of the input.
     pub labels: BTreeMap<String, String>,
+    /// The secrets of sessions, from key logs that were given; those in the input itself are used without asking.
+    pub secrets: Arc<Secrets>,
     /// Keep every fact, rather than the first of those alike in a flow: for a listing of all of them.
     pub every_fact: bool,
     /// How many shards may read flows side by side, beside the thread that reads frames; up to one: all in this thread.
@@ -47,6 +51,10 @@ pub fn read(
         let mut auditor = Auditor::new(how, detectors.fork());
         let mut until_told = 0_u32;
         while capture.advance()? {
+            let keys = capture.keys();
+            if !keys.is_empty() {
+                auditor.learn(&keys);
+            }
             auditor.push(&capture.frame());
             until_told = until_told.wrapping_add(1);
             if until_told.trailing_zeros() >= 12 {
@@ -70,16 +78,25 @@ pub struct Auditor {
     router: Router,
     shard: Shard,
     notebook: Notebook,
+    learnt: Learnt,
 }
 
 impl Auditor {
     /// Ready for the first frame.
     pub fn new(how: &Reading, detectors: Detectors) -> Self {
+        let mut shard = Shard::new(how.limits.clone(), 0, 1);
+        shard.learn(Arc::clone(&how.secrets));
         Self {
             router: Router::new(how.limits.clone()),
-            shard: Shard::new(how.limits.clone(), 0, 1),
+            shard,
             notebook: Notebook::new(how, detectors),
+            learnt: Learnt::new(&how.secrets),
         }
+    }
+
+    /// Takes the text of a key log that stands in the input: it serves the frames that follow.
+    pub fn learn(&mut self, text: &[u8]) {
+        self.shard.learn(self.learnt.add(text));
     }
 
     /// Takes the next frame.
@@ -98,6 +115,7 @@ impl Auditor {
         let mut ledger = notebook::join(vec![self.notebook]);
         ledger.flows = flows;
         ledger.coverage.merge(coverage);
+        ledger.coverage.keys.offered = self.learnt.sessions();
         conclude(&mut ledger, summary);
         ledger
     }

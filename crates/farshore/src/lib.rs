@@ -34,6 +34,7 @@
 )]
 
 mod auditor;
+pub mod keys;
 mod notebook;
 mod shards;
 
@@ -47,4 +48,4 @@ pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};
 pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError};
 pub use farshore_wire::protocols::PROTOCOLS;
-pub use farshore_wire::{Limits, limits};
+pub use farshore_wire::{Limits, Secrets, limits};

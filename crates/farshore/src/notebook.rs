@@ -142,13 +142,13 @@ impl Notebook {
         if self.how.every_fact {
             return false;
         }
-        let digest = self.digest(&it.what);
+        let digest = self.digest(&it.what, it.protection);
         let next = u32::try_from(self.observations.len()).unwrap_or(u32::MAX);
         let at = *self.facts.entry((it.flow, digest)).or_insert(next);
         let Some(At { it: known, .. }) = self.observations.get_mut(at as usize) else {
             return false;
         };
-        if !same_but_for_ttl(&known.what, &it.what) || !outlives(known, it) {
+        if known.protection != it.protection || !same_but_for_ttl(&known.what, &it.what) || !outlives(known, it) {
             self.facts.insert((it.flow, digest), next);
             return false;
         }
@@ -160,7 +160,7 @@ impl Notebook {
     }
 
     /// Of a fact without the lifetime of an answer: caches count it down, the fact stays the same.
-    fn digest(&self, it: &Observation) -> u64 {
+    fn digest(&self, it: &Observation, protection: Protection) -> u64 {
         let Observation::NameBound {
             protocol,
             question,
@@ -170,9 +170,9 @@ impl Notebook {
             ttl: _,
         } = it
         else {
-            return self.hashes.hash_one(it);
+            return self.hashes.hash_one((it, protection));
         };
-        self.hashes.hash_one((protocol, question, name, record, value))
+        self.hashes.hash_one((protocol, question, name, record, value, protection))
     }
 }
 
@@ -228,17 +228,14 @@ impl Recorder for Notebook {
     fn flow(&mut self, _: FlowId, _: Flow) {}
 
     fn observe(&mut self, it: Observed) {
-        if let Observation::Request {
-            path, decrypted: false, ..
-        } = &it.what
-        {
+        if let Observation::Request { path, .. } = &it.what {
             let sighting = Sighting {
                 kind: DatumKind::URL,
                 value: self.detectors.value(&DatumKind::URL, path.as_str()),
                 field: "http.path".to_owned(),
                 detector: "request".to_owned(),
                 known_as: None,
-                protection: Protection::Plaintext,
+                protection: it.protection,
                 flow: it.flow,
                 evidence: vec![it.locus.clone()],
                 count: 1,
@@ -301,7 +298,7 @@ fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
         field: it.path.to_owned(),
         detector: found.detector.clone(),
         known_as: found.known_as.clone(),
-        protection: Protection::Plaintext,
+        protection: it.protection,
         flow: it.flow,
         evidence: vec![Locus {
             input: it.input,

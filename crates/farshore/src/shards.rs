@@ -18,10 +18,11 @@ use farshore_model::{FlowId, InputId, Ledger};
 use farshore_sources::{AtOnce, Digester, OpenError};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Ended, Gaps, Parcel};
-use farshore_wire::{Recorder, Router, Shard};
+use farshore_wire::{Recorder, Router, Secrets, Shard};
 
 use crate::Reading;
 use crate::auditor::conclude;
+use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
 
 /// Batches that may wait for a shard, and chunks for the digest.
@@ -36,6 +37,8 @@ struct Batch {
 }
 
 enum Item {
+    /// From here on, these secrets are known.
+    Learn(Arc<Secrets>),
     Begin(FlowId, Box<Beginning>),
     /// Payload: so many bytes of the chunk, from there on.
     Part(Parcel, u32, u32),
@@ -57,10 +60,11 @@ pub(crate) fn read(
         for number in 0..how.jobs {
             let (line, batches) = sync_channel(WAITING);
             lines.push(line);
-            let (shard, notebook) = (
+            let (mut shard, notebook) = (
                 Shard::new(how.limits.clone(), number, how.jobs),
                 Notebook::new(how, detectors.fork()),
             );
+            shard.learn(Arc::clone(&how.secrets));
             workers.push(scope.spawn(move || work(shard, notebook, &batches)));
         }
         let mut fan = Fan {
@@ -70,12 +74,17 @@ pub(crate) fn read(
             frame_at: 0,
             notebook: Notebook::new(how, detectors.fork()),
         };
+        let mut learnt = Learnt::new(&how.secrets);
         while capture.advance()? {
+            let keys = capture.keys();
             let (chunk, range) = capture.held();
             if !Arc::ptr_eq(chunk, &fan.chunk) {
                 fan.send();
                 fan.chunk = Arc::clone(chunk);
                 progress(capture.position());
+            }
+            if !keys.is_empty() {
+                fan.learn(&learnt.add(&keys));
             }
             fan.frame_at = range.start;
             let frame = capture.frame();
@@ -101,6 +110,7 @@ pub(crate) fn read(
         let (flows, coverage) = router.close(ended.into_iter().flatten(), gaps);
         let mut ledger = notebook::join(notebooks);
         ledger.flows = flows;
+        ledger.coverage.keys.offered = learnt.sessions();
         ledger.coverage.merge(coverage);
         conclude(&mut ledger, summary);
         Ok((ledger, bytes))
@@ -112,6 +122,7 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> 
     for batch in batches {
         for item in batch.items {
             match item {
+                Item::Learn(secrets) => shard.learn(secrets),
                 Item::Begin(flow, beginning) => shard.begin(flow, *beginning),
                 Item::Part(parcel, at, length) => {
                     let at = at as usize;
@@ -160,6 +171,12 @@ impl Fan {
                 items: std::mem::replace(items, Vec::with_capacity(room)),
             };
             let _ = line.send(batch);
+        }
+    }
+
+    fn learn(&mut self, secrets: &Arc<Secrets>) {
+        for batch in &mut self.batches {
+            batch.push(Item::Learn(Arc::clone(secrets)));
         }
     }
 

@@ -23,6 +23,7 @@ pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize
     let mut drafts = Drafts {
         ledger,
         of_flow,
+        negotiated: negotiated(ledger),
         by_key: BTreeMap::new(),
     };
     for sighting in &ledger.sightings {
@@ -49,6 +50,7 @@ type Key = (usize, [u8; 16], Protection, DatumKind, String);
 struct Drafts<'a> {
     ledger: &'a Ledger,
     of_flow: &'a [usize],
+    negotiated: BTreeMap<FlowId, (Channel, Locus)>,
     by_key: BTreeMap<Key, Draft>,
 }
 
@@ -85,7 +87,7 @@ impl Drafts<'_> {
     fn draft(&mut self, kind: &DatumKind, value: &SightedValue, field: &str, protection: Protection, flow: FlowId) -> &mut Draft {
         let destination = self.of_flow.get(flow.0 as usize).copied().unwrap_or_default();
         let key = (destination, value.print, protection, kind.clone(), field.to_owned());
-        self.by_key.entry(key).or_insert_with(|| Draft {
+        let draft = self.by_key.entry(key).or_insert_with(|| Draft {
             value: value.clone(),
             known_as: None,
             flows: Vec::new(),
@@ -93,7 +95,17 @@ impl Drafts<'_> {
             count: 0,
             sound: None,
             channel: None,
-        })
+        });
+        // The weakest channel decides what can be said of all.
+        let strong = |it: &Option<Channel>| it.as_ref().is_none_or(|it| it.secrecy == ChannelSecrecy::Sealed);
+        if is_channel(protection)
+            && strong(&draft.channel)
+            && let Some((channel, _)) = self.negotiated.get(&flow)
+            && (draft.channel.is_none() || channel.secrecy != ChannelSecrecy::Sealed)
+        {
+            draft.channel = Some(channel.clone());
+        }
+        draft
     }
 
     /// Facts that are exposures by themselves: names, and media.
@@ -102,11 +114,7 @@ impl Drafts<'_> {
         match &seen.what {
             Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), &format!("{protocol}.question"), seen),
             Observation::PeerNamed { protocol, name } => self.name(name.as_str(), &format!("{protocol}.sni"), seen),
-            Observation::Request {
-                host: Some(host),
-                decrypted: false,
-                ..
-            } => self.name(host.as_str(), "http.host", seen),
+            Observation::Request { host: Some(host), .. } => self.name(host.as_str(), "http.host", seen),
             Observation::Media {
                 protocol,
                 ssrc,
@@ -148,7 +156,7 @@ impl Drafts<'_> {
         let plain = crate::naming::plain(name);
         if !plain.is_empty() {
             let value = public(&DatumKind::HOSTNAME, &plain);
-            self.draft(&DatumKind::HOSTNAME, &value, field, Protection::Plaintext, seen.flow)
+            self.draft(&DatumKind::HOSTNAME, &value, field, seen.protection, seen.flow)
                 .add(seen.flow, places(seen), seen.count);
         }
     }
@@ -156,34 +164,14 @@ impl Drafts<'_> {
     /// What encrypted and undocumented channels carry: one datum per destination and protection.
     fn channels(&mut self) {
         let ledger = self.ledger;
-        let mut negotiated: BTreeMap<FlowId, (Channel, Locus)> = BTreeMap::new();
-        for seen in &ledger.observations {
-            if let Observation::Channel {
-                cipher: Some(cipher),
-                readable,
-                ..
-            } = &seen.what
-            {
-                let channel = Channel {
-                    cipher: cipher.clone(),
-                    secrecy: *readable,
-                    frame: seen.locus.span.frame,
-                };
-                negotiated.entry(seen.flow).or_insert_with(|| (channel, seen.locus.clone()));
-            }
-        }
         for (index, flow) in ledger.flows.iter().enumerate() {
             let id = FlowId(u32::try_from(index).unwrap_or(u32::MAX));
             let opaque_media = flow.protocols.contains(&"rtp");
-            if !matches!(
-                flow.protection,
-                Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Opaque
-            ) || opaque_media
-            {
+            if !(is_channel(flow.protection) || flow.protection == Protection::Opaque) || opaque_media {
                 continue;
             }
             // The weakest channel to a destination decides what can be said of all: group by what was negotiated.
-            let channel = negotiated.get(&id);
+            let channel = self.negotiated.get(&id);
             let secrecy = channel.map_or(ChannelSecrecy::Unknown, |(it, _)| it.secrecy);
             let words = match (flow.protection, channel) {
                 (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => {
@@ -205,9 +193,8 @@ impl Drafts<'_> {
                 layers: [transport(flow.transport)].into(),
                 decoded_by: Vec::new(),
             };
-            let (channel, locus) = channel.map_or((None, first), |(it, locus)| (Some(it.clone()), locus.clone()));
+            let locus = channel.map_or(first, |(_, locus)| locus.clone());
             let draft = self.draft(&DatumKind::CONTENT, &value, &field, flow.protection, id);
-            draft.channel = draft.channel.take().or(channel);
             draft.add(id, [&locus], 1);
         }
     }
@@ -254,6 +241,33 @@ impl Drafts<'_> {
             })
             .collect()
     }
+}
+
+/// What each flow's channel is protected with: the outermost, where one runs inside another.
+fn negotiated(ledger: &Ledger) -> BTreeMap<FlowId, (Channel, Locus)> {
+    let mut negotiated = BTreeMap::new();
+    for seen in &ledger.observations {
+        if let Observation::Channel {
+            cipher: Some(cipher),
+            readable,
+            ..
+        } = &seen.what
+        {
+            negotiated.entry(seen.flow).or_insert_with(|| {
+                let channel = Channel {
+                    cipher: cipher.clone(),
+                    secrecy: *readable,
+                    frame: seen.locus.span.frame,
+                };
+                (channel, seen.locus.clone())
+            });
+        }
+    }
+    negotiated
+}
+
+const fn is_channel(protection: Protection) -> bool {
+    matches!(protection, Protection::Tls | Protection::Quic | Protection::Dtls)
 }
 
 fn places(seen: &Observed) -> impl Iterator<Item = &Locus> {

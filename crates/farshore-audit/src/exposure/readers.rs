@@ -116,7 +116,17 @@ fn in_the_open(datum: &Datum<'_>) -> (Answer, String) {
         (None, _, Some(channel)) => match channel.secrecy {
             ChannelSecrecy::Sealed => (
                 Answer::No,
-                format!("encrypted with {}, chosen in frame {}", channel.cipher, channel.frame),
+                format!(
+                    "encrypted with {}, chosen in frame {}{}",
+                    channel.cipher,
+                    channel.frame,
+                    // A datum that could be told apart was opened here; the channel's content as a whole was not.
+                    if datum.kind == &DatumKind::CONTENT {
+                        ""
+                    } else {
+                        "; opened here with keys"
+                    }
+                ),
             ),
             ChannelSecrecy::Readable => (
                 Answer::Yes,

@@ -98,10 +98,16 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>) -> Vec<String> {
     let opaque = ledger.flows.iter().filter(|it| it.protection == Protection::Opaque).count() as u64;
     count(opaque, "flows carry payload in no known format");
     let closed = |it: &&farshore_model::Flow| {
-        matches!(
+        let sealed = matches!(
             it.protection,
             Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp
-        )
+        );
+        // One that was opened in part hides the rest.
+        sealed
+            && !it
+                .keys
+                .as_ref()
+                .is_some_and(|keys| !keys.opened.is_empty() && keys.missed.is_none())
     };
     count(
         ledger.flows.iter().filter(closed).count() as u64,

@@ -166,6 +166,7 @@ fn flow(protection: Protection) -> Flow {
         gaps: 0,
         app: None,
         inside: None,
+        keys: None,
     }
 }
 

@@ -62,10 +62,11 @@ fn flows(audit: &Audit, items: &mut Vec<Item>) {
     }
     if it.encrypted > 0 {
         let sealed = |flow: &Flow| {
-            matches!(
+            let sealed = matches!(
                 flow.protection,
                 Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp
-            )
+            );
+            sealed && !flow.is_opened()
         };
         items.push(
             Item::new(

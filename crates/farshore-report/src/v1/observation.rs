@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use farshore_model::Observation;
 use farshore_model::observation::{Observed, Recovery};
+use farshore_model::{Observation, Protection};
 
 use super::Id;
 use crate::mask;
@@ -14,6 +14,8 @@ use crate::words::{self, Word};
 pub struct Row<'a> {
     #[serde(flatten)]
     what: Fact<'a>,
+    /// Read with keys.
+    decrypted: bool,
     input: u32,
     flow: Id,
     frame: u64,
@@ -65,7 +67,6 @@ enum Fact<'a> {
         method: &'a str,
         host: Option<&'a str>,
         path: String,
-        decrypted: bool,
     },
     Media {
         protocol: &'static str,
@@ -89,6 +90,7 @@ impl<'a> Row<'a> {
         let span = it.locus.span;
         Self {
             what: fact(&it.what, show_pii),
+            decrypted: it.protection != Protection::Plaintext,
             input: it.locus.input.0,
             flow: Id::flow(&it.flow),
             frame: span.frame,
@@ -160,13 +162,11 @@ fn fact(it: &Observation, show_pii: bool) -> Fact<'_> {
             method,
             host,
             path,
-            decrypted,
         } => Fact::HttpRequest {
             version,
             method: method.as_str(),
             host: host.as_ref().map(|host| host.as_str()),
             path: shown(path.as_str(), mask::path),
-            decrypted: *decrypted,
         },
         Observation::Media {
             protocol,

@@ -150,6 +150,7 @@ pub(crate) fn begin(frame: &Arrival, key: &Key, hash: u64, header: &Header, insi
         gaps: 0,
         app: None,
         inside,
+        keys: None,
     };
     let track = Track {
         hash,
@@ -275,6 +276,7 @@ impl Track {
         flow.rtt.transport = flow.rtt.transport.filter(|_| !self.syn.repeated && !self.clock_stepped_back);
         flow.rtt.end_to_end = outcome.round_trip.filter(|_| !self.clock_stepped_back);
         flow.randomness = outcome.randomness;
+        flow.keys = outcome.keys;
         if outcome.server_spoke_first_as_client && flow.initiator != InitiatorBasis::Handshake {
             std::mem::swap(&mut flow.client, &mut flow.server);
             std::mem::swap(&mut flow.up, &mut flow.down);

@@ -1,7 +1,9 @@
 //! Flows: which packets belong together, who began, and what is read of them.
 
 pub(crate) mod icmp;
+pub(crate) mod inside;
 pub(crate) mod live;
 mod opening;
 pub(crate) mod reading;
 mod sample;
+mod sink;

@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use farshore_model::flow::Randomness;
+use farshore_model::flow::{KeyUse, Randomness};
 use farshore_model::ledger::{Anomaly, Severity};
-use farshore_model::observation::Observed;
-use farshore_model::{Direction, FlowId, InputId, Locus, Observation, Protection, Span, Timestamp, Transport};
+use farshore_model::{Direction, FlowId, InputId, Protection, Timestamp, Transport};
 
+use super::inside::Inside;
 use super::opening::{Beginning, Recognised, Window, recognise};
 use super::sample::Sample;
 use crate::engine::{Readable, Recorder};
 use crate::limits::Limits;
-use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Progress, Protocol, Sink, Start};
+use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
+use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
 use crate::transport::sctp;
 
@@ -30,6 +31,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) client_port: u16,
     pub(crate) server_port: u16,
     pub(crate) limits: &'a Limits,
+    pub(crate) secrets: &'a Secrets,
     pub(crate) recorder: &'a mut dyn Recorder,
 }
 
@@ -59,6 +61,7 @@ pub(crate) struct Outcome {
     pub(crate) randomness: Option<Box<[Option<Randomness>; 2]>>,
     pub(crate) client_confirmed: bool,
     pub(crate) server_spoke_first_as_client: bool,
+    pub(crate) keys: Option<Box<KeyUse>>,
 }
 
 #[derive(Default)]
@@ -79,25 +82,28 @@ enum State {
 }
 
 /// A dissector and those it handed inner bytes to.
-struct Chain {
-    hint: &'static str,
-    dissector: Box<dyn Dissector>,
-    layers: Arc<[&'static str]>,
-    inner: Vec<Chain>,
+pub(super) struct Chain {
+    pub(super) hint: &'static str,
+    pub(super) dissector: Box<dyn Dissector>,
+    pub(super) layers: Arc<[&'static str]>,
+    /// How its bytes stood on the wire.
+    pub(super) protection: Protection,
+    pub(super) inner: Inside,
 }
 
 /// What dissectors said about the flow as a whole.
 #[derive(Default)]
-struct Talk {
+pub(super) struct Talk {
     protocols: Vec<&'static str>,
-    protection: Option<Protection>,
-    hello: Hello,
-    client: Option<Direction>,
+    pub(super) protection: Option<Protection>,
+    pub(super) hello: Hello,
+    pub(super) client: Option<Direction>,
+    pub(super) keys: Option<Box<KeyUse>>,
 }
 
 impl Talk {
     /// A protocol is spoken here.
-    fn names(&mut self, protocol: &'static str) {
+    pub(super) fn names(&mut self, protocol: &'static str) {
         if !self.protocols.contains(&protocol) {
             self.protocols.push(protocol);
         }
@@ -106,11 +112,11 @@ impl Talk {
 
 /// The end-to-end round trip in the making.
 #[derive(Clone, Copy, Default)]
-struct Hello {
-    sent: Option<Timestamp>,
-    void: bool,
-    answered: bool,
-    round_trip: Option<u64>,
+pub(super) struct Hello {
+    pub(super) sent: Option<Timestamp>,
+    pub(super) void: bool,
+    pub(super) answered: bool,
+    pub(super) round_trip: Option<u64>,
 }
 
 impl Reading {
@@ -213,6 +219,7 @@ impl Reading {
             },
             client_confirmed: talk.client == Some(Direction::Up),
             server_spoke_first_as_client: talk.client == Some(Direction::Down),
+            keys: talk.keys,
         }
     }
 
@@ -319,7 +326,8 @@ impl Reading {
             hint: protocol.id(),
             dissector,
             layers: scene.tunnels().iter().copied().chain([outer, protocol.id()]).collect(),
-            inner: Vec::new(),
+            protection: Protection::Plaintext,
+            inner: Inside::default(),
         };
         let talk = self.talk.get_or_insert_default();
         talk.names(protocol.id());
@@ -348,7 +356,7 @@ fn alone(direction: Direction, bytes: &[u8]) -> Start<'_> {
     }
 }
 
-fn opening<'a>(start: Start<'a>, layers: &'a [&'static str], scene: &Scene<'_>) -> Opening<'a> {
+pub(super) fn opening<'a>(start: Start<'a>, layers: &'a [&'static str], scene: &Scene<'_>) -> Opening<'a> {
     Opening {
         // A stream is a stream, whichever transport put it in order; the layers tell which.
         transport: if is_stream(scene.transport) {
@@ -396,7 +404,7 @@ fn take(
 /// Tells a dissector and those inside it that the flow has ended.
 fn finish(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) {
     guarded(chain, talk, scene, |dissector, sink| dissector.finish(sink));
-    for inner in &mut chain.inner {
+    for inner in chain.inner.chains() {
         finish(inner, talk, scene);
     }
 }
@@ -408,17 +416,9 @@ fn guarded<R>(
     scene: &mut Scene<'_>,
     call: impl FnOnce(&mut dyn Dissector, &mut dyn Sink) -> R,
 ) -> Option<R> {
-    let (dissector, layers, inner) = (&mut chain.dissector, &chain.layers, &mut chain.inner);
     let attempt = std::panic::AssertUnwindSafe(|| {
-        call(
-            &mut **dissector,
-            &mut FlowSink {
-                layers,
-                inner,
-                talk,
-                scene,
-            },
-        )
+        let (dissector, mut sink) = chain.sink(talk, scene);
+        call(dissector, &mut sink)
     });
     match std::panic::catch_unwind(attempt) {
         Ok(result) => Some(result),
@@ -461,128 +461,8 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene:
             },
             value: piece.bytes,
             at: piece.origin.span(0..piece.bytes.len()),
+            protection: Protection::Plaintext,
             payload: true,
         });
-    }
-}
-
-/// A dissector's sink: adds what only the engine knows.
-struct FlowSink<'a, 's> {
-    layers: &'a Arc<[&'static str]>,
-    inner: &'a mut Vec<Chain>,
-    talk: &'a mut Talk,
-    scene: &'a mut Scene<'s>,
-}
-
-impl FlowSink<'_, '_> {
-    fn locus(&self, span: Span) -> Locus {
-        Locus {
-            input: self.scene.input,
-            span,
-            layers: Arc::clone(self.layers),
-            decoded_by: Vec::new(),
-        }
-    }
-}
-
-impl Sink for FlowSink<'_, '_> {
-    fn observe(&mut self, it: Observation, at: Span) {
-        let locus = self.locus(at);
-        self.scene.recorder.observe(Observed {
-            flow: self.scene.flow,
-            time: self.scene.time,
-            locus,
-            what: it,
-            again: Vec::new(),
-            count: 1,
-        });
-    }
-
-    fn field(&mut self, it: Field<'_>) {
-        self.scene.recorder.field(Readable {
-            flow: self.scene.flow,
-            input: self.scene.input,
-            layers: self.layers,
-            path: it.path,
-            value: it.value,
-            at: it.at,
-            payload: false,
-        });
-    }
-
-    fn anomaly(&mut self, kind: &'static str, severity: Severity, because: String, at: Span) {
-        let evidence = vec![self.locus(at)];
-        self.scene.recorder.anomaly(Anomaly {
-            kind,
-            severity,
-            because,
-            flow: Some(self.scene.flow),
-            evidence,
-        });
-    }
-
-    fn inner(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>) {
-        let at = match self.inner.iter().position(|chain| chain.hint == hint) {
-            Some(at) => at,
-            None => {
-                let Some(protocol) = PROTOCOLS.iter().find(|protocol| protocol.id() == hint) else {
-                    return;
-                };
-                let dissector = protocol.start(&opening(Start::Hinted, self.layers, self.scene), self.scene.limits);
-                let layers = self.layers.iter().copied().chain([hint]).collect();
-                self.talk.names(hint);
-                self.inner.push(Chain {
-                    hint,
-                    dissector,
-                    layers,
-                    inner: Vec::new(),
-                });
-                self.inner.len().saturating_sub(1)
-            }
-        };
-        let Some(chain) = self.inner.get_mut(at) else { return };
-        let (dissector, layers, inner) = (&mut chain.dissector, &chain.layers, &mut chain.inner);
-        dissector.segment(
-            direction,
-            it,
-            &mut FlowSink {
-                layers,
-                inner,
-                talk: self.talk,
-                scene: self.scene,
-            },
-        );
-    }
-
-    fn carries(&mut self, it: &'static str) {
-        self.talk.names(it);
-    }
-
-    fn protection(&mut self, it: Protection) {
-        self.talk.protection = Some(it);
-    }
-
-    fn milestone(&mut self, it: Milestone) {
-        let hello = &mut self.talk.hello;
-        match it {
-            Milestone::HelloSent if !hello.answered => {
-                hello.void |= hello.sent.is_some();
-                hello.sent = self.scene.time;
-            }
-            Milestone::HelloRepeated if !hello.answered => hello.void = true,
-            Milestone::HelloAnswered if !hello.answered => {
-                hello.answered = true;
-                hello.round_trip = hello.sent.zip(self.scene.time).and_then(|(sent, now)| now.since(sent));
-            }
-            _ => {}
-        }
-    }
-
-    fn client_speaks(&mut self, direction: Direction) {
-        self.talk.client.get_or_insert(direction);
-    }
-
-    fn limit(&mut self, name: &'static str) {
-        self.scene.recorder.limit(name);
     }
 }

@@ -52,12 +52,16 @@ mod tftp;
 mod tls;
 mod wireguard;
 
+use std::borrow::Cow;
+
+use farshore_model::flow::SessionPrint;
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
 pub(crate) use self::first_bytes::candidates;
 pub use self::first_bytes::{Begins, FirstBytes};
 use crate::limits::Limits;
+use crate::secrets::Secrets;
 pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
 /// All protocols, sorted by id.
@@ -226,6 +230,34 @@ pub trait Sink {
     fn client_speaks(&mut self, direction: Direction);
     /// A ceiling was hit, by its name in [`Limits::NAMES`].
     fn limit(&mut self, name: &'static str);
+    /// The secrets of sessions that are known so far.
+    fn secrets(&self) -> &Secrets {
+        Secrets::none()
+    }
+    /// What became of a session for which there might have been keys.
+    fn session(&mut self, it: Session) {
+        let _ = it;
+    }
+    /// How what is told from here on, for as long as this call lasts, stood on the wire before keys took it off.
+    fn under(&mut self, it: Protection) {
+        let _ = it;
+    }
+    /// The next of a stream inside: of the protocol named by `hint`, else of one that its first bytes tell.
+    fn stream(&mut self, direction: Direction, hint: Option<&'static str>, it: Segment<'_>) -> Progress {
+        if let Some(hint) = hint {
+            self.inner(direction, hint, it);
+        }
+        Progress::More
+    }
+}
+
+/// What became of a session for which there might have been keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Some of it was opened.
+    Opened(SessionPrint),
+    /// It, or one of its directions, stayed closed, for this reason.
+    Missed(Cow<'static, str>),
 }
 
 #[cfg(test)]

@@ -85,19 +85,19 @@ impl Gathered {
         };
         // Pieces of one frame with other bytes between them, as the chunks of an HTTP body: the range that holds them.
         let here = |it: &Origin| it.in_frame && it.carrier == it.frame && it.frame == origin.frame;
+        let from = origin.offset.saturating_add(start.saturating_sub(*at));
+        let (last_at, last) = touched().next_back().copied().unwrap_or((*at, *origin));
+        let until = last.offset.saturating_add(end.saturating_sub(last_at));
         if touched().all(|(_, it)| here(it)) {
-            let from = origin.offset.saturating_add(start.saturating_sub(*at));
-            let (last_at, last) = touched().next_back().copied().unwrap_or((*at, *origin));
-            let until = last.offset.saturating_add(end.saturating_sub(last_at));
             return Span::in_frame(origin.frame, from, until.saturating_sub(from));
         }
-        Span {
-            first_frame: touched().map(|(_, o)| o.carrier).min().unwrap_or(origin.carrier),
-            frame: touched().map(|(_, o)| o.frame).max().unwrap_or(origin.frame),
-            offset: start,
-            length,
-            in_frame: false,
+        let first_frame = touched().map(|(_, o)| o.carrier).min().unwrap_or(origin.carrier);
+        let frame = touched().map(|(_, o)| o.frame).max().unwrap_or(origin.frame);
+        // Likewise pieces of a stream inside: they know where in it they stand.
+        if from <= until && touched().all(|(_, it)| !it.in_frame) {
+            return Span::in_layer(first_frame, frame, from, until.saturating_sub(from));
         }
+        Span::in_layer(first_frame, frame, start, length)
     }
 
     fn end(&self) -> u64 {

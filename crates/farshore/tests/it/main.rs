@@ -4,6 +4,7 @@
 
 mod clubhouse;
 mod fixed;
+mod keys;
 mod leaky;
 mod naming;
 mod packed;

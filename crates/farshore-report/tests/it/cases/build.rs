@@ -147,6 +147,7 @@ pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
         gaps: 0,
         app: None,
         inside: None,
+        keys: None,
     }
 }
 

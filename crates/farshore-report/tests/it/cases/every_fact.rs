@@ -95,14 +95,12 @@ pub fn every_fact() -> Audit {
             method: "GET".into(),
             host: Some("api.voice.example:80".into()),
             path: "/v1/users/1009431/join?imei=490154203237518".into(),
-            decrypted: true,
         },
         Observation::Request {
             version: "1.0",
             method: "GET".into(),
             host: None,
             path: "/".into(),
-            decrypted: false,
         },
         media(Recovery::Yes {
             because: "2 s of speech-like sound".into(),
@@ -128,6 +126,7 @@ pub fn every_fact() -> Audit {
                 span: Span::in_layer(u64::from(n / 2 * 2 + 1), u64::from(n + 1), 0, 9),
                 ..locus(1)
             },
+            protection: if n % 2 == 0 { Protection::Plaintext } else { Protection::Tls },
             what,
             again: if n == 1 { vec![locus(9)] } else { vec![] },
             count: if n == 1 { 2 } else { 1 },

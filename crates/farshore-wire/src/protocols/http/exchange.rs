@@ -87,7 +87,6 @@ struct Lane {
 pub struct Exchange {
     header_bytes: usize,
     body_bytes: usize,
-    decrypted: bool,
     lanes: [Lane; 2],
     asked: VecDeque<Asked>,
     tunnel: Option<Tunnel>,
@@ -96,12 +95,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Starts reading; `decrypted` when the bytes were read with keys.
-    pub fn new(decrypted: bool, limits: &Limits) -> Self {
+    /// Starts reading.
+    pub fn new(limits: &Limits) -> Self {
         Self {
             header_bytes: limits.header_bytes,
             body_bytes: limits.body_bytes,
-            decrypted,
             lanes: Default::default(),
             asked: VecDeque::new(),
             tunnel: None,
@@ -293,7 +291,6 @@ impl Exchange {
                     method: WireText::from_bytes(method),
                     host: host.map(|range| WireText::from_bytes(at(bytes, &range))),
                     path: WireText::from_bytes(at(bytes, target)),
-                    decrypted: self.decrypted,
                 };
                 lane.request = Some((request, span, lane.gathered.position()));
                 if self.asked.len() < MOST_ASKED {

@@ -68,9 +68,8 @@ impl Protocol for Http {
         Protection::Plaintext
     }
 
-    fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let decrypted = opening.layers.iter().any(|layer| matches!(*layer, "tls" | "quic"));
-        Box::new(Exchange::new(decrypted, limits))
+    fn start(&self, _: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
+        Box::new(Exchange::new(limits))
     }
 }
 

@@ -60,7 +60,7 @@ struct Announcements {
 
 impl Dissector for Announcements {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let mut message = Exchange::new(false, &self.limits);
+        let mut message = Exchange::new(&self.limits);
         let _ = message.segment(direction, it, out);
         message.finish(out);
         Progress::More

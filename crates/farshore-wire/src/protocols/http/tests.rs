@@ -17,7 +17,6 @@ fn request(method: &str, host: Option<&str>, path: &str) -> Observation {
         method: method.into(),
         host: host.map(Into::into),
         path: path.into(),
-        decrypted: false,
     }
 }
 

@@ -82,7 +82,6 @@ struct Lane {
 pub struct Conversation {
     header_bytes: usize,
     body_bytes: usize,
-    decrypted: bool,
     up: Lane,
     down: Lane,
     /// Kinds of anomaly already told.
@@ -90,8 +89,8 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Starts reading; `decrypted` when the bytes were read with keys.
-    pub fn new(decrypted: bool, limits: &Limits) -> Self {
+    /// Starts reading.
+    pub fn new(limits: &Limits) -> Self {
         let lane = || Lane {
             state: State::Opening,
             start: Vec::new(),
@@ -104,7 +103,6 @@ impl Conversation {
         Self {
             header_bytes: limits.header_bytes,
             body_bytes: limits.body_bytes,
-            decrypted,
             up: lane(),
             down: lane(),
             oddities: BTreeSet::new(),
@@ -142,7 +140,6 @@ impl Conversation {
             direction,
             header_bytes: self.header_bytes,
             body_bytes: self.body_bytes,
-            decrypted: self.decrypted,
             oddities: &mut self.oddities,
             out,
         }
@@ -155,7 +152,6 @@ struct Reading<'a> {
     direction: Direction,
     header_bytes: usize,
     body_bytes: usize,
-    decrypted: bool,
     oddities: &'a mut BTreeSet<&'static str>,
     out: &'a mut dyn Sink,
 }
@@ -333,7 +329,6 @@ impl Reading<'_> {
                 method: WireText::from_bytes(method),
                 host,
                 path: WireText::from_bytes(path),
-                decrypted: self.decrypted,
             };
             // A second one on the same stream breaks the protocol; the first is still told.
             if let Some(before) = stream.request.replace((request, whole, block.position)) {

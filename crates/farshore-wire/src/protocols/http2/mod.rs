@@ -62,9 +62,8 @@ impl Protocol for Http2 {
         Protection::Plaintext
     }
 
-    fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let decrypted = opening.layers.iter().any(|layer| matches!(*layer, "tls" | "quic"));
-        Box::new(Conversation::new(decrypted, limits))
+    fn start(&self, _: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
+        Box::new(Conversation::new(limits))
     }
 }
 

@@ -32,7 +32,6 @@ fn request(method: &str, host: &str, path: &str) -> Observation {
         method: method.into(),
         host: Some(host.into()),
         path: path.into(),
-        decrypted: false,
     }
 }
 
@@ -198,17 +197,6 @@ fn an_upgrade_from_http_1_goes_on_here() {
     let inner: Vec<_> = out.inner.iter().map(|(direction, _, bytes)| (*direction, &bytes[..])).collect();
     let out = feed(HTTP2.start(&opening, &Limits::default()).as_mut(), &inner);
     assert_eq!(out.observed.len(), 3);
-}
-
-#[test]
-fn what_was_read_with_keys_is_said() {
-    let opening = Opening {
-        layers: &["tcp", "tls"],
-        start: Start::Hinted,
-        ..stream(1, 443, b"", b"")
-    };
-    let out = feed(HTTP2.start(&opening, &Limits::default()).as_mut(), &[(Up, &client())]);
-    assert!(matches!(out.facts()[0], Observation::Request { decrypted: true, .. }));
 }
 
 #[test]

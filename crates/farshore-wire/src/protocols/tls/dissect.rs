@@ -1,11 +1,12 @@
-//! Bytes of a stream into handshake messages. It owns the record layer, its gaps and its way back into step, and
-//! refuses to read what the messages say.
+//! Bytes of a stream into records, and those in clear into handshake messages. It owns the record layer, its gaps and its way back into
+//! step; it refuses to read what the messages say, and leaves records under keys to `opened`.
 
 use std::ops::Range;
 
-use farshore_model::{Direction, Span};
+use farshore_model::Direction;
 
 use super::handshake::{Handshake, Message};
+use super::opened::{Opened, Sealed};
 use super::parse;
 use crate::limits::Limits;
 use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
@@ -35,12 +36,12 @@ pub(super) enum Kind {
 }
 
 impl Record {
-    /// Reads a header; `None` for what cannot be one.
-    pub(super) fn read(header: [u8; HEADER]) -> Option<Self> {
+    /// Reads a header; `None` for what cannot be one. Under keys a change of ciphers may be as long as anything.
+    pub(super) fn read(header: [u8; HEADER], sealed: bool) -> Option<Self> {
         let [kind, major, minor, high, low] = header;
         let length = usize::from(u16::from_be_bytes([high, low]));
         let kind = match kind {
-            20 if length == 1 => Kind::ChangeCipherSpec,
+            20 if length == 1 || sealed => Kind::ChangeCipherSpec,
             21 | 24 => Kind::Other,
             22 => Kind::Handshake,
             23 => Kind::ApplicationData,
@@ -66,6 +67,7 @@ pub(super) struct Records {
     up: Side,
     down: Side,
     handshake: Handshake,
+    opened: Opened,
     longest_message: usize,
 }
 
@@ -91,10 +93,21 @@ enum Reading {
     Header,
     /// Looking for a header, byte by byte.
     Search,
-    /// Inside a record: so many bytes are left, read as handshake or passed over.
-    Body { left: usize, handshake: bool },
+    /// Inside a record: so many bytes are left.
+    Body { left: usize, what: What },
     /// Inside a hello of version 2: so many bytes are left.
     Version2 { left: usize },
+}
+
+/// What is done with the content of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// Read as handshake.
+    Handshake,
+    /// Gathered, and opened when it is whole.
+    Sealed,
+    /// Passed over.
+    Pass,
 }
 
 #[derive(Debug, Default)]
@@ -139,10 +152,11 @@ impl Side {
         }
     }
 
-    fn enter(&mut self, record: Record) {
+    fn enter(&mut self, record: Record, sealed: bool) {
         self.window.clear();
         self.searched = 0;
         match record.kind {
+            _ if sealed => self.past = true,
             Kind::ChangeCipherSpec => {
                 self.past = true;
                 self.doubtful = true;
@@ -153,25 +167,31 @@ impl Side {
         }
         self.reading = Reading::Body {
             left: record.length,
-            handshake: record.kind == Kind::Handshake,
+            what: match record.kind {
+                _ if sealed => What::Sealed,
+                Kind::Handshake => What::Handshake,
+                _ => What::Pass,
+            },
         };
     }
 
     /// Where the reading stands after `n` bytes of a body with `left` to go.
-    fn advance(&mut self, left: usize, n: usize, handshake: bool) {
+    fn advance(&mut self, left: usize, n: usize, what: What) {
         self.reading = match left.saturating_sub(n) {
             0 => Reading::Header,
-            left => Reading::Body { left, handshake },
+            left => Reading::Body { left, what },
         };
     }
 }
 
 impl Records {
-    pub(super) fn new(protocol: &'static str, limits: &Limits) -> Self {
+    /// `below` names the layer the records run in.
+    pub(super) fn new(protocol: &'static str, below: Option<&'static str>, limits: &Limits) -> Self {
         Self {
             up: Side::new(),
             down: Side::new(),
             handshake: Handshake::new(protocol),
+            opened: Opened::new(below, limits),
             longest_message: limits.message_bytes,
         }
     }
@@ -195,15 +215,25 @@ impl Records {
             let side = self.side(direction);
             match side.reading {
                 Reading::Header | Reading::Search => {
-                    let n = self.header(direction, &rest);
+                    let n = self.header(direction, &rest, out);
                     split_off(&mut rest, n);
                 }
-                Reading::Body { left, handshake } => {
+                Reading::Body { left, what } => {
                     let part = split_off(&mut rest, left);
-                    side.advance(left, part.bytes.len(), handshake);
-                    if handshake {
-                        side.messages.push(&part);
-                        self.take_messages(direction, out);
+                    side.advance(left, part.bytes.len(), what);
+                    match what {
+                        What::Handshake => {
+                            side.messages.push(&part);
+                            self.take_messages(direction, out);
+                        }
+                        What::Sealed => {
+                            let whole = side.reading == Reading::Header;
+                            self.opened.part(direction, &part);
+                            if whole {
+                                self.opened.record(direction, &mut self.handshake, out);
+                            }
+                        }
+                        What::Pass => {}
                     }
                 }
                 Reading::Version2 { left } => {
@@ -219,17 +249,27 @@ impl Records {
     }
 
     /// Reads a header, or searches for one; says how many bytes that took.
-    fn header(&mut self, direction: Direction, piece: &Piece<'_>) -> usize {
+    fn header(&mut self, direction: Direction, piece: &Piece<'_>, out: &mut dyn Sink) -> usize {
         let fresh = !self.handshake.begun();
-        let side = self.side(direction);
+        let sealing = self.opened.seals(direction, 20);
+        let side = match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        };
         for (n, byte) in (1_usize..).zip(piece.bytes) {
             if side.window.filled == 0 {
                 side.window.origin = Some(moved(piece.origin, n.saturating_sub(1)));
             }
             side.window.push(*byte);
             let Some(header) = side.window.full() else { continue };
-            if let Some(record) = Record::read(header) {
-                side.enter(record);
+            if let Some(record) = Record::read(header, sealing) {
+                if record.kind == Kind::ChangeCipherSpec && !sealing {
+                    self.opened.change(direction, out.secrets());
+                    side.enter(record, false);
+                    return n;
+                }
+                let sealed = self.opened.begin(direction, header, side.past, out.secrets());
+                side.enter(record, sealed == Sealed::Opens);
                 return n;
             }
             if fresh && side.reading == Reading::Header && side.searched == 0 && is_version_2_hello(header) {
@@ -278,7 +318,7 @@ impl Records {
                     side.doubtful = true;
                     side.messages.clear();
                     if let Reading::Body { left, .. } = side.reading {
-                        side.reading = Reading::Body { left, handshake: false };
+                        side.reading = Reading::Body { left, what: What::Pass };
                     }
                     return;
                 }
@@ -301,6 +341,7 @@ impl Records {
                 at: &|range| side.messages.span(range),
             };
             self.handshake.message(direction, &message, out);
+            self.opened.message(direction, message.bytes, out.secrets());
             side.messages.consume(length);
         }
     }
@@ -331,6 +372,9 @@ impl Records {
                 at: &|range| side.messages.span(range),
             };
             self.handshake.cut_message(direction, &message, out);
+            if message.bytes.first() == Some(&1) {
+                self.opened.message(direction, message.bytes, out.secrets());
+            }
         }
         side.messages.clear();
     }
@@ -344,27 +388,38 @@ impl Records {
             return;
         }
         let whole_records = match side.reading {
-            Reading::Body { left, .. } if length <= left => {
-                side.advance(left, length, false);
+            Reading::Body { left, what } if length <= left => {
+                side.advance(left, length, What::Pass);
+                if what == What::Sealed {
+                    self.opened.lose(direction, out);
+                }
                 // A message that ran on into the next record has lost its beginning.
                 true
             }
             _ => false,
         };
+        let side = self.side(direction);
         side.doubtful = true;
         if !whole_records {
             side.reading = Reading::Search;
             side.searched = 0;
+            self.opened.lose_bytes(direction, length as u64, out);
         }
     }
 
-    fn progress(&self) -> Progress {
-        if self.handshake.agreed() && self.up.past && self.down.past {
+    fn progress(&mut self, out: &mut dyn Sink) -> Progress {
+        let agreed = self.handshake.agreed() && self.up.past && self.down.past;
+        if self.opened.is_over() || (agreed && !self.opened.is_live()) {
+            self.opened.close(out);
             return Progress::Done;
+        }
+        if self.opened.is_live() {
+            return Progress::More;
         }
         let lost = |side: &Side| side.reading == Reading::Search && side.searched > self.longest_message;
         let begun = |side: &Side| side.past || side.searched > 0 || !matches!(side.reading, Reading::Header);
         if (lost(&self.up) || !begun(&self.up)) && (lost(&self.down) || !begun(&self.down)) && (lost(&self.up) || lost(&self.down)) {
+            self.opened.close(out);
             return Progress::Lost;
         }
         Progress::More
@@ -377,12 +432,13 @@ impl Dissector for Records {
             Segment::Bytes(piece) => self.bytes(direction, piece, out),
             Segment::Gap(length) => self.gap(direction, length, out),
         }
-        self.progress()
+        self.progress(out)
     }
 
     fn finish(&mut self, out: &mut dyn Sink) {
         self.take_cut_message(Direction::Up, out);
         self.take_cut_message(Direction::Down, out);
+        self.opened.close(out);
     }
 }
 
@@ -390,24 +446,17 @@ impl Dissector for Records {
 /// that follow each other. One tuple may carry several connections, so there is no end before the flow's own.
 #[derive(Debug)]
 pub(super) struct Bare {
-    up: BareSide,
-    down: BareSide,
+    up: Gathered,
+    down: Gathered,
     handshake: Handshake,
     longest_message: usize,
-}
-
-#[derive(Debug, Default)]
-struct BareSide {
-    messages: Gathered,
-    /// Added to the position in `messages` to get the one in the stream they came from.
-    base: u64,
 }
 
 impl Bare {
     pub(super) fn new(protocol: &'static str, limits: &Limits) -> Self {
         Self {
-            up: BareSide::default(),
-            down: BareSide::default(),
+            up: Gathered::default(),
+            down: Gathered::default(),
             handshake: Handshake::new(protocol),
             longest_message: limits.message_bytes,
         }
@@ -416,43 +465,34 @@ impl Bare {
 
 impl Dissector for Bare {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let side = match direction {
+        let messages = match direction {
             Direction::Up => &mut self.up,
             Direction::Down => &mut self.down,
         };
         let Segment::Bytes(piece) = it else {
-            *side = BareSide::default();
+            *messages = Gathered::default();
             return Progress::More;
         };
-        if side.messages.is_empty() {
-            side.messages = Gathered::default();
-            // What stands in a frame as it is counts from that frame.
-            side.base = if piece.origin.in_frame { 0 } else { piece.origin.offset };
+        if messages.is_empty() {
+            *messages = Gathered::default();
         }
-        side.messages.push(&piece);
+        messages.push(&piece);
         loop {
-            let bytes = side.messages.bytes();
+            let bytes = messages.bytes();
             let Some([kind, a, b, c]) = bytes.first_chunk::<{ parse::HEADER }>() else {
                 break;
             };
             let length = (u32::from_be_bytes([0, *a, *b, *c]) as usize).saturating_add(parse::HEADER);
             if length > self.longest_message || !parse::is_handshake_type(*kind) {
-                *side = BareSide::default();
+                *messages = Gathered::default();
                 break;
             }
             let Some(message) = bytes.get(..length) else { break };
-            let at = |range: Range<usize>| based(side.messages.span(range), side.base);
+            let at = |range: Range<usize>| messages.span(range);
             self.handshake.message(direction, &Message { bytes: message, at: &at }, out);
-            side.messages.consume(length);
+            messages.consume(length);
         }
         Progress::More
-    }
-}
-
-fn based(span: Span, base: u64) -> Span {
-    Span {
-        offset: span.offset.saturating_add(base),
-        ..span
     }
 }
 

@@ -9,8 +9,9 @@ use farshore_model::{Direction, Observation, Protection, Span, WireText};
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use super::ja;
 use super::parse::{self, ClientHello, ServerHello};
-use super::{ja, suites};
+use crate::crypto::suites;
 use crate::protocols::{Field, Milestone, Sink};
 
 /// One conversation's handshakes.
@@ -24,6 +25,8 @@ pub(super) struct Handshake {
     retry: bool,
     /// Whether a ServerHello that counts was seen.
     chosen: bool,
+    /// Whether it chose TLS 1.3.
+    modern: bool,
     /// On this port names are asked for, unless the client asks for something else (RFC 7858, section 3.1).
     pub(super) resolver_port: bool,
 }
@@ -62,6 +65,7 @@ impl Handshake {
             client: None,
             retry: false,
             chosen: false,
+            modern: false,
             resolver_port: false,
         }
     }
@@ -167,6 +171,7 @@ impl Handshake {
         if self.client.is_none() {
             out.client_speaks(direction.reverse());
         }
+        self.modern = matches!(hello.version, 0x0304 | 0x7f00..=0x7fff | 0xfefc);
         let readable = suites::secrecy(hello.suite);
         out.observe(
             Observation::Channel {
@@ -194,7 +199,7 @@ impl Handshake {
 
     fn certificates(&self, direction: Direction, message: &Message<'_>, out: &mut dyn Sink) {
         let of_client = self.client == Some(direction);
-        for (index, range) in parse::certificates(message.bytes).into_iter().enumerate() {
+        for (index, range) in parse::certificates(message.bytes, self.modern).into_iter().enumerate() {
             let der = message.bytes.get(range.clone()).unwrap_or_default();
             let (subject, names) = certificate_names(der);
             out.observe(

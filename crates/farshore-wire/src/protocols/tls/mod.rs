@@ -1,24 +1,26 @@
 //! TLS 1.0 to 1.3 and SSL 3.0 over TCP, with the hello of SSL 2.0; and their handshakes inside other protocols.
 //!
 //! **Extracted, and why.** The server name and whether an encrypted hello is there (where the client goes, as
-//! everyone on the path sees it); version and suite (whether content can be read); certificates up to TLS 1.2 (who
-//! answers); that names are asked for within, by ALPN or by the port that is kept for it; JA3 and JA4 of the client (the same software in two captures); the times of the hellos (how far the
+//! everyone on the path sees it); version and suite (whether content can be read); certificates up to TLS 1.2 and, with keys, of
+//! TLS 1.3 (who answers); what runs inside, where there are keys for it or the suite hides nothing; that names are asked for within, by ALPN or by the port that is kept for it; JA3 and JA4 of the client (the same software in two captures); the times of the hellos (how far the
 //! answering machine can be).
 //!
-//! **Not extracted.** Encrypted records, whatever keys there are; alerts; tickets; the server's fingerprint. The
-//! handshake of pure SSL 2.0 is recognised by its hello alone. Whether an encrypted hello is meant or mere GREASE
+//! **Not extracted.** Records that no keys open: those of SSL 3.0, compressed ones, those of ciphers that `crypto` does not know;
+//! alerts; tickets; the server's fingerprint. The handshake of pure SSL 2.0 is recognised by its hello alone. Whether an encrypted hello is meant or mere GREASE
 //! needs other flows and is decided elsewhere.
 //!
 //! **Read after** RFC 8446 (TLS 1.3), RFC 5246 (TLS 1.2, appendix E.2 for the old hello), RFC 6101 (SSL 3.0),
-//! RFC 6066 section 3 (server name), RFC 7301 (ALPN), RFC 8701 (GREASE), RFC 9849 (encrypted hello), and for what differs
-//! in DTLS RFC 6347 and RFC 9147.
+//! RFC 6066 section 3 (server name), RFC 7301 (ALPN), RFC 8701 (GREASE), RFC 9849 (encrypted hello), RFC 7366 (encrypt-then-MAC),
+//! RFC 7627 (extended master secret), and for what differs in DTLS RFC 6347 and RFC 9147.
 //! A handshake that starts after clear text (STARTTLS and its kin) is found by its ClientHello.
 
 mod dissect;
 mod handshake;
 mod ja;
+mod keys;
+mod opened;
+mod opener;
 mod parse;
-mod suites;
 #[cfg(test)]
 mod tests;
 
@@ -68,7 +70,7 @@ impl Protocol for Tls {
             (Start::Hinted, Some(&"dtls")) => Box::new(Bare::new("dtls", limits)),
             _ => {
                 let by_port = opening.layers == ["tcp"] && [opening.client_port, opening.server_port].contains(&RESOLVER_PORT);
-                Box::new(Records::new("tls", limits).with_resolver(by_port))
+                Box::new(Records::new("tls", opening.layers.last().copied(), limits).with_resolver(by_port))
             }
         }
     }
@@ -87,7 +89,7 @@ fn begins(stream: &[u8]) -> Match {
     if dissect::is_version_2_hello(*header) {
         return Match::Yes;
     }
-    let Some(record) = Record::read(*header) else {
+    let Some(record) = Record::read(*header, false) else {
         return Match::No;
     };
     if record.kind == Kind::Handshake && rest.first().is_some_and(|kind| parse::is_handshake_type(*kind)) {
@@ -98,7 +100,7 @@ fn begins(stream: &[u8]) -> Match {
         return Match::Maybe;
     };
     match after.first_chunk::<5>() {
-        Some(next) if Record::read(*next).is_some() => Match::Yes,
+        Some(next) if Record::read(*next, false).is_some() => Match::Yes,
         Some(_) => Match::No,
         None if after.is_empty() => Match::Yes,
         None => Match::Maybe,
@@ -121,5 +123,5 @@ fn upgrades(stream: &[u8]) -> bool {
     let Some((header, message)) = stream.get(before..).and_then(<[u8]>::split_first_chunk::<5>) else {
         return false;
     };
-    Record::read(*header).is_some_and(|record| record.kind == Kind::Handshake) && parse::is_evident(message) == Some(true)
+    Record::read(*header, false).is_some_and(|record| record.kind == Kind::Handshake) && parse::is_evident(message) == Some(true)
 }

@@ -228,12 +228,16 @@ fn selected_version(at: &mut Cursor<'_>) -> Result<u16, Stop> {
     }
 }
 
-/// Where the certificates of a message of type 11 stand in it (RFC 5246 section 7.4.2), the first one first.
-/// A list that breaks off keeps what came before.
-pub(super) fn certificates(message: &[u8]) -> Vec<Range<usize>> {
+/// Where the certificates of a message of type 11 stand in it (RFC 5246 section 7.4.2; for TLS 1.3, which is `modern`, RFC 8446
+/// section 4.4.2), the first one first. A list that breaks off keeps what came before.
+pub(super) fn certificates(message: &[u8], modern: bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = Cursor::new("tls", message);
-    let list = at.skip(HEADER).and_then(|()| at.u24()).and_then(|length| at.sub(length as usize));
+    let context = at.skip(HEADER).and_then(|()| if modern { at.u8() } else { Ok(0) });
+    let list = context
+        .and_then(|length| at.skip(length.into()))
+        .and_then(|()| at.u24())
+        .and_then(|length| at.sub(length as usize));
     let Ok(mut list) = list else {
         return found;
     };
@@ -243,6 +247,9 @@ pub(super) fn certificates(message: &[u8]) -> Vec<Range<usize>> {
             break;
         }
         found.push(start..list.offset());
+        if modern && list.u16().and_then(|length| list.skip(length.into())).is_err() {
+            break;
+        }
     }
     found
 }

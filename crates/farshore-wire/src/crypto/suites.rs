@@ -7,12 +7,12 @@
 use farshore_model::observation::ChannelSecrecy;
 
 /// The suite's name; `0x1234` when it has none here.
-pub(super) fn name(suite: u16) -> String {
+pub(crate) fn name(suite: u16) -> String {
     known(suite).map_or_else(|| format!("0x{suite:04x}"), str::to_owned)
 }
 
 /// Whether content under that suite can be read by whoever sees the bytes.
-pub(super) fn secrecy(suite: u16) -> ChannelSecrecy {
+pub(crate) fn secrecy(suite: u16) -> ChannelSecrecy {
     // RFC 9150: integrity only, under TLS 1.3 names that do not say so.
     const INTEGRITY_ONLY: [u16; 2] = [0xc0b4, 0xc0b5];
     match known(suite) {

@@ -1,0 +1,66 @@
+//! What runs inside a protocol: the dissectors it handed bytes to, and a stream of which nobody has said yet what it is. It owns
+//! that question alone, and answers it by the same first bytes as for a flow of its own.
+
+use farshore_model::Direction;
+
+use super::opening::Beginning;
+use super::reading::Chain;
+
+/// Bytes each way of a stream that nothing reads which are shown to detectors all the same: logins come first.
+const SHOWN: usize = 4096;
+
+/// What runs inside a protocol.
+#[derive(Default)]
+pub(crate) struct Inside {
+    chains: Vec<Chain>,
+    pub(super) stream: Stream,
+}
+
+impl Inside {
+    pub(super) const fn chains(&mut self) -> &mut Vec<Chain> {
+        &mut self.chains
+    }
+
+    pub(super) fn chain(&mut self, hint: &str) -> Option<&mut Chain> {
+        self.chains.iter_mut().find(|chain| chain.hint == hint)
+    }
+}
+
+/// A stream inside.
+#[derive(Default)]
+pub(super) enum Stream {
+    /// Nothing of it was seen.
+    #[default]
+    Silent,
+    /// Its first bytes tell nothing so far.
+    Undecided(Box<Beginning>),
+    /// It is of this protocol.
+    Named(&'static str),
+    /// It is of none; so many bytes were shown, each way.
+    Unknown { up: usize, down: usize },
+}
+
+impl Stream {
+    /// How many of these bytes are to be shown, the stream being of no known protocol.
+    pub(super) fn show(&mut self, direction: Direction, bytes: usize) -> usize {
+        let Self::Unknown { up, down } = self else { return 0 };
+        let shown = match direction {
+            Direction::Up => up,
+            Direction::Down => down,
+        };
+        let now = SHOWN.saturating_sub(*shown).min(bytes);
+        *shown = shown.saturating_add(now);
+        now
+    }
+
+    /// Whether everything that is shown by itself was shown.
+    pub(super) const fn is_spent(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown {
+                up: SHOWN..,
+                down: SHOWN..
+            }
+        )
+    }
+}

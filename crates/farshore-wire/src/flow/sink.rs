@@ -1,0 +1,254 @@
+//! Where a dissector's words go: it adds what only the engine knows, the flow, the layers, and how things stood on the wire.
+
+use std::sync::Arc;
+
+use farshore_model::flow::KeyUse;
+use farshore_model::ledger::{Anomaly, Severity};
+use farshore_model::observation::Observed;
+use farshore_model::{Direction, Locus, Observation, Protection, Span};
+
+use super::inside::{Inside, Stream};
+use super::opening::{Recognised, recognise};
+use super::reading::{Chain, Scene, Talk, opening};
+use crate::engine::Readable;
+use crate::protocols::{Dissector, Field, Milestone, PROTOCOLS, Progress, Session, Sink, Start};
+use crate::secrets::Secrets;
+use crate::stream::{Piece, Segment};
+
+/// A dissector's sink.
+pub(super) struct FlowSink<'a, 's> {
+    layers: &'a Arc<[&'static str]>,
+    inside: &'a mut Inside,
+    /// How the dissector's own bytes stood on the wire.
+    outer: Protection,
+    /// How what it tells now stood on the wire.
+    protection: Protection,
+    talk: &'a mut Talk,
+    scene: &'a mut Scene<'s>,
+}
+
+impl Chain {
+    /// The dissector, and where its words go.
+    pub(super) fn sink<'c, 's>(&'c mut self, talk: &'c mut Talk, scene: &'c mut Scene<'s>) -> (&'c mut dyn Dissector, FlowSink<'c, 's>) {
+        let sink = FlowSink {
+            layers: &self.layers,
+            inside: &mut self.inner,
+            outer: self.protection,
+            protection: self.protection,
+            talk,
+            scene,
+        };
+        (&mut *self.dissector, sink)
+    }
+}
+
+impl FlowSink<'_, '_> {
+    fn locus(&self, span: Span) -> Locus {
+        Locus {
+            input: self.scene.input,
+            span,
+            layers: Arc::clone(self.layers),
+            decoded_by: Vec::new(),
+        }
+    }
+
+    /// Hands bytes to the dissector of that name, started if need be.
+    fn hand(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>) -> Progress {
+        if self.inside.chain(hint).is_none() {
+            let Some(protocol) = PROTOCOLS.iter().find(|protocol| protocol.id() == hint) else {
+                return Progress::Done;
+            };
+            let dissector = protocol.start(&opening(Start::Hinted, self.layers, self.scene), self.scene.limits);
+            let layers = self.layers.iter().copied().chain([hint]).collect();
+            self.talk.names(hint);
+            self.inside.chains().push(Chain {
+                hint,
+                dissector,
+                layers,
+                protection: self.protection,
+                inner: Inside::default(),
+            });
+        }
+        let Some(chain) = self.inside.chain(hint) else {
+            return Progress::Done;
+        };
+        chain.protection = self.protection;
+        let (dissector, mut sink) = chain.sink(self.talk, self.scene);
+        dissector.segment(direction, it, &mut sink)
+    }
+
+    /// Shows bytes that no protocol reads.
+    fn payload(&mut self, direction: Direction, piece: &Piece<'_>) {
+        let shown = self.inside.stream.show(direction, piece.bytes.len());
+        if shown == 0 && !self.scene.recorder.wants_payload() {
+            return;
+        }
+        self.scene.recorder.field(Readable {
+            flow: self.scene.flow,
+            input: self.scene.input,
+            layers: self.layers,
+            path: match self.layers.last() {
+                Some(&"tls") => "tls.payload",
+                Some(&"dtls") => "dtls.payload",
+                Some(&"quic") => "quic.payload",
+                _ => "stream.payload",
+            },
+            value: piece.bytes,
+            at: piece.origin.span(0..piece.bytes.len()),
+            protection: self.protection,
+            payload: true,
+        });
+    }
+}
+
+impl Sink for FlowSink<'_, '_> {
+    fn observe(&mut self, it: Observation, at: Span) {
+        let locus = self.locus(at);
+        self.scene.recorder.observe(Observed {
+            flow: self.scene.flow,
+            time: self.scene.time,
+            locus,
+            protection: self.protection,
+            what: it,
+            again: Vec::new(),
+            count: 1,
+        });
+    }
+
+    fn field(&mut self, it: Field<'_>) {
+        self.scene.recorder.field(Readable {
+            flow: self.scene.flow,
+            input: self.scene.input,
+            layers: self.layers,
+            path: it.path,
+            value: it.value,
+            at: it.at,
+            protection: self.protection,
+            payload: false,
+        });
+    }
+
+    fn anomaly(&mut self, kind: &'static str, severity: Severity, because: String, at: Span) {
+        let evidence = vec![self.locus(at)];
+        self.scene.recorder.anomaly(Anomaly {
+            kind,
+            severity,
+            because,
+            flow: Some(self.scene.flow),
+            evidence,
+        });
+    }
+
+    fn inner(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>) {
+        self.hand(direction, hint, it);
+    }
+
+    fn stream(&mut self, direction: Direction, hint: Option<&'static str>, it: Segment<'_>) -> Progress {
+        let (undecided, hint) = match (std::mem::take(&mut self.inside.stream), hint) {
+            (Stream::Named(hint), _) => {
+                self.inside.stream = Stream::Named(hint);
+                return self.hand(direction, hint, it);
+            }
+            (unknown @ Stream::Unknown { .. }, _) => {
+                self.inside.stream = unknown;
+                if let Segment::Bytes(piece) = it {
+                    self.payload(direction, &piece);
+                }
+                let enough = self.inside.stream.is_spent() && !self.scene.recorder.wants_payload();
+                return if enough { Progress::Done } else { Progress::More };
+            }
+            (Stream::Undecided(undecided), hint) => (undecided, hint),
+            (Stream::Silent, hint) => (Box::default(), hint),
+        };
+        let mut undecided = undecided;
+        if let Segment::Bytes(piece) = &it {
+            undecided.push(direction, piece);
+        }
+        let recognised = match (hint, &it) {
+            (Some(hint), _) => Some(hint),
+            // What came before a gap no longer leads on.
+            (None, Segment::Gap(_)) => None,
+            (None, Segment::Bytes(_)) => match recognise(&opening(undecided.start(), self.layers, self.scene)) {
+                Recognised::Yes(protocol) => Some(protocol.id()),
+                Recognised::Maybe if undecided.len() <= self.scene.limits.opening_bytes => {
+                    self.inside.stream = Stream::Undecided(undecided);
+                    return Progress::More;
+                }
+                Recognised::Maybe | Recognised::No => None,
+            },
+        };
+        self.inside.stream = match (recognised, &it) {
+            (Some(hint), _) => Stream::Named(hint),
+            (None, Segment::Bytes(_)) => Stream::Unknown { up: 0, down: 0 },
+            (None, Segment::Gap(_)) => Stream::Silent,
+        };
+        let mut progress = Progress::More;
+        for (direction, piece) in undecided.segments() {
+            match recognised {
+                Some(hint) => progress = self.hand(direction, hint, Segment::Bytes(piece)),
+                None => self.payload(direction, &piece),
+            }
+        }
+        if let (Some(hint), Segment::Gap(_)) = (recognised, it) {
+            progress = self.hand(direction, hint, it);
+        }
+        progress
+    }
+
+    fn carries(&mut self, it: &'static str) {
+        self.talk.names(it);
+    }
+
+    fn protection(&mut self, it: Protection) {
+        // What runs inside an opened channel says nothing of the flow's own protection.
+        if self.outer == Protection::Plaintext {
+            self.talk.protection = Some(it);
+        }
+    }
+
+    fn milestone(&mut self, it: Milestone) {
+        let hello = &mut self.talk.hello;
+        match it {
+            Milestone::HelloSent if !hello.answered => {
+                hello.void |= hello.sent.is_some();
+                hello.sent = self.scene.time;
+            }
+            Milestone::HelloRepeated if !hello.answered => hello.void = true,
+            Milestone::HelloAnswered if !hello.answered => {
+                hello.answered = true;
+                hello.round_trip = hello.sent.zip(self.scene.time).and_then(|(sent, now)| now.since(sent));
+            }
+            _ => {}
+        }
+    }
+
+    fn client_speaks(&mut self, direction: Direction) {
+        self.talk.client.get_or_insert(direction);
+    }
+
+    fn limit(&mut self, name: &'static str) {
+        self.scene.recorder.limit(name);
+    }
+
+    fn secrets(&self) -> &Secrets {
+        self.scene.secrets
+    }
+
+    fn session(&mut self, it: Session) {
+        let keys = self.talk.keys.get_or_insert_with(Box::<KeyUse>::default);
+        match it {
+            Session::Opened(print) if !keys.opened.contains(&print) => keys.opened.push(print),
+            Session::Opened(_) => {}
+            Session::Missed(reason) => {
+                keys.missed.get_or_insert(reason);
+            }
+        }
+    }
+
+    fn under(&mut self, it: Protection) {
+        // Inside an opened channel the outer one is what hid it.
+        if self.outer == Protection::Plaintext {
+            self.protection = it;
+        }
+    }
+}
