@@ -116,6 +116,7 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeSet<FlowId>) {
         | Observation::Channel { .. }
         | Observation::Request { .. }
         | Observation::Media { .. }
+        | Observation::Call { .. }
         | Observation::SessionNamed { .. } => {}
     }
 }

@@ -94,6 +94,21 @@ pub enum Observation {
         /// Whether sound or pictures come out.
         recoverable: Recovery,
     },
+    /// A message by which a call is set up, changed or ended.
+    Call {
+        /// `sip`.
+        protocol: &'static str,
+        /// What was asked; of an answer, what it answers.
+        method: WireText,
+        /// The code of an answer.
+        status: Option<u16>,
+        /// Who asks, by address.
+        from: WireText,
+        /// Who is asked, by address.
+        to: WireText,
+        /// The call, by the name its caller gave it.
+        call_id: WireText,
+    },
     /// The peer named a session of its own making, such as a connection id. It is at most a session.
     SessionNamed {
         /// `quic`, `sd-rtn`.

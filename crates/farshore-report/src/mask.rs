@@ -45,6 +45,18 @@ pub fn id(id: &str) -> String {
     format!("{shown}{HIDDEN}")
 }
 
+/// Who is called, as an address such as `sip:bob@voice.example`: the scheme and the host stay.
+pub fn address(address: &str) -> String {
+    let (scheme, rest) = address.split_once(':').map_or(("", address), |(scheme, rest)| (scheme, rest));
+    let mark = if scheme.is_empty() { "" } else { ":" };
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}{mark}{HIDDEN}@{host}"),
+        None if scheme.starts_with("sip") && rest.contains('.') && !rest.starts_with('+') => address.to_owned(),
+        None if rest.is_empty() => address.to_owned(),
+        None => format!("{scheme}{mark}{HIDDEN}"),
+    }
+}
+
 fn split(text: &str, at: char) -> (&str, Option<&str>) {
     text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
 }
@@ -136,6 +148,22 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(path(sent), shown, "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_address_keeps_its_host() {
+        for (sent, shown) in [
+            ("sip:bob@voice.example", "sip:****@voice.example"),
+            ("sips:bob:pw@voice.example:5061", "sips:****@voice.example:5061"),
+            ("sip:voice.example", "sip:voice.example"),
+            ("sip:+49.151.234", "sip:****"),
+            ("tel:+4915123456789", "tel:****"),
+            ("bob@voice.example", "****@voice.example"),
+            ("bob", "****"),
+            ("", ""),
+        ] {
+            assert_eq!(address(sent), shown, "{sent}");
         }
     }
 

@@ -148,6 +148,7 @@ impl Drafts<'_> {
             | Observation::NameBound { .. }
             | Observation::Certificate { .. }
             | Observation::Channel { .. }
+            | Observation::Call { .. }
             | Observation::SessionNamed { .. } => {}
         }
     }

@@ -78,6 +78,14 @@ enum Fact<'a> {
         because: &'a str,
         sound: Option<&'a str>,
     },
+    Sip {
+        method: &'a str,
+        status: Option<u16>,
+        from: String,
+        to: String,
+        call_id: String,
+        protocol: &'static str,
+    },
     Session {
         protocol: &'static str,
         id: String,
@@ -192,6 +200,21 @@ fn fact(it: &Observation, show_pii: bool) -> Fact<'_> {
                 sound,
             }
         }
+        Observation::Call {
+            protocol,
+            method,
+            status,
+            from,
+            to,
+            call_id,
+        } => Fact::Sip {
+            method: method.as_str(),
+            status: *status,
+            from: shown(from.as_str(), mask::address),
+            to: shown(to.as_str(), mask::address),
+            call_id: shown(call_id.as_str(), mask::id),
+            protocol,
+        },
         Observation::SessionNamed { protocol, id } => Fact::Session {
             protocol,
             id: shown(id, mask::id),

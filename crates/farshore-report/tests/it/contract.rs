@@ -92,6 +92,7 @@ const FACTS: &[(&str, &str)] = &[
     ("tls", "version cipher ja3 ja4 ech"),
     ("http-request", "version method host path decrypted"),
     ("media", "protocol ssrc payload_type codec frames recoverable"),
+    ("sip", "method from to call_id"),
     ("session", "protocol id"),
 ];
 
@@ -197,7 +198,7 @@ fn a_log_has_rows() {
 
 #[test]
 fn values_are_masked_unless_asked_for() {
-    let secrets = ["490154203237518", "1009431", "8394c8f03e515708"];
+    let secrets = ["490154203237518", "1009431", "8394c8f03e515708", "bob@", "ann@", "8f3a5501"];
     let mut audit = cases::every_fact();
     for output in farshore_report::OUTPUTS {
         let shown = text(output.id(), &audit, &EVERYTHING);

@@ -112,6 +112,14 @@ pub fn every_fact() -> Audit {
         media(Recovery::CannotTell {
             because: "the payload type is dynamic".into(),
         }),
+        Observation::Call {
+            protocol: "sip",
+            method: "INVITE".into(),
+            status: None,
+            from: "sip:bob@voice.example".into(),
+            to: "sip:ann@voice.example".into(),
+            call_id: "8f3a5501@a.example".into(),
+        },
         Observation::SessionNamed {
             protocol: "quic",
             id: "8394c8f03e515708".into(),

@@ -98,6 +98,9 @@ pub fn hostile() -> Audit {
             Observation::Request { method, host, path, .. } => (*method, *host, *path) = (bad().into(), Some(bad().into()), bad().into()),
             Observation::Media { codec, .. } => *codec = bad(),
             Observation::Channel { version, .. } => *version = bad(),
+            Observation::Call {
+                method, from, to, call_id, ..
+            } => (*method, *from, *to, *call_id) = (bad().into(), bad().into(), bad().into(), bad().into()),
             Observation::SessionNamed { id, .. } => *id = bad(),
         }
     }

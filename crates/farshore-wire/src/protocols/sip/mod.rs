@@ -4,6 +4,7 @@
 //! Who calls whom stands in clear: `sip.from`, `sip.to`, `sip.contact`, `sip.request-uri`, `sip.call-id`,
 //! `sip.p-asserted-identity`, the device as `sip.user-agent`, what a client proves itself with as `sip.authorization`,
 //! every other header as `sip.header.<name>`, and the body as `sip.body`, where a description of media may hold its keys.
+//! Each message that names its call is one [`Observation::Call`]: method, code of an answer, both addresses, the call's name.
 //! Of TCP, TLS that follows is handed on.
 //!
 //! # What is not
@@ -12,7 +13,7 @@
 //! # How it is told
 //! A request line or a status line with SIP's version, to its end.
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::{Direction, Observation, Protection, Span, Transport, WireText};
 
 use super::lines::{Conversation, Line, Talk, Then, Who, first, path};
 use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
@@ -135,6 +136,104 @@ struct Side {
     length: u64,
     /// What comes next is the body.
     body: bool,
+    message: Message,
+}
+
+/// What the head of a message says of its call.
+#[derive(Debug, Default)]
+struct Message {
+    method: WireText,
+    status: Option<u16>,
+    from: WireText,
+    to: WireText,
+    /// The call's name, and where it stands.
+    call: Option<(WireText, Span)>,
+}
+
+impl Message {
+    fn begin(line: &Line<'_>) -> Self {
+        let text = line.text();
+        if is_request(text) {
+            let method = line.word(0).map(|it| line.get(it)).unwrap_or_default();
+            return Self {
+                method: WireText::from_bytes(method),
+                ..Self::default()
+            };
+        }
+        let code = line.word(VERSION.len()).map(|it| line.get(it));
+        Self {
+            status: code.and_then(number),
+            ..Self::default()
+        }
+    }
+
+    /// Takes a header that is known by `path`; the first of a kind counts.
+    fn header(&mut self, path: &str, line: &Line<'_>, value: std::ops::Range<usize>) {
+        let bytes = line.get(value.clone());
+        let fill = |place: &mut WireText, it: &[u8]| {
+            if place.as_str().is_empty() {
+                *place = WireText::from_bytes(it);
+            }
+        };
+        match path {
+            "sip.from" => fill(&mut self.from, address(bytes)),
+            "sip.to" => fill(&mut self.to, address(bytes)),
+            // An answer says what it answers behind the number (RFC 3261, section 20.16).
+            "sip.header.cseq" => fill(
+                &mut self.method,
+                bytes.split(u8::is_ascii_whitespace).next_back().unwrap_or_default(),
+            ),
+            "sip.call-id" if self.call.is_none() && !bytes.is_empty() => {
+                self.call = Some((WireText::from_bytes(bytes), line.span(value)));
+            }
+            _ => {}
+        }
+    }
+
+    fn tell(self, out: &mut dyn Sink) {
+        let Some((call_id, at)) = self.call else { return };
+        let it = Observation::Call {
+            protocol: "sip",
+            method: self.method,
+            status: self.status,
+            from: self.from,
+            to: self.to,
+            call_id,
+        };
+        out.observe(it, at);
+    }
+}
+
+/// The address in a header such as `"Bob" <sip:bob@voice.example>;tag=1`, without name and parameters (RFC 3261, section 20.10).
+fn address(value: &[u8]) -> &[u8] {
+    // A name in quotes may hold any character, `<` too.
+    let unquoted = match value {
+        [b'"', rest @ ..] => {
+            let mut escaped = false;
+            let end = rest.iter().position(|byte| match byte {
+                b'"' => !escaped,
+                it => {
+                    escaped = *it == b'\\' && !escaped;
+                    false
+                }
+            });
+            end.and_then(|it| rest.get(it.saturating_add(1)..)).unwrap_or_default()
+        }
+        _ => value,
+    };
+    let until = |it: &'_ [u8], ends: &[u8]| it.iter().position(|byte| ends.contains(byte)).unwrap_or(it.len());
+    let inner = match unquoted.iter().position(|byte| *byte == b'<') {
+        Some(at) => {
+            let rest = unquoted.get(at.saturating_add(1)..).unwrap_or_default();
+            rest.get(..until(rest, b">")).unwrap_or_default()
+        }
+        None => unquoted,
+    };
+    inner.get(..until(inner, b";?")).unwrap_or_default().trim_ascii()
+}
+
+fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 impl Side {
@@ -144,6 +243,7 @@ impl Side {
         let Some(header) = &mut self.header else {
             if is_request(text) || is_status(text) {
                 (self.header, self.length) = (Some(String::new()), 0);
+                self.message = Message::begin(line);
                 if let (true, Some(method)) = (is_request(text), line.word(0)) {
                     line.word(method.end)
                         .into_iter()
@@ -155,6 +255,7 @@ impl Side {
         match text {
             [] => {
                 self.header = None;
+                std::mem::take(&mut self.message).tell(out);
                 return Some(std::mem::take(&mut self.length));
             }
             [b' ' | b'\t', ..] if !header.is_empty() => line.tell(header, line.rest(0), out),
@@ -163,12 +264,10 @@ impl Side {
                 let name = text.get(..mark).unwrap_or_default().trim_ascii_end().to_ascii_lowercase();
                 let value = line.rest(mark.saturating_add(1));
                 if matches!(&name[..], b"content-length" | b"l") {
-                    self.length = std::str::from_utf8(line.get(value.clone()))
-                        .ok()
-                        .and_then(|it| it.parse().ok())
-                        .unwrap_or(0);
+                    self.length = number(line.get(value.clone())).unwrap_or(0);
                 }
                 *header = known(&name).map_or_else(|| path("sip.header", &name), str::to_owned);
+                self.message.header(header, line, value.clone());
                 line.tell(header, value, out);
             }
         }
@@ -233,6 +332,8 @@ impl Dissector for Datagrams {
                 break;
             }
         }
+        // The capture may have cut the head short.
+        side.message.tell(out);
         Progress::More
     }
 }
@@ -313,6 +414,41 @@ mod tests {
     fn told(out: &Notebook) -> Vec<(&str, &str)> {
         let text = |it| std::str::from_utf8(it).unwrap();
         out.fields.iter().map(|(path, value, _)| (path.as_str(), text(value))).collect()
+    }
+
+    fn calls(out: &Notebook) -> Vec<(&str, Option<u16>, &str, &str, &str)> {
+        let call = |it: &&Observation| matches!(it, Observation::Call { .. });
+        let told = out.facts().into_iter().filter(call).map(|it| match it {
+            Observation::Call {
+                method,
+                status,
+                from,
+                to,
+                call_id,
+                ..
+            } => (method.as_str(), *status, from.as_str(), to.as_str(), call_id.as_str()),
+            other => unreachable!("{other:?}"),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn who_calls_whom_is_told_of_requests_and_answers() {
+        let ringing = b"SIP/2.0 180 Ringing\r\nFrom: \"B \\\" <x>\" <sip:bob@voice.example;transport=udp>;tag=1\r\nTo: sip:ann@voice.example;tag=2\r\n\
+            i: 7@a.example\r\nCSeq: 4711 INVITE\r\nContent-Length: 0\r\n\r\n";
+        let told = [
+            ("INVITE", None, "sip:bob@voice.example", "sip:ann@voice.example", "7@a.example"),
+            ("INVITE", Some(180), "sip:bob@voice.example", "sip:ann@voice.example", "7@a.example"),
+        ];
+        let out = read_datagrams(&SIP, (5_060, 5_060), &[(Up, CALL), (Down, ringing), (Down, ANSWER)]);
+        assert_eq!(calls(&out), told, "an answer without the call's name is of no call");
+        for size in [1, 7, 64, 1_000] {
+            let up = CALL.chunks(size).map(|it| (Up, it));
+            let chunks: Vec<_> = up.chain(ringing.chunks(size).map(|it| (Down, it))).collect();
+            assert_eq!(calls(&read_stream(&SIP, (50_000, 5_060), &chunks)), told, "chunks of {size}");
+        }
+        let cut = read_datagrams(&SIP, (5_060, 5_060), &[(Up, &CALL[..170])]);
+        assert_eq!(calls(&cut), told[..1], "the head is cut behind the call's name");
     }
 
     #[test]
