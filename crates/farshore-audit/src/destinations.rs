@@ -1,93 +1,92 @@
 //! The parties that data went to: flows grouped by the best name of their server, else by its address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use farshore_model::party::{CountryClaim, Destination, Location, LocationState, Organisation, Owner, Place, Reach, Traffic};
-use farshore_model::{Country, Date, Flow, FlowId, Ledger};
+use ahash::HashMap;
+use farshore_model::party::{CountryClaim, Destination, Location, LocationState, Place, Traffic};
+use farshore_model::{Date, Flow, FlowId, Ledger, Text};
 
 use crate::naming::{Names, plain};
-use crate::parties::reach::reach;
-use crate::parties::{Datasets, registrable_domain};
+use crate::parties::{Datasets, Shared, registrable_domain};
 
 /// All destinations in the order of their first frames, and the destination of each flow.
-pub fn destinations(ledger: &Ledger, names: &[Names], data: &Datasets, as_of: Option<Date>) -> (Vec<Destination>, Vec<usize>) {
-    let mut index: BTreeMap<String, usize> = BTreeMap::new();
-    let mut groups: Vec<Group> = Vec::new();
+pub fn destinations(ledger: &Ledger, names: &Names, data: &Datasets, as_of: Option<Date>) -> (Vec<Destination>, Vec<u32>) {
+    let mut groups = Groups::default();
     let mut of_flow = Vec::with_capacity(ledger.flows.len());
-    for (flow_index, flow) in ledger.flows.iter().enumerate() {
-        let empty = Names::default();
-        let known = names.get(flow_index).unwrap_or(&empty);
-        let name = known
-            .names
-            .first()
-            .map_or_else(|| flow.server.ip.to_string(), |best| plain(best.name.as_str()));
-        let at = *index.entry(name.clone()).or_insert_with(|| {
-            groups.push(Group {
-                name,
-                named: !known.names.is_empty(),
-                ..Group::default()
-            });
-            groups.len().saturating_sub(1)
-        });
+    for (index, flow) in (0..).zip(&ledger.flows) {
+        let id = FlowId(index);
+        let at = match names.best(id) {
+            Some(best) => groups.named(&plain(best.name.as_str())),
+            None => groups.addressed(flow.server.ip),
+        };
         of_flow.push(at);
-        if let Some(group) = groups.get_mut(at) {
-            group.add(FlowId(u32::try_from(flow_index).unwrap_or(u32::MAX)), flow, known);
+        if let Some(group) = groups.all.get_mut(at as usize) {
+            group.add(id, flow, names.possible(id));
         }
     }
-    let mut reaches = Reaches::default();
-    (
-        groups
-            .into_iter()
-            .map(|group| group.destination(data, as_of, &mut reaches))
-            .collect(),
-        of_flow,
-    )
+    let mut shared = Shared::new(data, as_of);
+    let destinations = groups.all.into_iter().map(|group| group.destination(data, &mut shared));
+    (destinations.collect(), of_flow)
 }
 
-/// Reach by everything it follows from: thousands of addresses share an operator and a place.
+/// Groups in the order in which they came up, and where to find them again.
 #[derive(Default)]
-struct Reaches(BTreeMap<ReachKey, Arc<[Reach]>>);
+struct Groups {
+    all: Vec<Group>,
+    by_name: HashMap<Text, u32>,
+    by_address: HashMap<IpAddr, u32>,
+}
 
-type ReachKey = (Option<String>, Vec<(Option<u32>, Vec<Country>, LocationState, Vec<CountryClaim>)>);
+impl Groups {
+    fn named(&mut self, name: &str) -> u32 {
+        self.called(name, true)
+    }
 
-impl Reaches {
-    fn of(
-        &mut self,
-        data: &Datasets,
-        organisation: Option<&Organisation>,
-        owners: &[Owner],
-        places: &[Place],
-        as_of: Option<Date>,
-    ) -> Arc<[Reach]> {
-        let grounds = places.iter().map(|it| {
-            let asn = it.network.as_ref().map(|network| network.asn);
-            (asn, it.location.countries.clone(), it.location.state, it.location.claims.clone())
+    fn addressed(&mut self, address: IpAddr) -> u32 {
+        if let Some(known) = self.by_address.get(&address) {
+            return *known;
+        }
+        let at = self.called(&address.to_string(), false);
+        self.by_address.insert(address, at);
+        at
+    }
+
+    fn called(&mut self, name: &str, named: bool) -> u32 {
+        if let Some(known) = self.by_name.get(name) {
+            return *known;
+        }
+        let at = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        let name = Text::from(name);
+        self.by_name.insert(name.clone(), at);
+        self.all.push(Group {
+            name,
+            named,
+            addresses: Vec::new(),
+            candidates: BTreeSet::new(),
+            traffic: Traffic::default(),
+            flows: Vec::new(),
         });
-        let key = (organisation.map(|it| it.id.clone()), grounds.collect());
-        let known = self
-            .0
-            .entry(key)
-            .or_insert_with(|| reach(data, organisation, owners, places, as_of).into());
-        Arc::clone(known)
+        at
     }
 }
 
-#[derive(Default)]
 struct Group {
-    name: String,
+    name: Text,
     named: bool,
-    addresses: BTreeSet<IpAddr>,
+    addresses: Vec<IpAddr>,
     candidates: BTreeSet<String>,
     traffic: Traffic,
     flows: Vec<FlowId>,
 }
 
 impl Group {
-    fn add(&mut self, id: FlowId, flow: &Flow, names: &Names) {
-        self.addresses.insert(flow.server.ip);
-        self.candidates.extend(names.candidates.iter().cloned());
+    fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[String]) {
+        if self.addresses.last() != Some(&flow.server.ip) {
+            self.addresses.push(flow.server.ip);
+        }
+        self.candidates.extend(candidates.iter().cloned());
         self.flows.push(id);
         let sum = &mut self.traffic;
         sum.flows = sum.flows.saturating_add(1);
@@ -96,21 +95,27 @@ impl Group {
         sum.bytes_down = sum.bytes_down.saturating_add(flow.down.bytes);
     }
 
-    fn destination(self, data: &Datasets, as_of: Option<Date>, reaches: &mut Reaches) -> Destination {
-        let places: Vec<Place> = self.addresses.iter().map(|address| data.place(*address)).collect();
+    fn destination(mut self, data: &Datasets, shared: &mut Shared<'_>) -> Destination {
+        self.addresses.sort_unstable();
+        self.addresses.dedup();
+        self.flows.shrink_to_fit();
+        let places: Vec<Place> = self.addresses.iter().map(|address| shared.place(*address)).collect();
         let organisation = if self.named {
             data.organisation_of_host(&self.name).map(|it| it.organisation)
         } else {
             None
         };
         let owners = organisation.as_ref().map(|it| data.owners(&it.id)).unwrap_or_default();
-        let location = sum_up(&places);
-        let reach = reaches.of(data, organisation.as_ref(), &owners, &places, as_of);
+        let location = match places.as_slice() {
+            [only] => Arc::clone(&only.location),
+            several => Arc::new(sum_up(several)),
+        };
+        let reach = shared.reach(organisation.as_ref(), &owners, &places);
         Destination {
             domain: if self.named { registrable_domain(&self.name) } else { None },
-            candidates: self.candidates.into_iter().filter(|name| *name != self.name).collect(),
+            candidates: self.candidates.into_iter().filter(|name| self.name != *name).collect(),
             name: self.name,
-            organisation,
+            organisation: organisation.map(Box::new),
             owners,
             places,
             location,

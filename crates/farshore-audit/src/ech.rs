@@ -21,7 +21,7 @@ pub fn settle(ledger: &mut Ledger) {
     let mut outside: BTreeMap<FlowId, BTreeSet<String>> = BTreeMap::new();
     for seen in &ledger.observations {
         if let Observation::PeerNamed { name, .. } = &seen.what {
-            outside.entry(seen.flow).or_default().insert(plain(name.as_str()));
+            outside.entry(seen.flow).or_default().insert(plain(name.as_str()).into_owned());
         }
     }
     for seen in &mut ledger.observations {
@@ -66,7 +66,7 @@ impl Offered {
     fn add(&mut self, config: &EchConfig) {
         let name = plain(config.public_name.as_str());
         if !name.is_empty() {
-            self.names.insert(name);
+            self.names.insert(name.into_owned());
         }
         self.keys.extend(config.suites.iter().map(|suite| (config.id, *suite)));
     }

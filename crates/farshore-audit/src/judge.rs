@@ -35,7 +35,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     ech::settle(&mut ledger);
     let names = naming::names(&ledger);
     let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of);
-    let exposures = exposure::exposures(&ledger, &destinations, &of_flow);
+    let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
     keys(&ledger, &mut coverage.keys);
     let verdicts = with
@@ -46,7 +46,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     Audit {
         tool: tool(with),
         flow_coverage: flow_coverage(&ledger),
-        flow_names: names.into_iter().map(|it| it.names).collect(),
+        flow_names: names.certain,
         destinations,
         exposures,
         verdicts,

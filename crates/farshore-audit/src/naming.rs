@@ -4,72 +4,87 @@
 //! and no other living answer leads to the same address. Otherwise the names are candidates: a set, no answer.
 //! What the client itself named (SNI, Host) comes first; a certificate is the server's own word and comes last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ahash::{HashMap, HashSet};
 use farshore_model::audit::{FlowName, NameVia};
 use farshore_model::observation::{BoundValue, Ech, Observed};
-use farshore_model::{FlowId, InputId, Ledger, Observation, Timestamp, WireText};
+use farshore_model::{Flow, FlowId, InputId, Ledger, Observation, Timestamp, WireText};
 
-/// The names of one flow.
+/// The names of all flows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// Certain, best first.
-    pub names: Vec<FlowName>,
+    /// Certain, best first, by the index of the flow.
+    pub certain: Vec<Vec<FlowName>>,
     /// Possible: several answers led to the address, or none that this client is seen to have asked for.
-    pub candidates: Vec<String>,
+    possible: BTreeMap<FlowId, Vec<String>>,
+}
+
+impl Names {
+    /// The name that names the destination.
+    pub fn best(&self, flow: FlowId) -> Option<&FlowName> {
+        self.certain.get(flow.0 as usize)?.first()
+    }
+
+    /// Names the flow may have besides, sorted.
+    pub fn possible(&self, flow: FlowId) -> &[String] {
+        self.possible.get(&flow).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// The names of all flows, by index.
-pub fn names(ledger: &Ledger) -> Vec<Names> {
+pub fn names(ledger: &Ledger) -> Names {
     let answers = Answers::collect(ledger);
-    let mut all = vec![Names::default(); ledger.flows.len()];
-    let mut hidden = BTreeSet::new();
+    let mut all = Names {
+        certain: vec![Vec::new(); ledger.flows.len()],
+        possible: BTreeMap::new(),
+    };
+    let mut hidden = HashSet::default();
     for seen in &ledger.observations {
-        let Some(entry) = all.get_mut(seen.flow.0 as usize) else { continue };
-        said(seen, entry, &mut hidden);
+        said(seen, &mut all, &mut hidden);
     }
-    for (index, flow) in ledger.flows.iter().enumerate() {
-        let Some(entry) = all.get_mut(index) else { continue };
-        let (certain, possible) = answers.of(flow.input, flow.client.ip, flow.server.ip, flow.first);
-        if let Some((name, frame)) = certain {
-            entry.names.push(FlowName {
-                name,
-                via: NameVia::Dns,
-                frame,
-            });
+    for ((index, flow), certain) in (0..).zip(&ledger.flows).zip(&mut all.certain) {
+        let mut possible = all.possible.remove(&FlowId(index)).unwrap_or_default();
+        answers.of(flow, certain, &mut possible);
+        certain.sort_by(|a, b| (a.via, a.frame, &a.name).cmp(&(b.via, b.frame, &b.name)));
+        certain.dedup_by(|a, b| (a.via, plain(a.name.as_str())) == (b.via, plain(b.name.as_str())));
+        certain.shrink_to_fit();
+        possible.retain(|name| !certain.iter().any(|it| plain(it.name.as_str()) == *name));
+        possible.sort();
+        possible.dedup();
+        if !possible.is_empty() {
+            all.possible.insert(FlowId(index), possible);
         }
-        entry.candidates.extend(possible);
-        entry
-            .names
-            .sort_by(|a, b| (a.via, a.frame, &a.name).cmp(&(b.via, b.frame, &b.name)));
-        entry
-            .names
-            .dedup_by(|a, b| (a.via, plain(a.name.as_str())) == (b.via, plain(b.name.as_str())));
-        entry.candidates.sort();
-        entry.candidates.dedup();
-        let known: BTreeSet<String> = entry.names.iter().map(|it| plain(it.name.as_str())).collect();
-        entry.candidates.retain(|name| !known.contains(name));
     }
     all
 }
 
 /// A name in the form in which two of them are compared: lower case, without port or final dot.
-pub fn plain(name: &str) -> String {
+pub fn plain(name: &str) -> Cow<'_, str> {
     let name = match name.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') && port.bytes().all(|b| b.is_ascii_digit()) => host,
         _ => name,
     };
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
 }
 
 /// What the flow itself said of its server.
-fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeSet<FlowId>) {
+fn said(seen: &Observed, all: &mut Names, hidden: &mut HashSet<FlowId>) {
+    let Some(certain) = all.certain.get_mut(seen.flow.0 as usize) else {
+        return;
+    };
     let frame = seen.locus.span.frame;
     let mut add = |name: &WireText, via| {
         let spelled = plain(name.as_str());
         if !spelled.is_empty() && spelled.trim_matches(['[', ']']).parse::<IpAddr>().is_err() {
-            entry.names.push(FlowName {
+            certain.push(FlowName {
                 name: name.clone(),
                 via,
                 frame,
@@ -80,9 +95,7 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeSet<FlowId>) {
         Observation::Channel { ech: Ech::Offered, .. } => {
             // The outer name is a cover: it names no destination.
             hidden.insert(seen.flow);
-            entry
-                .names
-                .retain(|it| !matches!(it.via, NameVia::Sni | NameVia::QuicSni | NameVia::DtlsSni));
+            certain.retain(|it| !matches!(it.via, NameVia::Sni | NameVia::QuicSni | NameVia::DtlsSni));
         }
         Observation::PeerNamed { protocol, name } => match *protocol {
             "tls" | "quic" | "dtls" if hidden.contains(&seen.flow) => {}
@@ -106,7 +119,10 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeSet<FlowId>) {
             }
             match valid.as_slice() {
                 [only] if !only.as_str().contains(['*', ' ']) => add(only, NameVia::Certificate),
-                several => entry.candidates.extend(several.iter().take(16).map(|it| plain(it.as_str()))),
+                several => {
+                    let some = several.iter().take(16).map(|it| plain(it.as_str()).into_owned());
+                    all.possible.entry(seen.flow).or_default().extend(some);
+                }
             }
         }
         // Names asked and bound are matched to flows by address, in `Answers`.
@@ -122,22 +138,23 @@ fn said(seen: &Observed, entry: &mut Names, hidden: &mut BTreeSet<FlowId>) {
 }
 
 /// Answers by who asked and what address they led to.
-struct Answers {
-    by_client: BTreeMap<(InputId, IpAddr, IpAddr), Vec<Answered>>,
+struct Answers<'l> {
+    by_client: HashMap<(InputId, IpAddr, IpAddr), Vec<Answered<'l>>>,
 }
 
-struct Answered {
-    name: WireText,
+struct Answered<'l> {
+    name: &'l WireText,
+    plain: Cow<'l, str>,
     frame: u64,
     from: Option<Timestamp>,
     ttl: u32,
     asked: bool,
 }
 
-impl Answers {
-    fn collect(ledger: &Ledger) -> Self {
-        let mut asked = BTreeSet::new();
-        let mut by_client: BTreeMap<_, Vec<Answered>> = BTreeMap::new();
+impl<'l> Answers<'l> {
+    fn collect(ledger: &'l Ledger) -> Self {
+        let mut asked = HashSet::default();
+        let mut by_client: HashMap<_, Vec<Answered<'l>>> = HashMap::default();
         for seen in &ledger.observations {
             let Some(flow) = ledger.flows.get(seen.flow.0 as usize) else {
                 continue;
@@ -152,9 +169,11 @@ impl Answers {
                     ttl,
                     ..
                 } => {
-                    let asked = asked.contains(&(flow.input, flow.client.ip, plain(question.as_str())));
+                    let key = (flow.input, flow.client.ip, plain(question.as_str()));
+                    let asked = asked.contains(&key);
                     by_client.entry((flow.input, flow.client.ip, *address)).or_default().push(Answered {
-                        name: question.clone(),
+                        name: question,
+                        plain: key.2,
                         frame: seen.locus.span.frame,
                         from: seen.time,
                         ttl: *ttl,
@@ -167,21 +186,32 @@ impl Answers {
         Self { by_client }
     }
 
-    /// The one certain name, if there is one, and all possible ones.
-    fn of(&self, input: InputId, client: IpAddr, server: IpAddr, begun: Option<Timestamp>) -> (Option<(WireText, u64)>, Vec<String>) {
-        let Some(answers) = self.by_client.get(&(input, client, server)) else {
-            return (None, Vec::new());
+    /// Adds the one certain name, if there is one, and all possible ones.
+    fn of(&self, flow: &Flow, certain: &mut Vec<FlowName>, possible: &mut Vec<String>) {
+        let Some(answers) = self.by_client.get(&(flow.input, flow.client.ip, flow.server.ip)) else {
+            return;
         };
-        let lives = |it: &&Answered| {
+        let lives = |it: &&Answered<'_>| {
             it.asked
                 && it
                     .from
-                    .zip(begun)
+                    .zip(flow.first)
                     .is_some_and(|(from, begun)| from <= begun && begun <= from.plus_seconds(it.ttl))
         };
-        let possible: Vec<String> = answers.iter().map(|it| plain(it.name.as_str())).collect();
-        let living: BTreeSet<String> = answers.iter().filter(lives).map(|it| plain(it.name.as_str())).collect();
-        let certain = answers.iter().rfind(lives).filter(|_| living.len() == 1);
-        (certain.map(|it| (it.name.clone(), it.frame)), possible)
+        let last = answers.iter().rfind(lives);
+        let only = last.filter(|last| answers.iter().filter(lives).all(|it| it.plain == last.plain));
+        if let Some(only) = only {
+            certain.push(FlowName {
+                name: only.name.clone(),
+                via: NameVia::Dns,
+                frame: only.frame,
+            });
+        }
+        // Of a name that is certain nothing more has to be said.
+        let others = answers.iter().filter(|it| only.is_none_or(|only| it.plain != only.plain));
+        let mut others: Vec<&str> = others.map(|it| &*it.plain).collect();
+        others.sort_unstable();
+        others.dedup();
+        possible.extend(others.into_iter().map(str::to_owned));
     }
 }

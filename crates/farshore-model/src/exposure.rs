@@ -1,7 +1,9 @@
 //! A datum and who can read it: the pivot of the product.
 
+use std::fmt;
+
 use crate::sighting::SightedValue;
-use crate::{DatumKind, FlowId, Locus, Protection};
+use crate::{DatumKind, FlowId, Locus, Protection, Text};
 
 /// Three answers, everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,11 +39,35 @@ pub struct Reader {
     /// The role.
     pub role: ReaderRole,
     /// Who, as far as known; empty for nobody in particular.
-    pub party: String,
+    pub party: Text,
     /// Whether it can read the datum.
     pub answer: Answer,
     /// The shortest sound reason.
-    pub because: String,
+    pub because: Because,
+}
+
+/// Why an answer is given. It is put in words when it is shown: there are more reasons than different words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// Words for all data of a sort.
+    Plain(&'static str),
+    /// The datum stands in clear.
+    Clear {
+        /// The frame it stands in.
+        frame: u64,
+    },
+    /// Words for this datum.
+    Told(Text),
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(words) => f.write_str(words),
+            Self::Clear { frame } => write!(f, "it stands in clear in frame {frame}"),
+            Self::Told(words) => f.write_str(words),
+        }
+    }
 }
 
 /// One (kind, value, field, destination, protection).
@@ -51,12 +77,12 @@ pub struct Exposure {
     pub kind: DatumKind,
     /// Its value.
     pub value: SightedValue,
-    /// Numbers the values of a kind within one audit: `user-id#3`.
-    pub label: String,
+    /// Numbers the values of a kind within one audit, from 1.
+    pub number: u32,
     /// The user's name for a known value.
     pub known_as: Option<String>,
     /// Dotted path of the field.
-    pub field: String,
+    pub field: Text,
     /// How it was protected.
     pub protection: Protection,
     /// Index of the destination in the audit.
@@ -69,4 +95,11 @@ pub struct Exposure {
     pub evidence: Vec<Locus>,
     /// How often it stands there in all.
     pub count: u64,
+}
+
+impl Exposure {
+    /// Kind and number of its value: `user-id#3`.
+    pub fn label(&self) -> String {
+        format!("{}#{}", self.kind.as_str(), self.number)
+    }
 }

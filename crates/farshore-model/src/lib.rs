@@ -41,6 +41,6 @@ pub use ledger::Ledger;
 pub use locus::{Locus, Span};
 pub use observation::Observation;
 pub use sighting::{DatumKind, Sighting};
-pub use text::WireText;
+pub use text::{Text, WireText};
 pub use time::{Date, Timestamp};
 pub use verdict::{Outcome, Verdict};

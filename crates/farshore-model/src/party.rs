@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Country, FlowId};
+use crate::{Country, FlowId, Text};
 
 /// One opinion on the country of an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +82,7 @@ pub struct Network {
     /// Autonomous system number.
     pub asn: u32,
     /// Its holder's name.
-    pub name: String,
+    pub name: Text,
     /// Country its number is registered in.
     pub registered: Option<Country>,
 }
@@ -152,13 +152,13 @@ pub struct Reach {
     /// The trigger.
     pub basis: ReachBasis,
     /// The law; `None`: no access law of that state was read.
-    pub law: Option<Law>,
+    pub law: Option<Arc<Law>>,
     /// What the text says, or what commentators argue. Never merged.
     pub standing: Standing,
     /// `Yes` only for text whose every fact is known. Never `No`.
     pub answer: crate::Answer,
     /// What would have to be known.
-    pub missing: Vec<String>,
+    pub missing: Arc<[Text]>,
 }
 
 /// A law, cited.
@@ -224,10 +224,10 @@ pub enum Standing {
 pub struct Place {
     /// The address.
     pub address: IpAddr,
-    /// Who announces it.
-    pub network: Option<Network>,
-    /// Where it can be.
-    pub location: Location,
+    /// Who announces it. Shared, as thousands of addresses have the same.
+    pub network: Option<Arc<Network>>,
+    /// Where it can be. Shared likewise.
+    pub location: Arc<Location>,
     /// What the address is set aside for, with its RFC, if it is.
     pub special: Option<&'static str>,
 }
@@ -236,19 +236,19 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Destination {
     /// Host name, or the address when there is none.
-    pub name: String,
+    pub name: Text,
     /// Registrable domain, by the Public Suffix List.
     pub domain: Option<String>,
     /// Other names the same addresses answered to for this client, none of them certain.
     pub candidates: Vec<String>,
-    /// The service operator.
-    pub organisation: Option<Organisation>,
+    /// The service operator. Boxed, as most destinations have none.
+    pub organisation: Option<Box<Organisation>>,
     /// Its owners, next above first.
     pub owners: Vec<Owner>,
     /// One per address.
     pub places: Vec<Place>,
-    /// The union of the places.
-    pub location: Location,
+    /// The union of the places; of a single one its own.
+    pub location: Arc<Location>,
     /// Whose law could order whom. Shared: destinations of the same parties in the same places have the same.
     pub reach: Arc<[Reach]>,
     /// What went there.

@@ -30,7 +30,7 @@ impl Designated {
                 continue;
             };
             let target = plain(service.target.as_str());
-            let host = if target.is_empty() { served } else { &target };
+            let host = if target.is_empty() { served } else { &*target };
             // The name that stands for whichever resolver is asked is no host (RFC 9462, section 8).
             if host != "resolver.arpa" {
                 hosts.entry(host.to_owned()).or_insert(seen.locus.span.frame);

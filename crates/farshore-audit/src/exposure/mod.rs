@@ -4,38 +4,54 @@
 //! the count tells all.
 
 mod designated;
+mod draft;
 mod readers;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::sync::Arc;
 
+use ahash::HashMap;
 use farshore_model::flow::Protection;
 use farshore_model::observation::{ChannelSecrecy, Observed, Recovery};
 use farshore_model::party::Destination;
-use farshore_model::sighting::{KEPT, SightedValue};
-use farshore_model::{DatumKind, Exposure, FlowId, Ledger, Locus, Observation};
+use farshore_model::sighting::{SightedValue, Sighting};
+use farshore_model::{DatumKind, Exposure, Flow, FlowId, Ledger, Locus, Observation};
 
 use designated::Designated;
+use draft::{Draft, Drafts, Field, Key, Kind};
 pub use readers::Sound;
-use readers::{Channel, Datum};
+use readers::{Channel, Datum, Recipients};
 
-/// All exposures, in the order of their first frames.
-pub fn exposures(ledger: &Ledger, destinations: &[Destination], of_flow: &[usize]) -> Vec<Exposure> {
-    let mut drafts = Drafts {
-        ledger,
-        of_flow,
-        negotiated: negotiated(ledger),
-        by_key: BTreeMap::new(),
-    };
-    for sighting in &ledger.sightings {
-        let draft = drafts.draft(&sighting.kind, &sighting.value, &sighting.field, sighting.protection, sighting.flow);
-        draft.known_as = draft.known_as.take().or_else(|| sighting.known_as.clone());
-        draft.add(sighting.flow, &sighting.evidence, sighting.count);
+/// All exposures, in the order of their first frames. The sightings become exposures: the ledger is left without them.
+pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u32]) -> Vec<Exposure> {
+    let sightings = std::mem::take(&mut ledger.sightings);
+    let mut findings = Findings::new(ledger, of_flow);
+    for sighting in sightings {
+        findings.sighted(sighting);
     }
     for seen in &ledger.observations {
-        drafts.observed(seen);
+        findings.observed(seen);
     }
-    drafts.channels();
-    drafts.finish(destinations)
+    findings.channels();
+    let drafts = findings.drafts.finish();
+    let designated = Designated::collect(ledger);
+    let mut recipients = Recipients::of(destinations);
+    let read = drafts.into_iter().map(|draft| {
+        let mut it = draft.exposure;
+        let datum = Datum {
+            kind: &it.kind,
+            field: &it.field,
+            protection: it.protection,
+            flows: &it.flows,
+            evidence: &it.evidence,
+            sound: draft.sound.as_deref(),
+            channel: draft.channel.as_deref(),
+            designated: destinations.get(it.destination).and_then(|it| designated.frame(&it.name)),
+        };
+        it.readers = readers::readers(&datum, recipients.at(it.destination), ledger);
+        it
+    });
+    read.collect()
 }
 
 /// Protocols that seal what they carry, as a rule: which suite their ends agreed on is not read here.
@@ -44,77 +60,103 @@ const TUNNELS: &[&str] = &["esp", "ike", "openvpn", "ssh", "wireguard"];
 /// Ways of asking for names: the first part of fields that go to a resolver.
 const RESOLVING: &[&str] = &["dns", "doh", "doq", "dot"];
 
-/// What makes two findings one exposure, what differs soonest first.
-type Key = (usize, [u8; 16], Protection, DatumKind, String);
-
-struct Drafts<'a> {
+/// What is found becomes drafts.
+struct Findings<'a> {
     ledger: &'a Ledger,
-    of_flow: &'a [usize],
-    negotiated: BTreeMap<FlowId, (Channel, Locus)>,
-    by_key: BTreeMap<Key, Draft>,
+    of_flow: &'a [u32],
+    negotiated: HashMap<FlowId, Negotiated<'a>>,
+    drafts: Drafts,
+    hostnames: Public,
+    contents: Public,
+    /// The layers of a frame of which no more is known than its transport.
+    transports: HashMap<&'static str, Arc<[&'static str]>>,
 }
 
-struct Draft {
-    value: SightedValue,
-    known_as: Option<String>,
-    flows: Vec<FlowId>,
-    evidence: Vec<Locus>,
-    count: u64,
-    sound: Option<Sound>,
-    channel: Option<Channel>,
+/// Values of a kind that are never masked: host names, or descriptions of channels.
+struct Public {
+    kind: DatumKind,
+    number: Kind,
+    prints: HashMap<String, [u8; 16]>,
 }
 
-impl Draft {
-    fn add<'l>(&mut self, flow: FlowId, places: impl IntoIterator<Item = &'l Locus>, count: u64) {
-        if let Err(at) = self.flows.binary_search(&flow) {
-            self.flows.insert(at, flow);
+impl Public {
+    fn new(kind: DatumKind, drafts: &mut Drafts) -> Self {
+        Self {
+            number: drafts.kind(&kind),
+            kind,
+            prints: HashMap::default(),
         }
-        self.evidence.extend(places.into_iter().cloned());
-        // Flows come by their first frames, places within them by theirs: keep the first of all.
-        if self.evidence.len() > KEPT.saturating_mul(2) {
-            self.trim();
-        }
-        self.count = self.count.saturating_add(count);
     }
 
-    fn trim(&mut self) {
-        self.evidence.sort();
-        self.evidence.truncate(KEPT);
+    /// What stands for a value among its equals.
+    fn print(&mut self, text: &str) -> [u8; 16] {
+        if let Some(known) = self.prints.get(text) {
+            return *known;
+        }
+        let print = public(&self.kind, text).print;
+        self.prints.insert(text.to_owned(), print);
+        print
     }
 }
 
-impl Drafts<'_> {
-    fn draft(&mut self, kind: &DatumKind, value: &SightedValue, field: &str, protection: Protection, flow: FlowId) -> &mut Draft {
-        let destination = self.of_flow.get(flow.0 as usize).copied().unwrap_or_default();
-        let key = (destination, value.print, protection, kind.clone(), field.to_owned());
-        let draft = self.by_key.entry(key).or_insert_with(|| Draft {
-            value: value.clone(),
-            known_as: None,
-            flows: Vec::new(),
-            evidence: Vec::new(),
-            count: 0,
-            sound: None,
-            channel: None,
-        });
+impl<'a> Findings<'a> {
+    fn new(ledger: &'a Ledger, of_flow: &'a [u32]) -> Self {
+        let mut drafts = Drafts::default();
+        Self {
+            ledger,
+            of_flow,
+            negotiated: negotiated(ledger),
+            hostnames: Public::new(DatumKind::HOSTNAME, &mut drafts),
+            contents: Public::new(DatumKind::CONTENT, &mut drafts),
+            drafts,
+            transports: HashMap::default(),
+        }
+    }
+
+    fn key(&self, kind: Kind, print: [u8; 16], field: Field, protection: Protection, flow: FlowId) -> Key {
+        Key {
+            destination: self.of_flow.get(flow.0 as usize).copied().unwrap_or_default(),
+            print,
+            protection,
+            kind,
+            field,
+        }
+    }
+
+    fn draft(&mut self, key: Key, flow: FlowId, first: impl FnOnce() -> (DatumKind, SightedValue)) -> Option<&mut Draft> {
+        let draft = self.drafts.draft(key, first)?;
         // The weakest channel decides what can be said of all.
-        let strong = |it: &Option<Channel>| it.as_ref().is_none_or(|it| it.secrecy == ChannelSecrecy::Sealed);
-        if is_channel(protection)
-            && strong(&draft.channel)
-            && let Some((channel, _)) = self.negotiated.get(&flow)
-            && (draft.channel.is_none() || channel.secrecy != ChannelSecrecy::Sealed)
+        let strong = draft.channel.as_ref().is_none_or(|it| it.secrecy == ChannelSecrecy::Sealed);
+        if is_channel(key.protection)
+            && strong
+            && let Some(it) = self.negotiated.get(&flow)
+            && (draft.channel.is_none() || it.secrecy != ChannelSecrecy::Sealed)
         {
-            draft.channel = Some(channel.clone());
+            draft.channel = Some(Box::new(Channel {
+                cipher: it.cipher.to_owned(),
+                secrecy: it.secrecy,
+                frame: it.at.span.frame,
+            }));
         }
-        draft
+        Some(draft)
+    }
+
+    fn sighted(&mut self, it: Sighting) {
+        let (kind, field) = (self.drafts.kind(&it.kind), self.drafts.field(&it.field));
+        let key = self.key(kind, it.value.print, field, it.protection, it.flow);
+        if let Some(draft) = self.draft(key, it.flow, || (it.kind, it.value)) {
+            draft.exposure.known_as = draft.exposure.known_as.take().or(it.known_as);
+            draft.add(it.flow, it.evidence, it.count);
+        }
     }
 
     /// Facts that are exposures by themselves: names, and media.
     fn observed(&mut self, seen: &Observed) {
         let flow = seen.flow;
         match &seen.what {
-            Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), &format!("{protocol}.question"), seen),
-            Observation::PeerNamed { protocol, name } => self.name(name.as_str(), &format!("{protocol}.sni"), seen),
-            Observation::Request { host: Some(host), .. } => self.name(host.as_str(), "http.host", seen),
+            Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), (*protocol, "question"), seen),
+            Observation::PeerNamed { protocol, name } => self.name(name.as_str(), (*protocol, "sni"), seen),
+            Observation::Request { host: Some(host), .. } => self.name(host.as_str(), ("http", "host"), seen),
             Observation::Media {
                 protocol,
                 ssrc,
@@ -139,9 +181,12 @@ impl Drafts<'_> {
                     codec.clone()
                 };
                 let value = public(&kind, &format!("{codec}, SSRC 0x{ssrc:08x}"));
-                let draft = self.draft(&kind, &value, &format!("{protocol}.payload"), protection, flow);
-                draft.sound = Some(sound);
-                draft.add(flow, places(seen), seen.count);
+                let (number, field) = (self.drafts.kind(&kind), self.drafts.field_of(protocol, "payload"));
+                let key = self.key(number, value.print, field, protection, flow);
+                if let Some(draft) = self.draft(key, flow, || (kind, value)) {
+                    draft.sound = Some(Box::new(sound));
+                    draft.add(flow, places(seen), seen.count);
+                }
             }
             // No data by themselves, or told by what a detector found in them.
             Observation::Request { .. }
@@ -153,100 +198,75 @@ impl Drafts<'_> {
         }
     }
 
-    fn name(&mut self, name: &str, field: &str, seen: &Observed) {
+    fn name(&mut self, name: &str, (protocol, what): (&'static str, &'static str), seen: &Observed) {
         let plain = crate::naming::plain(name);
-        if !plain.is_empty() {
-            let value = public(&DatumKind::HOSTNAME, &plain);
-            self.draft(&DatumKind::HOSTNAME, &value, field, seen.protection, seen.flow)
-                .add(seen.flow, places(seen), seen.count);
+        if plain.is_empty() {
+            return;
+        }
+        let field = self.drafts.field_of(protocol, what);
+        let print = self.hostnames.print(&plain);
+        let key = self.key(self.hostnames.number, print, field, seen.protection, seen.flow);
+        let value = || (DatumKind::HOSTNAME, shown(print, &plain));
+        if let Some(draft) = self.draft(key, seen.flow, value) {
+            draft.add(seen.flow, places(seen), seen.count);
         }
     }
 
     /// What encrypted and undocumented channels carry: one datum per destination and protection.
     fn channels(&mut self) {
         let ledger = self.ledger;
-        for (index, flow) in ledger.flows.iter().enumerate() {
-            let id = FlowId(u32::try_from(index).unwrap_or(u32::MAX));
+        for (index, flow) in (0..).zip(&ledger.flows) {
+            let id = FlowId(index);
             let opaque_media = flow.protocols.contains(&"rtp");
             if !(is_channel(flow.protection) || flow.protection == Protection::Opaque) || opaque_media {
                 continue;
             }
             // The weakest channel to a destination decides what can be said of all: group by what was negotiated.
-            let channel = self.negotiated.get(&id);
-            let secrecy = channel.map_or(ChannelSecrecy::Unknown, |(it, _)| it.secrecy);
-            let words = match (flow.protection, channel) {
-                (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => {
-                    "what a tunnel carries".to_owned()
-                }
-                (Protection::Opaque, _) => "payload in no known format".to_owned(),
-                (_, Some((it, _))) if secrecy == ChannelSecrecy::Sealed => format!("what {} carries", it.cipher),
-                (_, Some((it, _))) => format!("what {} carries ({secrecy:?})", it.cipher),
-                (_, None) => "what an unseen suite carries".to_owned(),
+            let channel = self.negotiated.get(&id).copied();
+            let words: Cow<'_, str> = match (flow.protection, channel) {
+                (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => "what a tunnel carries".into(),
+                (Protection::Opaque, _) => "payload in no known format".into(),
+                (_, Some(it)) if it.secrecy == ChannelSecrecy::Sealed => format!("what {} carries", it.cipher).into(),
+                (_, Some(it)) => format!("what {} carries ({:?})", it.cipher, it.secrecy).into(),
+                (_, None) => "what an unseen suite carries".into(),
             };
             // A channel over which names are asked for is read by whoever answers: it is told apart.
             let resolving = flow.protocols.iter().find(|it| RESOLVING.contains(it));
             let spoken = resolving.or(flow.protocols.first()).copied().unwrap_or(transport(flow.transport));
-            let field = format!("{spoken}.content");
-            let value = public(&DatumKind::CONTENT, &words);
-            let first = Locus {
-                input: flow.input,
-                span: farshore_model::Span::in_frame(flow.first_frame, 0, 0),
-                layers: [transport(flow.transport)].into(),
-                decoded_by: Vec::new(),
-            };
-            let locus = channel.map_or(first, |(_, locus)| locus.clone());
-            let draft = self.draft(&DatumKind::CONTENT, &value, &field, flow.protection, id);
-            draft.add(id, [&locus], 1);
+            let field = self.drafts.field_of(spoken, "content");
+            let print = self.contents.print(&words);
+            let locus = channel.map_or_else(|| self.first_frame(flow), |it| it.at.clone());
+            let key = self.key(self.contents.number, print, field, flow.protection, id);
+            if let Some(draft) = self.draft(key, id, || (DatumKind::CONTENT, shown(print, &words))) {
+                draft.add(id, vec![locus], 1);
+            }
         }
     }
 
-    fn finish(self, destinations: &[Destination]) -> Vec<Exposure> {
-        let mut exposures: Vec<(Key, Draft)> = self.by_key.into_iter().collect();
-        for (_, draft) in &mut exposures {
-            draft.trim();
+    /// The place of what is known of a flow as a whole.
+    fn first_frame(&mut self, flow: &Flow) -> Locus {
+        let transport = transport(flow.transport);
+        let layers = self.transports.entry(transport).or_insert_with(|| [transport].into());
+        Locus {
+            input: flow.input,
+            span: farshore_model::Span::in_frame(flow.first_frame, 0, 0),
+            layers: Arc::clone(layers),
+            decoded_by: Vec::new(),
         }
-        let designated = Designated::collect(self.ledger);
-        let place = |draft: &Draft| draft.evidence.first().map(|it| (it.input, it.span.frame, it.span.offset));
-        exposures.sort_by(|(a_key, a), (b_key, b)| (place(a), a_key).cmp(&(place(b), b_key)));
-        let mut numbers: BTreeMap<DatumKind, BTreeMap<[u8; 16], usize>> = BTreeMap::new();
-        exposures
-            .into_iter()
-            .map(|((destination, print, protection, kind, field), draft)| {
-                let known = numbers.entry(kind.clone()).or_default();
-                let next = known.len().saturating_add(1);
-                let number = *known.entry(print).or_insert(next);
-                let datum = Datum {
-                    kind: &kind,
-                    field: &field,
-                    protection,
-                    flows: &draft.flows,
-                    evidence: &draft.evidence,
-                    sound: draft.sound.as_ref(),
-                    channel: draft.channel.as_ref(),
-                    designated: destinations.get(destination).and_then(|it| designated.frame(&it.name)),
-                };
-                let readers = readers::readers(&datum, destinations.get(destination), self.ledger);
-                Exposure {
-                    label: format!("{}#{number}", kind.as_str()),
-                    readers,
-                    kind,
-                    value: draft.value,
-                    known_as: draft.known_as,
-                    field,
-                    protection,
-                    destination,
-                    flows: draft.flows,
-                    evidence: draft.evidence,
-                    count: draft.count,
-                }
-            })
-            .collect()
     }
 }
 
+/// What a channel is protected with, and where that was chosen.
+#[derive(Clone, Copy)]
+struct Negotiated<'l> {
+    cipher: &'l str,
+    secrecy: ChannelSecrecy,
+    at: &'l Locus,
+}
+
 /// What each flow's channel is protected with: the outermost, where one runs inside another.
-fn negotiated(ledger: &Ledger) -> BTreeMap<FlowId, (Channel, Locus)> {
-    let mut negotiated = BTreeMap::new();
+fn negotiated(ledger: &Ledger) -> HashMap<FlowId, Negotiated<'_>> {
+    let mut negotiated = HashMap::default();
     for seen in &ledger.observations {
         if let Observation::Channel {
             cipher: Some(cipher),
@@ -254,13 +274,10 @@ fn negotiated(ledger: &Ledger) -> BTreeMap<FlowId, (Channel, Locus)> {
             ..
         } = &seen.what
         {
-            negotiated.entry(seen.flow).or_insert_with(|| {
-                let channel = Channel {
-                    cipher: cipher.clone(),
-                    secrecy: *readable,
-                    frame: seen.locus.span.frame,
-                };
-                (channel, seen.locus.clone())
+            negotiated.entry(seen.flow).or_insert(Negotiated {
+                cipher,
+                secrecy: *readable,
+                at: &seen.locus,
             });
         }
     }
@@ -271,8 +288,11 @@ const fn is_channel(protection: Protection) -> bool {
     matches!(protection, Protection::Tls | Protection::Quic | Protection::Dtls)
 }
 
-fn places(seen: &Observed) -> impl Iterator<Item = &Locus> {
-    std::iter::once(&seen.locus).chain(&seen.again)
+fn places(seen: &Observed) -> Vec<Locus> {
+    let mut places = Vec::with_capacity(seen.again.len().saturating_add(1));
+    places.push(seen.locus.clone());
+    places.extend_from_slice(&seen.again);
+    places
 }
 
 pub(crate) const fn transport(transport: farshore_model::Transport) -> &'static str {
@@ -287,8 +307,15 @@ pub(crate) const fn transport(transport: farshore_model::Transport) -> &'static 
 
 /// A value that is never masked: a host name, or a description of a channel.
 fn public(kind: &DatumKind, text: &str) -> SightedValue {
+    shown(crate::identifiers::value::sighted(kind, text, false, None).print, text)
+}
+
+/// A value whose mask hides nothing.
+fn shown(print: [u8; 16], text: &str) -> SightedValue {
     SightedValue {
+        print,
         masked: text.to_owned(),
-        ..crate::identifiers::value::sighted(kind, text, true, None)
+        raw: None,
+        digest: None,
     }
 }

@@ -18,15 +18,25 @@ const META: &str = include_str!("../../../../packs/parties/asn/meta.toml");
 
 /// The network that announces an address. Of IPv6 a third of the ranges are not announced: likely, not certain.
 pub fn network(address: IpAddr) -> Option<Network> {
+    number(address).map(holder)
+}
+
+/// Its number alone.
+pub fn number(address: IpAddr) -> Option<u32> {
     let asn = match address {
         IpAddr::V4(ip) => v4().at(ip.to_bits()),
         IpAddr::V6(ip) => v6().at(points::upper(ip)),
     }?;
-    (asn != 0).then(|| Network {
+    (asn != 0).then_some(asn)
+}
+
+/// What is known of the network of that number.
+pub fn holder(asn: u32) -> Network {
+    Network {
         asn,
-        name: name(asn).unwrap_or_default().to_owned(),
+        name: name(asn).unwrap_or_default().into(),
         registered: asn_country::registered(asn),
-    })
+    }
 }
 
 /// The holder of an AS number.

@@ -45,13 +45,22 @@ impl CountrySet {
 
     /// What it says of an address, if anything.
     pub fn claim(&self, address: IpAddr) -> Option<CountryClaim> {
-        let country = match address {
+        self.claiming(self.country(address)?)
+    }
+
+    /// The country alone.
+    pub fn country(&self, address: IpAddr) -> Option<Country> {
+        match address {
             IpAddr::V4(ip) => self.v4().at(ip.to_bits()),
             IpAddr::V6(ip) => self.v6().at(points::upper(ip)),
-        };
+        }
+    }
+
+    /// This set saying this country.
+    pub fn claiming(&self, country: Country) -> Option<CountryClaim> {
         let info = self.info()?;
         Some(CountryClaim {
-            country: country?,
+            country,
             kind: self.kind,
             source: info.name.clone(),
             edition: info.edition.clone(),

@@ -152,7 +152,7 @@ impl Fictional {
         let row = self.networks.iter().find(|row| row.prefix.contains(address))?;
         Some(Network {
             asn: row.asn,
-            name: row.name.clone(),
+            name: row.name.as_str().into(),
             registered: Country::parse(&row.registered),
         })
     }

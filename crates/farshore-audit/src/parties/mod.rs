@@ -25,6 +25,7 @@ mod points;
 mod prefix;
 pub mod reach;
 mod registration;
+mod shared;
 mod special;
 mod third_party_web;
 
@@ -33,7 +34,10 @@ mod reach_tests;
 #[cfg(test)]
 mod tests;
 
-use std::{net::IpAddr, sync::OnceLock};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use farshore_model::party::{CountryClaim, Location, Network, Organisation, Owner, Place};
 
@@ -43,12 +47,14 @@ pub use self::{
     domains::registrable_domain,
     fictional::{Fictional, FictionalError},
     prefix::{Prefix, PrefixError},
+    shared::Shared,
     special::{Special, canonical, is_documentation, special},
 };
 use self::{country_set::CountrySet, organisations::Claimed};
 
+const SETS: usize = 3;
 /// The sets that say something of the country of an address. One line a set.
-static COUNTRY_SETS: &[&CountrySet] = &[&dbip_country::SET, &ipfire_country::SET, &registration::SET];
+static COUNTRY_SETS: [&CountrySet; SETS] = [&dbip_country::SET, &ipfire_country::SET, &registration::SET];
 
 /// The data an audit is judged with.
 #[derive(Debug, Clone, Default)]
@@ -138,8 +144,8 @@ impl Datasets {
     pub fn place(&self, address: IpAddr) -> Place {
         Place {
             address,
-            network: self.network(address),
-            location: self.location(address),
+            network: self.network(address).map(Arc::new),
+            location: Arc::new(self.location(address)),
             special: special(canonical(address)).map(|special| special.note),
         }
     }

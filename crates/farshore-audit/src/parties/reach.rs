@@ -15,11 +15,15 @@
 //! - Roads by owner and by carriage stay open: whether an order reaches through them is not in the tables.
 //! - A law that came into force after the day is left out. One that lapsed stays, and says so.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+};
 
 use farshore_model::{
-    Answer, Country, Date,
-    party::{ClaimKind, Location, LocationState, Network, Organisation, Owner, Place, Reach, ReachBasis, Standing, Via},
+    Answer, Country, Date, Text,
+    party::{ClaimKind, CountryClaim, Law, Location, LocationState, Network, Organisation, Owner, Place, Reach, ReachBasis, Standing, Via},
 };
 
 use super::{
@@ -27,40 +31,129 @@ use super::{
     laws::{self, Abroad, AccessLaw, Trigger},
 };
 
-/// Every law of every state that comes in by a service, its owners, and the addresses it answered from; sorted.
-/// Without a day no law is known to have been in force.
-pub fn reach(data: &Datasets, service: Option<&Organisation>, owners: &[Owner], places: &[Place], day: Option<Date>) -> Vec<Reach> {
-    let operators: Vec<_> = places
-        .iter()
-        .map(|place| {
-            let operator = data.organisation_of_network(place.network.as_ref()?.asn)?;
-            let owners = data.owners(&operator.id);
-            Some((operator, owners))
-        })
-        .collect();
-    let nowhere = Location {
-        countries: Vec::new(),
-        state: LocationState::Undetermined,
-        claims: Vec::new(),
-        excluded: Vec::new(),
-    };
-    let mut facts = vec![PartyFacts {
-        service,
-        operator: None,
-        network: None,
-        owners,
-        location: &nowhere,
-    }];
-    for (place, operator) in places.iter().zip(&operators) {
-        facts.push(PartyFacts {
-            service,
-            operator: operator.as_ref().map(|(operator, _)| operator),
-            network: place.network.as_ref(),
-            owners: operator.as_ref().map_or(&[], |(_, owners)| owners),
-            location: &place.location,
-        });
+/// The laws as they stood on a day, with what is the same for every party written once.
+pub struct Statutes {
+    day: Option<Date>,
+    /// Every law that had come into force, in order of id.
+    laws: Vec<Statute>,
+    /// Those of a state and of its unions, by index.
+    of_state: HashMap<Country, Rc<[usize]>>,
+    /// The rows of machines that nobody is known to run, by state and by what keeps the place from being known.
+    nobodys: HashMap<(Country, Option<Text>), Rc<[Row]>>,
+}
+
+/// A law and how it is cited.
+struct Statute {
+    law: &'static AccessLaw,
+    cited: Arc<Law>,
+    addressees: String,
+    triggers: Vec<(Trigger, Standing, Vec<Text>)>,
+}
+
+/// A row, and what makes two rows speak of the same thing: the law by index, which is in order of ids.
+type Row = (Key, Reach);
+type Key = (Country, Via, ReachBasis, Option<usize>, Standing);
+
+impl Statutes {
+    /// Of a day. Without one no law is known to have been in force.
+    pub fn of(day: Option<Date>) -> Self {
+        let laws = laws::access_laws().iter().filter(|law| !too_early(law, day));
+        Self {
+            day,
+            laws: laws.map(|law| Statute::of(law, day)).collect(),
+            of_state: HashMap::new(),
+            nobodys: HashMap::new(),
+        }
     }
-    reach_of(&facts, day)
+
+    /// Every law of every state that comes in by a service, its owners, and the addresses it answered from; sorted.
+    pub fn reach(&mut self, data: &Datasets, service: Option<&Organisation>, owners: &[Owner], places: &[Place]) -> Vec<Reach> {
+        let operators: Vec<_> = places
+            .iter()
+            .map(|place| {
+                let operator = data.organisation_of_network(place.network.as_ref()?.asn)?;
+                let owners = data.owners(&operator.id);
+                Some((operator, owners))
+            })
+            .collect();
+        let nowhere = Location {
+            countries: Vec::new(),
+            state: LocationState::Undetermined,
+            claims: Vec::new(),
+            excluded: Vec::new(),
+        };
+        let mut facts = vec![PartyFacts {
+            service,
+            operator: None,
+            network: None,
+            owners,
+            location: &nowhere,
+        }];
+        for (place, operator) in places.iter().zip(&operators) {
+            facts.push(PartyFacts {
+                service,
+                operator: operator.as_ref().map(|(operator, _)| operator),
+                network: place.network.as_deref(),
+                owners: operator.as_ref().map_or(&[], |(_, owners)| owners),
+                location: &place.location,
+            });
+        }
+        self.reach_of(&facts)
+    }
+
+    /// The same from bare facts, one item an address.
+    pub fn reach_of(&mut self, facts: &[PartyFacts<'_>]) -> Vec<Reach> {
+        let mut rows: BTreeMap<Key, Reach> = BTreeMap::new();
+        let ties: Vec<_> = facts
+            .iter()
+            .flat_map(|facts| ties(facts).into_iter().map(move |tie| (facts.location, tie)))
+            .collect();
+        for (location, tie) in &ties {
+            for (key, row) in self.rows(location, tie).iter() {
+                keep(&mut rows, *key, row);
+            }
+        }
+        for (_, tie) in &ties {
+            if !rows.keys().any(|(state, ..)| *state == tie.state) {
+                let row = unread(tie, self.day);
+                keep(&mut rows, (row.state, row.via, row.basis, None, row.standing), &row);
+            }
+        }
+        rows.into_values().collect()
+    }
+
+    /// The rows that one tie brings in.
+    fn rows(&mut self, location: &Location, tie: &Tie<'_>) -> Rc<[Row]> {
+        let nobodys = (tie.how == How::Place && tie.party.is_none()).then(|| (tie.state, tie.open.first().cloned()));
+        if let Some(known) = nobodys.as_ref().and_then(|key| self.nobodys.get(key)) {
+            return Rc::clone(known);
+        }
+        let laws = self.of_state(tie.state);
+        let kept_there = is_known(location, tie.state);
+        let statutes = laws.iter().filter_map(|index| Some((*index, self.laws.get(*index)?)));
+        let rows: Rc<[Row]> = statutes.flat_map(|(index, statute)| statute.rows(index, tie, kept_there)).collect();
+        if let Some(key) = nobodys {
+            self.nobodys.insert(key, Rc::clone(&rows));
+        }
+        rows
+    }
+
+    /// The laws of a state and of the unions it was in.
+    fn of_state(&mut self, state: Country) -> Rc<[usize]> {
+        let (laws, day) = (&self.laws, self.day);
+        let of_state = self.of_state.entry(state).or_insert_with(|| {
+            let unions: Vec<Country> = laws::unions_of(state, day).collect();
+            let binds = |it: &Statute| it.law.jurisdiction == state || unions.contains(&it.law.jurisdiction);
+            (0..).zip(laws).filter(|(_, it)| binds(it)).map(|(index, _)| index).collect()
+        });
+        Rc::clone(of_state)
+    }
+}
+
+/// The same without anything to share it with.
+#[cfg(test)]
+pub fn reach_of(facts: &[PartyFacts<'_>], day: Option<Date>) -> Vec<Reach> {
+    Statutes::of(day).reach_of(facts)
 }
 
 /// What is known of a party at one address.
@@ -78,45 +171,12 @@ pub struct PartyFacts<'a> {
     pub location: &'a Location,
 }
 
-/// The same from bare facts, one item an address.
-pub fn reach_of(facts: &[PartyFacts<'_>], day: Option<Date>) -> Vec<Reach> {
-    let mut rows: BTreeMap<Key, Reach> = BTreeMap::new();
-    let ties: Vec<_> = facts
-        .iter()
-        .flat_map(|facts| ties(facts).into_iter().map(move |tie| (facts, tie)))
-        .collect();
-    for (facts, tie) in &ties {
-        for law in laws::access_laws().iter().filter(|law| binds(law, tie.state, day)) {
-            let written = law.triggers.iter().map(|trigger| (*trigger, Standing::Text));
-            let argued = law.triggers_argued.iter().map(|trigger| (*trigger, Standing::Argued));
-            for (trigger, standing) in written.chain(argued) {
-                if let Some(row) = row(facts, tie, law, trigger, standing, day) {
-                    keep(&mut rows, row);
-                }
-            }
-        }
-    }
-    for (_, tie) in &ties {
-        if !rows.values().any(|row| row.state == tie.state) {
-            keep(&mut rows, unread(tie, day));
-        }
-    }
-    let mut rows: Vec<Reach> = rows.into_values().collect();
-    rows.sort();
-    rows
-}
-
-/// What makes two rows speak of the same thing.
-type Key = (Country, Via, ReachBasis, Option<String>, Standing);
-
 /// Of two ways to the same row the one that leaves less open.
-fn keep(rows: &mut BTreeMap<Key, Reach>, row: Reach) {
-    let law = row.law.as_ref().map(|law| law.id.clone());
-    let key = (row.state, row.via, row.basis, law, row.standing);
+fn keep(rows: &mut BTreeMap<Key, Reach>, key: Key, row: &Reach) {
     match rows.get(&key) {
         Some(before) if (before.missing.len(), &before.missing) <= (row.missing.len(), &row.missing) => {}
         _ => {
-            rows.insert(key, row);
+            rows.insert(key, row.clone());
         }
     }
 }
@@ -138,14 +198,18 @@ struct Tie<'a> {
     state: Country,
     via: Via,
     how: How,
-    party: &'a str,
+    /// Whoever it is; `None`: nobody any table knows.
+    party: Option<&'a str>,
     kind: &'a str,
     /// What the tie itself leaves open.
-    open: Vec<String>,
+    open: Vec<Text>,
 }
 
-/// What stands for a party no table knows.
-const SOMEBODY: &str = "whoever runs it";
+impl<'a> Tie<'a> {
+    fn party(&self) -> &'a str {
+        self.party.unwrap_or("whoever runs it")
+    }
+}
 
 fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
     let mut ties = Vec::new();
@@ -158,12 +222,12 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
             state,
             via: Via::Operator,
             how: How::Registration,
-            party: &network.name,
+            party: Some(&network.name),
             kind: "",
-            open: vec![format!(
+            open: vec![told(format!(
                 "the seat of {}; AS{} being registered in {state} does not tell",
                 network.name, network.asn
-            )],
+            ))],
         });
     }
     for owner in facts.owners {
@@ -171,9 +235,9 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
             state,
             via: Via::Owner,
             how: How::Ownership,
-            party: &owner.name,
+            party: Some(&owner.name),
             kind: "",
-            open: vec![format!("whether an order to {} reaches what is held below it", owner.name)],
+            open: vec![told(format!("whether an order to {} reaches what is held below it", owner.name))],
         }));
     }
     let runs_it = facts.operator.or(facts.service);
@@ -182,9 +246,9 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
             state,
             via: Via::Place,
             how: How::Place,
-            party: runs_it.map_or(SOMEBODY, |organisation| &organisation.name),
+            party: runs_it.map(|organisation| organisation.name.as_str()),
             kind: runs_it.map_or("", |organisation| &organisation.kind),
-            open: open_of_place(facts.location, state),
+            open: open_of_place(facts.location, state).into_iter().collect(),
         }));
     }
     ties
@@ -193,10 +257,10 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
 fn ties_of(via: Via, organisation: &Organisation) -> Vec<Tie<'_>> {
     let mut open = Vec::new();
     if !organisation.read_at_source {
-        open.push(format!("the seat of {} was not read at a source", organisation.name));
+        open.push(told(format!("the seat of {} was not read at a source", organisation.name)));
     }
     if organisation.confidence != "high" {
-        open.push(format!("the record of {} is not of high confidence", organisation.name));
+        open.push(told(format!("the record of {} is not of high confidence", organisation.name)));
     }
     let seat = organisation.seat.map(|state| (state, How::Seat));
     let incorporation = organisation.incorporated_in.map(|state| (state, How::Incorporation));
@@ -207,7 +271,7 @@ fn ties_of(via: Via, organisation: &Organisation) -> Vec<Tie<'_>> {
             state,
             via,
             how,
-            party: &organisation.name,
+            party: Some(&organisation.name),
             kind: &organisation.kind,
             open: open.clone(),
         })
@@ -215,26 +279,28 @@ fn ties_of(via: Via, organisation: &Organisation) -> Vec<Tie<'_>> {
 }
 
 /// What keeps a place from being known.
-fn open_of_place(location: &Location, state: Country) -> Vec<String> {
-    let stated = location
-        .claims
-        .iter()
-        .any(|claim| claim.country == state && matches!(claim.kind, ClaimKind::CloudRegion | ClaimKind::Geofeed));
-    let countries: Vec<_> = location.countries.iter().map(Country::code).collect();
-    match location.state {
-        LocationState::Disputed => vec![format!("which of {} the machine is in", countries.join(", "))],
-        LocationState::Anycast => vec!["which of the many places of this address answered".to_owned()],
-        LocationState::Undetermined | LocationState::Local => vec!["a second opinion on where the machine is".to_owned()],
-        LocationState::Agreed if countries != [state.code()] => vec![format!("whether the machine is in {state}")],
-        LocationState::Agreed if stated => Vec::new(),
-        LocationState::Agreed => vec!["more than agreeing location databases on where the machine is".to_owned()],
+fn open_of_place(location: &Location, state: Country) -> Option<Text> {
+    if is_known(location, state) {
+        return None;
     }
+    let countries = || location.countries.iter().map(Country::code).collect::<Vec<_>>().join(", ");
+    Some(match location.state {
+        LocationState::Disputed => told(format!("which of {} the machine is in", countries())),
+        LocationState::Anycast => "which of the many places of this address answered".into(),
+        LocationState::Undetermined | LocationState::Local => "a second opinion on where the machine is".into(),
+        LocationState::Agreed if location.countries != [state] => told(format!("whether the machine is in {state}")),
+        LocationState::Agreed => "more than agreeing location databases on where the machine is".into(),
+    })
 }
 
-/// Whether a law is one of the state or of a union it is in, and had come into force.
-fn binds(law: &AccessLaw, state: Country, day: Option<Date>) -> bool {
-    let of_state = law.jurisdiction == state || laws::unions_of(state, day).any(|union| union == law.jurisdiction);
-    of_state && !too_early(law, day)
+/// Whether the operator itself names the place, and nobody disagrees.
+fn is_known(location: &Location, state: Country) -> bool {
+    let stated = |claim: &CountryClaim| claim.country == state && matches!(claim.kind, ClaimKind::CloudRegion | ClaimKind::Geofeed);
+    location.state == LocationState::Agreed && location.countries == [state] && location.claims.iter().any(stated)
+}
+
+fn told(words: String) -> Text {
+    words.into()
 }
 
 /// Whether the law came only after the day.
@@ -242,37 +308,57 @@ fn too_early(law: &AccessLaw, day: Option<Date>) -> bool {
     day.is_some_and(|day| law.in_force_by(day) == Some(false))
 }
 
-fn row(facts: &PartyFacts<'_>, tie: &Tie<'_>, law: &AccessLaw, trigger: Trigger, standing: Standing, day: Option<Date>) -> Option<Reach> {
-    let (via, basis) = road(tie, trigger)?;
-    let mut missing = open_of_law(law, trigger, day);
-    if standing == Standing::Argued {
-        missing.push("the text does not say so, it is argued".to_owned());
+impl Statute {
+    fn of(law: &'static AccessLaw, day: Option<Date>) -> Self {
+        let written = law.triggers.iter().map(|trigger| (*trigger, Standing::Text));
+        let argued = law.triggers_argued.iter().map(|trigger| (*trigger, Standing::Argued));
+        let open = |(trigger, standing)| (trigger, standing, open_of_law(law, trigger, standing, day));
+        Self {
+            law,
+            cited: Arc::new(law.cited()),
+            addressees: law.addressees.join("; "),
+            triggers: written.chain(argued).map(open).collect(),
+        }
     }
-    missing.extend(open_of_trigger(tie, trigger));
-    if !law.addresses(tie.kind) {
-        missing.push(format!(
-            "whether {} is among those addressed: {}",
-            tie.party,
-            law.addressees.join("; ")
-        ));
+
+    fn rows(&self, index: usize, tie: &Tie<'_>, kept_there: bool) -> Vec<Row> {
+        // What the tie leaves open of any trigger.
+        let law = self.law;
+        let mut of_tie: Vec<Text> = Vec::new();
+        if !law.addresses(tie.kind) {
+            of_tie.push(told(format!(
+                "whether {} is among those addressed: {}",
+                tie.party(),
+                self.addressees
+            )));
+        }
+        if law.abroad == Abroad::No && !kept_there {
+            of_tie.push(told(format!(
+                "whether the data is in {}: the text does not reach further",
+                law.jurisdiction
+            )));
+        }
+        of_tie.extend(tie.open.iter().cloned());
+        let triggers = self.triggers.iter();
+        triggers
+            .filter_map(|(trigger, standing, of_law)| {
+                let (via, basis) = road(tie, *trigger)?;
+                let mut missing = of_law.clone();
+                missing.extend(open_of_trigger(tie, *trigger).map(told));
+                missing.extend(of_tie.iter().cloned());
+                let row = Reach {
+                    state: law.jurisdiction,
+                    via,
+                    basis,
+                    law: Some(Arc::clone(&self.cited)),
+                    standing: *standing,
+                    answer: if missing.is_empty() { Answer::Yes } else { Answer::CannotTell },
+                    missing: missing.into(),
+                };
+                Some(((row.state, via, basis, Some(index), *standing), row))
+            })
+            .collect()
     }
-    let kept_there = facts.location.countries == [tie.state] && open_of_place(facts.location, tie.state).is_empty();
-    if law.abroad == Abroad::No && !kept_there {
-        missing.push(format!(
-            "whether the data is in {}: the text does not reach further",
-            law.jurisdiction
-        ));
-    }
-    missing.extend(tie.open.iter().cloned());
-    Some(Reach {
-        state: law.jurisdiction,
-        via,
-        basis,
-        law: Some(law.cited()),
-        standing,
-        answer: if missing.is_empty() { Answer::Yes } else { Answer::CannotTell },
-        missing,
-    })
 }
 
 /// By which road a tie meets a trigger; `None`: it does not.
@@ -292,30 +378,33 @@ fn road(tie: &Tie<'_>, trigger: Trigger) -> Option<(Via, ReachBasis)> {
     Some(met)
 }
 
-/// What was not read of a law.
-fn open_of_law(law: &AccessLaw, trigger: Trigger, day: Option<Date>) -> Vec<String> {
-    let mut open = Vec::new();
+/// What was not read of a law, and whether it says what is said of it.
+fn open_of_law(law: &AccessLaw, trigger: Trigger, standing: Standing, day: Option<Date>) -> Vec<Text> {
+    let mut open: Vec<Text> = Vec::new();
     if !law.verified {
-        open.push("the wording of this law was not read at its source".to_owned());
+        open.push("the wording of this law was not read at its source".into());
     }
     match day {
-        None => open.push("the day it happened, and so whether this law was in force".to_owned()),
-        Some(day) if law.in_force_by(day).is_none() => open.push("since when this law is in force was not read".to_owned()),
+        None => open.push("the day it happened, and so whether this law was in force".into()),
+        Some(day) if law.in_force_by(day).is_none() => open.push("since when this law is in force was not read".into()),
         Some(_) => {}
     }
     let reached = |from: Date| day.is_none_or(|day| from <= day);
     if let Some(lapsed) = law.until.filter(|until| reached(*until)) {
-        open.push(format!("whether orders still run: the power lapsed on {lapsed}"));
+        open.push(told(format!("whether orders still run: the power lapsed on {lapsed}")));
     }
     let gaps = law.gaps.iter().filter(|gap| gap.trigger.is_none_or(|only| only == trigger));
     let gaps = gaps.filter(|gap| gap.since.is_none_or(reached));
-    open.extend(gaps.map(|gap| gap.about.clone()));
+    open.extend(gaps.map(|gap| gap.about.as_str().into()));
+    if standing == Standing::Argued {
+        open.push("the text does not say so, it is argued".into());
+    }
     open
 }
 
 /// What a trigger asks for beyond the tie.
 fn open_of_trigger(tie: &Tie<'_>, trigger: Trigger) -> Option<String> {
-    let (party, state) = (tie.party, tie.state);
+    let (party, state) = (tie.party(), tie.state);
     match (trigger, tie.how) {
         (Trigger::DataInTerritory, _) => Some("whether anything is kept at the place".to_owned()),
         (Trigger::CarriageThroughTerritory, _) => Some(format!("whose networks in {state} carried it")),
@@ -353,6 +442,6 @@ fn unread(tie: &Tie<'_>, day: Option<Date>) -> Reach {
         law: None,
         standing: Standing::Text,
         answer: Answer::CannotTell,
-        missing: vec![missing],
+        missing: [told(missing)].into(),
     }
 }

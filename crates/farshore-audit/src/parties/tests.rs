@@ -20,7 +20,7 @@ fn said(claims: &[CountryClaim], source: &str) -> Option<String> {
 }
 
 /// A xorshift generator: the same addresses in every run.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -30,7 +30,7 @@ impl Random {
         self.0
     }
 
-    fn address(&mut self) -> IpAddr {
+    pub(super) fn address(&mut self) -> IpAddr {
         match self.next() % 3 {
             0 => IpAddr::from(((u128::from(self.next()) << 64) >> 3 | 0x2 << 124).to_be_bytes()),
             _ => IpAddr::from((self.next() as u32).to_be_bytes()),

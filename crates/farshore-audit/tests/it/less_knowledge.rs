@@ -128,7 +128,7 @@ fn whether_it_left_the_house_decides_whom_a_clause_speaks_to() {
         within
             .destinations
             .iter_mut()
-            .for_each(|it| it.location.state = LocationState::Local);
+            .for_each(|it| std::sync::Arc::make_mut(&mut it.location).state = LocationState::Local);
         assert!(within.judged(&pack).iter().all(|it| it.outcome != Outcome::Breached), "{what}");
         // A destination nobody knows is neither near nor far.
         let mut lost = facts.clone();

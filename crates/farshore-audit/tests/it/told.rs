@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use farshore_audit::policy::pack::Pack;
 use farshore_audit::policy::{Scope, built_in, verdicts};
+use farshore_model::exposure::Because;
 use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
 use farshore_model::ledger::InputRecord;
 use farshore_model::party::{Destination, Location, LocationState, Traffic};
@@ -125,18 +126,18 @@ fn answer(text: &str) -> Answer {
 
 fn destination(name: &str, state: LocationState) -> Destination {
     Destination {
-        name: name.to_owned(),
+        name: name.into(),
         domain: None,
         candidates: Vec::new(),
         organisation: None,
         owners: Vec::new(),
         places: Vec::new(),
-        location: Location {
+        location: std::sync::Arc::new(Location {
             countries: Vec::new(),
             state,
             claims: Vec::new(),
             excluded: Vec::new(),
-        },
+        }),
         reach: [].into(),
         traffic: Traffic::default(),
         flows: Vec::new(),
@@ -196,9 +197,9 @@ impl Case {
                 raw: None,
                 digest: None,
             },
-            label: format!("{}#{number}", it.kind),
+            number: 1,
             known_as: None,
-            field: "test".to_owned(),
+            field: "test".into(),
             protection: protection(&it.protection),
             destination: ["public", "local"]
                 .iter()
@@ -210,9 +211,9 @@ impl Case {
                 .iter()
                 .map(|(who, what)| Reader {
                     role: role(who),
-                    party: String::new(),
+                    party: "".into(),
                     answer: answer(what),
-                    because: "told so".to_owned(),
+                    because: Because::Plain("told so"),
                 })
                 .collect(),
             evidence: vec![Locus {

@@ -67,7 +67,7 @@ fn item(audit: &Audit, all: &[&Destination]) -> Item {
             frame: flow.first_frame,
         });
     let names: Vec<String> = all.iter().map(|it| name(&it.name)).collect();
-    let organisation = all.first().and_then(|it| it.organisation.as_ref());
+    let organisation = all.first().and_then(|it| it.organisation.as_deref());
     let title = match organisation {
         Some(it) => format!("{} receives at {}", self::organisation(it), some(&names, 2)),
         None => format!("{}: organisation not known", some(&names, 2)),

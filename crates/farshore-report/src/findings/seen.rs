@@ -211,11 +211,10 @@ fn strangers(exposure: &Exposure, role: ReaderRole) -> bool {
 
 fn value(exposure: &Exposure, show_pii: bool) -> String {
     let value = name(words::value(exposure, show_pii));
-    match (&exposure.known_as, exposure.label.is_empty()) {
-        (Some(known), _) => format!("{value} “{}”", name(known)),
-        (None, true) => value,
-        (None, false) if value.is_empty() => name(&exposure.label),
-        (None, false) => value,
+    match &exposure.known_as {
+        Some(known) => format!("{value} “{}”", name(known)),
+        None if value.is_empty() => name(&exposure.label()),
+        None => value,
     }
 }
 

@@ -122,8 +122,8 @@ fn destination(index: usize, it: &Destination) -> Markup {
             td.id data-label="Id" { "d" (index.saturating_add(1)) }
             th scope="row" data-label="Destination" {
                 (name(&it.name))
-                @if let Some(domain) = &it.domain { @if *domain != it.name { span.sub { (name(domain)) } } }
-                @for place in it.places.iter().filter(|place| place.address.to_string() != it.name).take(4) { span.sub { (place.address) @if let Some(special) = place.special { " " (special) } } }
+                @if let Some(domain) = &it.domain { @if it.name != *domain { span.sub { (name(domain)) } } }
+                @for place in it.places.iter().filter(|place| it.name != place.address.to_string()).take(4) { span.sub { (place.address) @if let Some(special) = place.special { " " (special) } } }
                 @if it.places.len() > 4 { span.sub { "and " (it.places.len().saturating_sub(4)) " more addresses" } }
                 @if !it.candidates.is_empty() { span.sub { "perhaps " (it.candidates.iter().take(3).map(|it| name(it)).collect::<Vec<_>>().join(", ")) } }
             }
@@ -218,7 +218,12 @@ impl Reasons {
         } else {
             format!(" ({})", name(&reader.party))
         };
-        let text = format!("{}{party} {}: {}", reader.role.word(), answer(reader.answer), long(&reader.because));
+        let text = format!(
+            "{}{party} {}: {}",
+            reader.role.word(),
+            answer(reader.answer),
+            long(&reader.because.to_string())
+        );
         let next = self.0.len().saturating_add(1);
         *self.0.entry(text).or_insert(next)
     }
@@ -237,7 +242,7 @@ fn exposure(audit: &Audit, index: usize, it: &Exposure, reasons: &mut Reasons) -
             td.id data-label="Id" { "x" (index.saturating_add(1)) }
             th scope="row" data-label="What" {
                 (name(it.kind.as_str())) span.sub { (name(words::value(it, audit.show_pii))) @if let Some(known) = &it.known_as { " “" (name(known)) "”" } }
-                @if !it.label.is_empty() { span.sub { (name(&it.label)) } }
+                span.sub { (name(&it.label())) }
             }
             td.name data-label="To" { @if let Some(to) = to { (links('d', &[it.destination])) (name(&to.name)) } }
             td.name data-label="How" { (it.protection.word()) span.sub { (name(&it.field)) ", " (count(it.count, "time")) } }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use farshore_model::{Country, FlowId, party};
+use farshore_model::{Country, FlowId, Text, party};
 
 use super::{Id, Items, Part, Parts, milliseconds};
 use crate::words::Word;
@@ -18,11 +18,11 @@ pub struct Destination<'a> {
     name: &'a str,
     domain: Option<&'a str>,
     addresses: Items<'a, party::Place, IpAddr>,
-    network: Option<Network<'a>>,
+    network: Option<Part<Network<'a>>>,
     organisation: Option<Organisation<'a>>,
     owners: Items<'a, party::Owner, Owner<'a>>,
-    places: Items<'a, party::Place, Place<'a>>,
-    location: Location<'a>,
+    places: Vec<Place<'a>>,
+    location: Part<Location<'a>>,
     reach: Part<Items<'a, party::Reach, Reach<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traffic: Option<Traffic>,
@@ -68,8 +68,8 @@ struct Owner<'a> {
 #[derive(Serialize)]
 struct Place<'a> {
     address: IpAddr,
-    network: Option<Network<'a>>,
-    location: Location<'a>,
+    network: Option<Part<Network<'a>>>,
+    location: Part<Location<'a>>,
     special: Option<&'static str>,
 }
 
@@ -106,7 +106,7 @@ struct Reach<'a> {
     law: Option<&'a str>,
     standing: &'static str,
     answer: &'static str,
-    missing: &'a [String],
+    missing: Items<'a, Text, &'a str>,
 }
 
 /// One of `laws`: what the ids in `reach` stand for.
@@ -135,11 +135,11 @@ impl<'a> Destination<'a> {
             name: &it.name,
             domain: it.domain.as_deref(),
             addresses: Items(&it.places, |place| place.address),
-            network: common_network(&it.places).map(Network::new),
-            organisation: it.organisation.as_ref().map(Organisation::new),
+            network: common_network(&it.places).map(|it| parts.networks.part(it, Network::new)),
+            organisation: it.organisation.as_deref().map(Organisation::new),
             owners: Items(&it.owners, Owner::new),
-            places: Items(&it.places, Place::new),
-            location: Location::new(&it.location),
+            places: it.places.iter().map(|it| Place::new(it, parts)).collect(),
+            location: parts.locations.part(&it.location, Location::new),
             reach: parts.reach.part(&it.reach, |rows| Items(rows, Reach::new)),
             traffic: Some(Traffic {
                 flows: it.traffic.flows,
@@ -163,7 +163,7 @@ impl<'a> Destination<'a> {
 }
 
 /// The network that announces all addresses, if one does.
-fn common_network(places: &[party::Place]) -> Option<&party::Network> {
+fn common_network(places: &[party::Place]) -> Option<&Arc<party::Network>> {
     let first = places.first()?.network.as_ref()?;
     places.iter().all(|place| place.network.as_ref() == Some(first)).then_some(first)
 }
@@ -213,11 +213,11 @@ impl<'a> Owner<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn new(it: &'a party::Place) -> Self {
+    fn new(it: &'a party::Place, parts: &mut Parts<'a>) -> Self {
         Self {
             address: it.address,
-            network: it.network.as_ref().map(Network::new),
-            location: Location::new(&it.location),
+            network: it.network.as_ref().map(|it| parts.networks.part(it, Network::new)),
+            location: parts.locations.part(&it.location, Location::new),
             special: it.special,
         }
     }
@@ -267,7 +267,7 @@ impl<'a> Reach<'a> {
             law: law.map(|law| law.id.as_str()),
             standing: it.standing.word(),
             answer: it.answer.word(),
-            missing: &it.missing,
+            missing: Items(&it.missing, Text::as_str),
         }
     }
 }
@@ -281,7 +281,7 @@ impl<'a> Law<'a> {
             .iter()
             .filter(|it| seen.insert(Arc::as_ptr(&it.reach)))
             .flat_map(|it| it.reach.iter())
-            .filter_map(|it| it.law.as_ref())
+            .filter_map(|it| it.law.as_deref())
             .map(|law| (law.id.as_str(), law))
             .collect();
         laws.into_values().map(|it| Self {

@@ -1,7 +1,8 @@
 //! Exposures, anomalies and verdicts in version 1, with their evidence.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use farshore_model::exposure::Because;
 use farshore_model::{FlowId, Locus, exposure, ledger, verdict};
 
 use super::{Id, Items};
@@ -13,7 +14,7 @@ pub struct Exposure<'a> {
     id: Id,
     kind: &'a str,
     value: &'a str,
-    label: &'a str,
+    label: Label<'a>,
     digest: Option<&'a str>,
     field: &'a str,
     protection: &'static str,
@@ -30,7 +31,29 @@ struct Reader<'a> {
     role: &'static str,
     party: &'a str,
     answer: &'static str,
-    because: &'a str,
+    because: Why<'a>,
+}
+
+/// `user-id#3`, as [`exposure::Exposure::label`], spelled as it is written.
+struct Label<'a>(&'a exposure::Exposure);
+
+impl Serialize for Label<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}#{}", self.0.kind.as_str(), self.0.number))
+    }
+}
+
+/// A reason, put in words as it is written.
+struct Why<'a>(&'a Because);
+
+impl Serialize for Why<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Because::Plain(words) => serializer.serialize_str(words),
+            Because::Told(words) => serializer.serialize_str(words),
+            Because::Clear { .. } => serializer.collect_str(self.0),
+        }
+    }
 }
 
 /// A place in the captured bytes.
@@ -79,7 +102,7 @@ impl<'a> Exposure<'a> {
             id: Id::exposure(&index),
             kind: it.kind.as_str(),
             value: words::value(it, show_pii),
-            label: &it.label,
+            label: Label(it),
             digest: it.value.digest.as_deref(),
             field: &it.field,
             protection: it.protection.word(),
@@ -129,7 +152,7 @@ impl<'a> Reader<'a> {
             role: it.role.word(),
             party: &it.party,
             answer: it.answer.word(),
-            because: &it.because,
+            because: Why(&it.because),
         }
     }
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use farshore_model::FlowId;
-use farshore_model::party::Reach;
+use farshore_model::party::{Location, Network, Reach};
 
 use crate::escape::Written;
 use crate::{Audit, Sections};
@@ -132,6 +132,8 @@ lists! {
 /// Parts of an audit that many of its rows share, each put in words once.
 #[derive(Default)]
 pub struct Parts<'a> {
+    networks: Shared<'a, Network>,
+    locations: Shared<'a, Location>,
     reach: Shared<'a, [Reach]>,
 }
 

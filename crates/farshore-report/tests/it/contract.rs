@@ -1,6 +1,7 @@
 //! The shapes that scripts rely on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use farshore_report::{Options, Sections, output};
 use serde_json::Value;
@@ -181,7 +182,7 @@ fn flows_tell_times_and_spread() {
 fn a_network_is_named_only_when_all_addresses_share_it() {
     let mut audit = cases::call();
     assert_eq!(json(&audit)["destinations"][0]["network"]["asn"], 64_500);
-    audit.destinations[0].places[1].network.as_mut().unwrap().asn = 64_501;
+    Arc::make_mut(audit.destinations[0].places[1].network.as_mut().unwrap()).asn = 64_501;
     assert_eq!(json(&audit)["destinations"][0]["network"], Value::Null);
     audit.destinations[0].places[1].network = None;
     assert_eq!(json(&audit)["destinations"][0]["network"], Value::Null);

@@ -1,5 +1,7 @@
 //! The page: what it may load, what its map may claim, how large it grows.
 
+use std::sync::Arc;
+
 use farshore_model::party::LocationState;
 use farshore_report::{BorderShape, Options, output};
 
@@ -119,7 +121,7 @@ fn one_country_without_agreement_is_no_answer() {
     ] {
         let mut audit = cases::call();
         audit.destinations.truncate(1);
-        audit.destinations[0].location = location(state, &["SG"]);
+        audit.destinations[0].location = Arc::new(location(state, &["SG"]));
         let page = page(&audit, &world());
         assert_eq!(
             page.matches("<path class=\"sole\"").count() + page.matches("<circle").count(),

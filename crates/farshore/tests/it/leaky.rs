@@ -158,9 +158,9 @@ fn a_token_gives_away_room_and_user() {
     assert_eq!(opened, 2 * 5, "room and user, in each of five joins");
 }
 
-fn reader(exposure: &Exposure, role: ReaderRole) -> Option<(Answer, &str)> {
+fn reader(exposure: &Exposure, role: ReaderRole) -> Option<(Answer, String)> {
     let it = exposure.readers.iter().find(|it| it.role == role)?;
-    Some((it.answer, it.because.as_str()))
+    Some((it.answer, it.because.to_string()))
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn identifiers_can_be_read_on_the_path_and_by_whoever_passes_them_on() {
         for exposure in audit.exposures.iter().filter(|it| it.known_as.is_some()) {
             let name = &audit.destinations[exposure.destination].name;
             let (answer, because) = reader(exposure, ReaderRole::OnPath).unwrap();
-            assert_eq!(answer, Answer::Yes, "{} to {name}", exposure.label);
+            assert_eq!(answer, Answer::Yes, "{} to {name}", exposure.label());
             assert!(because.contains("frame"), "{because}");
             let relayed = reader(exposure, ReaderRole::Relay);
             if name.ends_with(".relaywright.example") && exposure.kind != DatumKind::HOSTNAME {

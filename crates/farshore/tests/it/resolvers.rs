@@ -33,8 +33,8 @@ fn designate(wire: &mut Wire, target: &str, path: Option<&str>) {
 fn content(audit: &Audit) -> (String, Option<(String, Answer, String)>) {
     let it = audit.exposures.iter().find(|it| it.field.ends_with(".content")).unwrap();
     let resolver = it.readers.iter().find(|it| it.role == ReaderRole::DnsResolver);
-    let told = resolver.map(|it| (it.party.clone(), it.answer, it.because.clone()));
-    (it.field.clone(), told)
+    let told = resolver.map(|it| (it.party.to_string(), it.answer, it.because.to_string()));
+    (it.field.to_string(), told)
 }
 
 fn audited(build: impl FnOnce(&mut Wire)) -> Audit {

@@ -53,7 +53,7 @@ fn outcome(ledger: farshore::model::Ledger) -> (Ech, String) {
     });
     let flow = audit.flows.iter().position(|it| it.server.port == 443).unwrap();
     let of_flow = audit.destinations.iter().find(|it| it.flows.iter().any(|it| it.0 as usize == flow));
-    (ech.unwrap(), of_flow.unwrap().name.clone())
+    (ech.unwrap(), of_flow.unwrap().name.to_string())
 }
 
 fn read(build: impl FnOnce(&mut Wire)) -> (Ech, String) {

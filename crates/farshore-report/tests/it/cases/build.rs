@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use farshore_model::audit::*;
+use farshore_model::exposure::Because;
 use farshore_model::flow::*;
 use farshore_model::ledger::*;
 use farshore_model::party::*;
@@ -57,18 +59,18 @@ pub fn location(state: LocationState, codes: &[&str]) -> Location {
 pub fn place(address: &str, location: Location) -> Place {
     Place {
         address: ip(address),
-        network: Some(Network {
+        network: Some(Arc::new(Network {
             asn: 64_500,
             name: "Mock Hosting".into(),
             registered: Some(country("US")),
-        }),
-        location,
+        })),
+        location: Arc::new(location),
         special: None,
     }
 }
 
-pub fn organisation(name: &str, seat: &str) -> Organisation {
-    Organisation {
+pub fn organisation(name: &str, seat: &str) -> Box<Organisation> {
+    Box::new(Organisation {
         id: name.to_lowercase().replace(' ', "-"),
         name: name.into(),
         kind: "rtc".into(),
@@ -81,17 +83,17 @@ pub fn organisation(name: &str, seat: &str) -> Organisation {
         read_at_source: true,
         confidence: "high".into(),
         fictional: true,
-    }
+    })
 }
 
-pub fn law(id: &str) -> Law {
-    Law {
+pub fn law(id: &str) -> Arc<Law> {
+    Arc::new(Law {
         id: id.into(),
         title: "Mock Access Act".into(),
         citation: "art. 28, text of 2020-01-01".into(),
         source: "https://law.example/28".into(),
         verified: true,
-    }
+    })
 }
 
 pub fn destination(name: &str, places: Vec<Place>, location: Location) -> Destination {
@@ -102,7 +104,7 @@ pub fn destination(name: &str, places: Vec<Place>, location: Location) -> Destin
         organisation: None,
         owners: vec![],
         places,
-        location,
+        location: Arc::new(location),
         reach: [].into(),
         traffic: Traffic {
             flows: 1,
@@ -151,7 +153,7 @@ pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
     }
 }
 
-pub fn exposure(kind: &str, label: &str, destination: usize, protection: Protection, frame: u64) -> Exposure {
+pub fn exposure(kind: &str, destination: usize, protection: Protection, frame: u64) -> Exposure {
     Exposure {
         kind: DatumKind::named(kind),
         value: SightedValue {
@@ -160,9 +162,9 @@ pub fn exposure(kind: &str, label: &str, destination: usize, protection: Protect
             raw: Some("490154203237518".into()),
             digest: None,
         },
-        label: label.into(),
+        number: 1,
         known_as: None,
-        field: format!("http.query.{kind}"),
+        field: format!("http.query.{kind}").into(),
         protection,
         destination,
         flows: vec![FlowId(0)],
@@ -178,11 +180,11 @@ pub fn readers(protection: Protection) -> Vec<Reader> {
         Protection::Opaque => Answer::CannotTell,
         _ => Answer::No,
     };
-    let reader = |role, party: &str, answer, because: &str| Reader {
+    let reader = |role, party: &str, answer, because: &'static str| Reader {
         role,
         party: party.into(),
         answer,
-        because: because.into(),
+        because: Because::Plain(because),
     };
     vec![
         reader(ReaderRole::OnPath, "", open, "as the protection of the channel has it"),

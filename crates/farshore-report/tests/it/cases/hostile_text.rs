@@ -1,8 +1,10 @@
 //! Hostile text wherever text can stand.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use farshore_model::audit::*;
+use farshore_model::exposure::Because;
 use farshore_model::flow::*;
 use farshore_model::observation::*;
 use farshore_model::*;
@@ -46,25 +48,28 @@ pub fn hostile() -> Audit {
         it.world = Some(bad().into());
     }
     for it in &mut audit.destinations {
-        it.name = bad();
+        it.name = bad().into();
         it.domain = Some(bad());
         it.candidates = vec![bad(), bad()];
         it.owners.iter_mut().for_each(|owner| (owner.name, owner.source) = (bad(), bad()));
         for place in &mut it.places {
-            place.network.iter_mut().for_each(|network| network.name = bad());
-            place.location.claims.iter_mut().for_each(|claim| claim.source = bad());
+            place
+                .network
+                .iter_mut()
+                .for_each(|network| Arc::make_mut(network).name = bad().into());
+            let claims = &mut Arc::make_mut(&mut place.location).claims;
+            claims.iter_mut().for_each(|claim| claim.source = bad());
         }
-        it.location
+        Arc::make_mut(&mut it.location)
             .claims
             .iter_mut()
             .for_each(|claim| (claim.source, claim.edition) = (bad(), bad()));
         let mut rows = it.reach.to_vec();
         for reach in &mut rows {
-            reach.missing = vec![bad()];
-            reach
-                .law
-                .iter_mut()
-                .for_each(|law| (law.title, law.citation, law.source) = (bad(), bad(), bad()));
+            reach.missing = [bad().into()].into();
+            for law in reach.law.iter_mut().map(Arc::make_mut) {
+                (law.title, law.citation, law.source) = (bad(), bad(), bad());
+            }
         }
         it.reach = rows.into();
         if let Some(organisation) = &mut it.organisation {
@@ -73,10 +78,10 @@ pub fn hostile() -> Audit {
     }
     for it in &mut audit.exposures {
         it.kind = DatumKind::named(&bad());
-        (it.label, it.field, it.value.masked, it.known_as) = (bad(), bad(), bad(), Some(bad()));
+        (it.value.raw, it.field, it.value.masked, it.known_as) = (Some(bad()), bad().into(), bad(), Some(bad()));
         it.readers
             .iter_mut()
-            .for_each(|reader| (reader.party, reader.because) = (bad(), bad()));
+            .for_each(|reader| (reader.party, reader.because) = (bad().into(), Because::Told(bad().into())));
     }
     for it in &mut audit.verdicts {
         (it.pack, it.clause, it.citation, it.because) = (bad(), bad(), bad(), bad());

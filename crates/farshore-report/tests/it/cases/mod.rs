@@ -10,8 +10,10 @@ pub use every_fact::every_fact;
 use hostile_text::hostile;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use farshore_model::audit::*;
+use farshore_model::exposure::Because;
 use farshore_model::flow::*;
 use farshore_model::ledger::*;
 use farshore_model::party::*;
@@ -46,7 +48,7 @@ pub fn call() -> Audit {
         ],
         location(LocationState::Disputed, &["NL", "US"]),
     );
-    api.location.excluded = vec![Exclusion {
+    Arc::make_mut(&mut api.location).excluded = vec![Exclusion {
         country: country("CN"),
         because: "end-to-end rtt",
         rtt: 31_250_000,
@@ -155,13 +157,13 @@ pub fn call() -> Audit {
     dns.domain = None;
     dns.flows = vec![FlowId(2)];
 
-    let mut imei = exposure("imei", "imei#1", 0, Protection::Plaintext, 19);
+    let mut imei = exposure("imei", 0, Protection::Plaintext, 19);
     imei.known_as = Some("test phone".into());
-    let mut sound = exposure("content", "content#1", 1, Protection::Opaque, 41);
+    let mut sound = exposure("content", 1, Protection::Opaque, 41);
     sound.field = "udp".into();
     sound.value.masked = "3.1 MB".into();
     sound.value.raw = None;
-    let mut name = exposure("hostname", "hostname#1", 2, Protection::Plaintext, 1);
+    let mut name = exposure("hostname", 2, Protection::Plaintext, 1);
     name.value.masked = "api.voice.example".into();
     name.value.raw = None;
     name.field = "dns.question".into();
@@ -169,14 +171,14 @@ pub fn call() -> Audit {
         role: ReaderRole::DnsResolver,
         party: "192.0.2.53".into(),
         answer: Answer::Yes,
-        because: "it was asked".into(),
+        because: Because::Plain("it was asked"),
     }];
-    let mut relayed = exposure("user-id", "user-id#1", 1, Protection::Plaintext, 57);
+    let mut relayed = exposure("user-id", 1, Protection::Plaintext, 57);
     relayed.readers.push(Reader {
         role: ReaderRole::Relay,
         party: "Mock Voice".into(),
         answer: Answer::Yes,
-        because: "the packet names a room it is passed on to".into(),
+        because: Because::Plain("the packet names a room it is passed on to"),
     });
 
     let mut http = flow("203.0.113.7", 80, Protection::Plaintext);
@@ -243,7 +245,7 @@ fn sealed() -> Audit {
         location(LocationState::Agreed, &["DE"]),
     );
     host.organisation = Some(organisation("Mock Shop", "DE"));
-    let mut sni = exposure("hostname", "hostname#1", 0, Protection::Plaintext, 4);
+    let mut sni = exposure("hostname", 0, Protection::Plaintext, 4);
     sni.value.masked = "www.shop.example".into();
     sni.field = "tls.server_name".into();
     let mut tls = flow("203.0.113.80", 443, Protection::Tls);
@@ -255,7 +257,7 @@ fn sealed() -> Audit {
             ..FlowCoverage::default()
         },
         destinations: vec![host],
-        exposures: vec![sni, exposure("content", "content#1", 0, Protection::Tls, 7)],
+        exposures: vec![sni, exposure("content", 0, Protection::Tls, 7)],
         verdicts: vec![verdict(
             "plaintext",
             Outcome::Undetermined,
@@ -283,9 +285,9 @@ fn met() -> Audit {
 fn opaque() -> Audit {
     let mut audit = call();
     audit.destinations.remove(0);
-    audit.destinations[0].location = location(LocationState::Undetermined, &[]);
+    audit.destinations[0].location = Arc::new(location(LocationState::Undetermined, &[]));
     audit.destinations[0].places[0].network = None;
-    let mut it = exposure("content", "content#1", 0, Protection::Opaque, 41);
+    let mut it = exposure("content", 0, Protection::Opaque, 41);
     it.flows = vec![FlowId(1)];
     audit.exposures = vec![it];
     audit.verdicts = vec![verdict("plaintext", Outcome::Undetermined, "1 flow is in no known format")];
@@ -304,7 +306,7 @@ fn home() -> Audit {
     printer.places = vec![Place {
         address: ip("192.168.1.5"),
         network: None,
-        location: location(LocationState::Local, &[]),
+        location: Arc::new(location(LocationState::Local, &[])),
         special: Some("private (RFC 1918)"),
     }];
     Audit {
@@ -396,13 +398,9 @@ pub fn crowd() -> Audit {
         audit.destinations.push(it);
         let kind = ["device-id", "cookie", "email", "location", "hostname"][usize::from(n) % 5];
         let protection = if n % 4 == 0 { Protection::Tls } else { Protection::Plaintext };
-        audit.exposures.push(exposure(
-            kind,
-            &format!("{kind}#{n}"),
-            3 + usize::from(n),
-            protection,
-            100 + u64::from(n),
-        ));
+        audit
+            .exposures
+            .push(exposure(kind, 3 + usize::from(n), protection, 100 + u64::from(n)));
         audit
             .verdicts
             .push(verdict(&format!("clause-{n}"), Outcome::Undetermined, "a needed fact is missing"));
