@@ -163,3 +163,71 @@ impl Window {
         self.kept.iter().map(|(kept, bytes)| kept.with(bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use Direction::{Down, Up};
+
+    use super::*;
+
+    fn piece(frame: u64, bytes: &[u8]) -> Piece<'_> {
+        Piece {
+            bytes,
+            missing: usize::try_from(frame % 3).unwrap(),
+            origin: Origin {
+                carrier: frame,
+                frame: frame + 1,
+                offset: 42,
+                in_frame: frame.is_multiple_of(2),
+            },
+        }
+    }
+
+    fn shown(it: (Direction, Piece<'_>)) -> (Direction, Vec<u8>, usize, Origin) {
+        (it.0, it.1.bytes.to_vec(), it.1.missing, it.1.origin)
+    }
+
+    #[test]
+    fn segments_come_back_as_they_went_in() {
+        let sent: [(Direction, &[u8]); 6] = [(Up, b"ab"), (Down, b"cde"), (Down, b""), (Up, b"f"), (Up, b"gh"), (Down, b"i")];
+        let expected: Vec<_> = (1..)
+            .zip(sent)
+            .map(|(frame, (way, bytes))| shown((way, piece(frame, bytes))))
+            .collect();
+        let (mut stream, mut window) = (Beginning::default(), Window::default());
+        for (frame, (way, bytes)) in (1..).zip(sent) {
+            stream.push(way, &piece(frame, bytes));
+            window.push(way, &piece(frame, bytes));
+        }
+        assert_eq!(stream.segments().map(shown).collect::<Vec<_>>(), expected);
+        assert_eq!(window.datagrams().map(shown).collect::<Vec<_>>(), expected);
+        assert!(matches!(
+            stream.start(),
+            Start::Stream {
+                up: b"abfgh",
+                down: b"cdei"
+            }
+        ));
+        assert_eq!((stream.len(), window.seen), (9, 6));
+    }
+
+    #[test]
+    fn a_window_lists_its_datagrams_and_the_latest_however_many_they_are() {
+        let mut window = Window::default();
+        for count in 0..40_u8 {
+            let listed = window.with(Down, &[0xff], |start| match start {
+                Start::Datagrams(list) => list.iter().map(|(way, bytes)| (*way, bytes.to_vec())).collect(),
+                _ => Vec::new(),
+            });
+            let expected: Vec<_> = (0..count).map(|it| (Up, vec![it])).chain([(Down, vec![0xff])]).collect();
+            assert_eq!(listed, expected);
+            window.push(Up, &piece(1, &[count]));
+        }
+        let shed: Vec<_> = window.shed(2).map(|(_, bytes)| bytes.to_vec()).collect();
+        assert_eq!((shed.len(), &shed[0][..], &shed[37][..]), (38, &[0][..], &[37][..]));
+        assert_eq!(
+            window.datagrams().map(|(_, it)| it.bytes.to_vec()).collect::<Vec<_>>(),
+            [[38], [39]]
+        );
+    }
+}

@@ -466,3 +466,6 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene:
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,12 +84,20 @@ impl Sample {
         let total = f64::from(counts.total);
         let expected = total / 256.0;
         let (mut entropy, mut chi_square) = (0.0, 0.0);
+        // Many bytes stand there equally often: each share is worked out once.
+        let mut shares = [None; 64];
         for count in counts.of {
-            let count = f64::from(count);
-            if count > 0.0 {
-                entropy -= count / total * (count / total).log2();
+            let share = || {
+                let share = f64::from(count) / total;
+                share * share.log2()
+            };
+            if count > 0 {
+                entropy -= match shares.get_mut(usize::from(count)) {
+                    Some(known) => *known.get_or_insert_with(share),
+                    None => share(),
+                };
             }
-            chi_square += (count - expected).powi(2) / expected;
+            chi_square += (f64::from(count) - expected).powi(2) / expected;
         }
         Some(Randomness {
             sampled: u64::from(counts.total),

@@ -15,6 +15,7 @@ mod dtls;
 mod first_bytes;
 mod ftp;
 mod gtp_c;
+mod hexadecimal;
 mod http;
 mod http2;
 mod imap;

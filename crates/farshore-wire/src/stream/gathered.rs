@@ -64,6 +64,12 @@ impl Gathered {
         }
     }
 
+    /// Steps over `n` bytes that follow and are not gathered; what is gathered before them goes.
+    pub fn pass(&mut self, n: usize) {
+        self.clear();
+        self.position = self.position.saturating_add(n as u64);
+    }
+
     /// Forgets everything gathered, as after a gap.
     pub fn clear(&mut self) {
         self.position = self.end();

@@ -10,13 +10,16 @@ const LONGEST: usize = 255;
 /// Pointers followed in one name: a name of 127 labels needs no more, and every further one costs time for nothing.
 const JUMPS: usize = 127;
 
+/// Bytes that hold most names.
+const TYPICAL: usize = 32;
+
 /// A name as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Name {
     /// Label bytes joined by dots, as they were captured.
     pub dotted: Vec<u8>,
-    /// The same with `\` before dots and backslashes inside labels (RFC 1035, section 5.1).
-    escaped: Vec<u8>,
+    /// The same with `\` before dots and backslashes inside labels (RFC 1035, section 5.1), where there are such.
+    escaped: Option<Vec<u8>>,
     /// Where it stands in the message, up to its first pointer.
     pub place: Range<usize>,
     /// What is wrong with it; the labels before that stand.
@@ -92,25 +95,37 @@ impl Name {
     }
 
     fn push(&mut self, label: &[u8]) {
-        if !self.dotted.is_empty() {
+        let special = |byte: &u8| matches!(byte, b'.' | b'\\');
+        if self.escaped.is_none() && label.iter().any(special) {
+            self.escaped = Some(self.dotted.clone());
+        }
+        if self.dotted.is_empty() {
+            self.dotted.reserve(TYPICAL);
+        } else {
             self.dotted.push(b'.');
-            self.escaped.push(b'.');
         }
         self.dotted.extend_from_slice(label);
-        for byte in label {
-            if matches!(byte, b'.' | b'\\') {
-                self.escaped.push(b'\\');
-            }
-            self.escaped.push(*byte);
+        let Some(escaped) = &mut self.escaped else { return };
+        if !escaped.is_empty() {
+            escaped.push(b'.');
         }
+        for byte in label {
+            if special(byte) {
+                escaped.push(b'\\');
+            }
+            escaped.push(*byte);
+        }
+    }
+
+    fn shown(&self) -> &[u8] {
+        self.escaped.as_deref().unwrap_or(&self.dotted)
     }
 
     /// The name as text, without its final dot; the root is `.`.
     pub fn text(&self) -> WireText {
-        if self.escaped.is_empty() {
-            ".".into()
-        } else {
-            WireText::from_bytes(&self.escaped)
+        match self.shown() {
+            [] => ".".into(),
+            shown => WireText::from_bytes(shown),
         }
     }
 
@@ -124,7 +139,7 @@ impl Name {
     /// Whether it looks like a name of a host or service: letters, digits, `-` and `_` only, at least one label.
     pub fn is_plain(&self) -> bool {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        self.flaw.is_none() && !self.dotted.is_empty() && self.escaped.iter().all(plain)
+        self.flaw.is_none() && !self.dotted.is_empty() && self.shown().iter().all(plain)
     }
 }
 

@@ -9,6 +9,7 @@ use farshore_model::observation::BoundValue;
 use super::name::Name;
 use super::service;
 use crate::cursor::{Cursor, Stop};
+use crate::protocols::hexadecimal::spelled;
 
 const TYPES: &[(u16, &str)] = &[
     (1, "A"),
@@ -137,7 +138,7 @@ fn text(message: &[u8], kind: u16, data: &Range<usize>, bytes: &[u8]) -> Result<
         // TXT, SPF
         16 | 99 => Some(WireText::from_bytes(&quoted_strings(&mut it)?)),
         // Any other type (RFC 3597, section 5).
-        _ => Some(format!("\\# {} {}", bytes.len(), hex(bytes)).into()),
+        _ => Some(format!("\\# {} {}", bytes.len(), spelled(bytes)).into()),
     })
 }
 
@@ -164,10 +165,6 @@ fn quoted_strings(it: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
 pub fn string<'a>(it: &mut Cursor<'a>) -> Result<&'a [u8], Stop> {
     let length = it.u8()?;
     it.take(usize::from(length))
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The client subnet a resolver or client tells (RFC 7871, section 6): option 8 of an OPT record, as `192.0.2.0/24`,

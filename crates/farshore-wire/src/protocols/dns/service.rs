@@ -9,8 +9,9 @@ use farshore_model::WireText;
 use farshore_model::observation::{EchConfig, Service};
 
 use super::name::Name;
-use super::record::{hex, string};
+use super::record::string;
 use crate::cursor::{Cursor, Stop};
+use crate::protocols::hexadecimal::spelled;
 
 /// The one layout of a configuration that is in use (RFC 9849, section 4).
 const ECH_VERSION: u16 = 0xfe0d;
@@ -69,7 +70,7 @@ fn parameter(it: &mut Cursor<'_>, service: &mut Service, shown: &mut Vec<u8>) ->
             service.doh_path = Some(WireText::from_bytes(value.rest()));
             ("dohpath", value.rest().to_vec())
         }
-        _ => ("", hex(value.rest()).into_bytes()),
+        _ => ("", spelled(value.rest()).into_bytes()),
     };
     shown.push(b' ');
     if name.is_empty() {

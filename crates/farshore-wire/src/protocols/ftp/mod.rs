@@ -74,15 +74,17 @@ impl Protocol for Ftp {
 const PORT: u16 = 21;
 
 fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
+    match server.first() {
+        Some(b'1' | b'2') => {}
+        // Of a client alone the port must tell.
+        None if server_port == PORT => {}
+        Some(_) | None => return Match::No,
+    }
     let greets = |it: &[u8]| {
         let common = server.len().min(it.len());
         server.get(..common) == it.get(..common) && matches!(server.get(3), None | Some(b' ' | b'-'))
     };
     if !greets(b"220") && !greets(b"120") {
-        return Match::No;
-    }
-    // Of a client alone the port must tell.
-    if server.is_empty() && server_port != PORT {
         return Match::No;
     }
     let (greeting, command) = (first(server), first(client).map(command));

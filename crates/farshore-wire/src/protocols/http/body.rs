@@ -55,6 +55,23 @@ impl Use {
 }
 
 impl Body {
+    /// Keeps bytes of it, unless nobody wants them or there were more than `most`.
+    pub fn keep(&mut self, bytes: &[u8], origin: Origin, most: usize, out: &mut dyn Sink) {
+        if self.what == Use::Skip || self.clipped {
+            return;
+        }
+        let room = most.saturating_sub(self.kept.len()).min(bytes.len());
+        self.kept.push(&Piece {
+            bytes: at(bytes, &(0..room)),
+            missing: 0,
+            origin,
+        });
+        if room < bytes.len() {
+            self.clipped = true;
+            out.limit("body-bytes");
+        }
+    }
+
     /// Tells the body that has just ended.
     pub fn tell(&mut self, out: &mut dyn Sink, direction: Direction) {
         let it = std::mem::take(self);

@@ -87,7 +87,8 @@ struct Lane {
 pub struct Exchange {
     header_bytes: usize,
     body_bytes: usize,
-    lanes: [Lane; 2],
+    /// Nothing until something comes that way.
+    lanes: [Option<Box<Lane>>; 2],
     asked: VecDeque<Asked>,
     tunnel: Option<Tunnel>,
     /// Kinds of anomaly already told: one of a kind tells as much as a thousand.
@@ -113,25 +114,26 @@ impl Dissector for Exchange {
         if self.tunnel.is_some() {
             return self.through(direction, it, out);
         }
-        let mut lane = std::mem::take(self.lane(direction));
+        let mut lane = self.lane(direction).take().unwrap_or_default();
         let progress = match it {
             Segment::Gap(missing) => self.gap(direction, &mut lane, missing, out),
             Segment::Bytes(piece) => self.bytes(direction, &mut lane, &piece, out),
         };
-        *self.lane(direction) = lane;
+        *self.lane(direction) = Some(lane);
         progress
     }
 
     fn finish(&mut self, out: &mut dyn Sink) {
         for direction in [Direction::Up, Direction::Down] {
-            let mut lane = std::mem::take(self.lane(direction));
-            self.cut(direction, &mut lane, out);
+            if let Some(mut lane) = self.lane(direction).take() {
+                self.cut(direction, &mut lane, out);
+            }
         }
     }
 }
 
 impl Exchange {
-    const fn lane(&mut self, direction: Direction) -> &mut Lane {
+    const fn lane(&mut self, direction: Direction) -> &mut Option<Box<Lane>> {
         let [up, down] = &mut self.lanes;
         match direction {
             Direction::Up => up,
@@ -148,7 +150,13 @@ impl Exchange {
             lane.search = Search::default();
         }
         lane.frame = lane.frame.max(piece.origin.frame);
-        lane.gathered.push(piece);
+        let taken = self.body_alone(lane, piece, out);
+        let rest = Piece {
+            bytes: piece.bytes.get(taken..).unwrap_or_default(),
+            origin: tail(piece, piece.bytes.len().saturating_sub(taken)),
+            ..*piece
+        };
+        lane.gathered.push(&rest);
         loop {
             match self.step(direction, lane, piece, out) {
                 Step::Wait => return Progress::More,
@@ -165,11 +173,11 @@ impl Exchange {
                     lane.state = state;
                 }
                 Step::Switched => {
-                    self.lane(direction.reverse()).request_over(out);
+                    self.other_is_over(direction, out);
                     return Progress::Done;
                 }
                 step @ (Step::Through | Step::Upgraded) => {
-                    self.lane(direction.reverse()).request_over(out);
+                    self.other_is_over(direction, out);
                     self.tunnel = Some(match step {
                         Step::Upgraded => Tunnel::Of("http2"),
                         _ => Tunnel::Unknown,
@@ -326,23 +334,36 @@ impl Exchange {
         }
     }
 
+    /// Nothing more is read of the other direction either.
+    fn other_is_over(&mut self, direction: Direction, out: &mut dyn Sink) {
+        if let Some(lane) = self.lane(direction.reverse()) {
+            lane.request_over(out);
+        }
+    }
+
+    /// Takes body off the front of a piece that nothing waits before, most often all of it; says how much.
+    fn body_alone(&self, lane: &mut Lane, piece: &Piece<'_>, out: &mut dyn Sink) -> usize {
+        let left = match lane.state {
+            State::Length(left) | State::Chunk(left) if lane.gathered.is_empty() => left,
+            State::UntilClose if lane.gathered.is_empty() => u64::MAX,
+            _ => return 0,
+        };
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(piece.bytes.len());
+        if let State::Length(left) | State::Chunk(left) = &mut lane.state {
+            *left = left.saturating_sub(length as u64);
+        }
+        lane.body.keep(at(piece.bytes, &(0..length)), piece.origin, self.body_bytes, out);
+        lane.gathered.pass(length);
+        length
+    }
+
     /// Takes up to `left` bytes of body off the front. They all lie in the latest piece: whatever was gathered before
     /// it was a line that the piece completed.
     fn body(&self, lane: &mut Lane, left: u64, piece: &Piece<'_>, out: &mut dyn Sink) -> u64 {
         let bytes = lane.gathered.bytes();
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        if lane.body.what != Use::Skip && !lane.body.clipped {
-            let room = self.body_bytes.saturating_sub(lane.body.kept.len()).min(length);
-            lane.body.kept.push(&Piece {
-                bytes: at(bytes, &(0..room)),
-                missing: 0,
-                origin: tail(piece, bytes.len()),
-            });
-            if room < length {
-                lane.body.clipped = true;
-                out.limit("body-bytes");
-            }
-        }
+        lane.body
+            .keep(at(bytes, &(0..length)), tail(piece, bytes.len()), self.body_bytes, out);
         lane.gathered.consume(length);
         length as u64
     }

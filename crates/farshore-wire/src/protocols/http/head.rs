@@ -138,6 +138,9 @@ pub fn look(bytes: &[u8]) -> Look {
         return Look::Other;
     }
     let known = METHODS.iter().any(|method| {
+        if bytes.first().is_some_and(|byte| method.first() != Some(byte)) {
+            return false;
+        }
         let common = bytes.len().min(method.len());
         bytes.get(..common) == method.get(..common) && matches!(bytes.get(method.len()), None | Some(b' '))
     });

@@ -78,6 +78,9 @@ impl Protocol for Imap {
 }
 
 fn told(client: &[u8], server: &[u8]) -> Match {
+    if !matches!(server.first(), None | Some(b'*')) {
+        return Match::No;
+    }
     let greets = [&b"* OK"[..], b"* PREAUTH", b"* BYE"].iter().any(|it| {
         let common = server.len().min(it.len());
         server.get(..common) == it.get(..common)

@@ -39,7 +39,11 @@ impl Protocol for OpenVpn {
     fn matches(&self, opening: &Opening<'_>) -> Match {
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp => recognise(list),
+            // The latest must bring something new: those before it were the latest before.
+            Start::Datagrams(list) if opening.transport == Transport::Udp => match list.last() {
+                Some((_, latest)) if packet::is_control(latest) => recognise(list),
+                _ => Match::No,
+            },
             Start::Stream { up, down } if opening.transport == Transport::Tcp => recognise(&of_streams(up, down)),
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
         }

@@ -113,6 +113,11 @@ pub fn is_reset(bytes: &[u8]) -> bool {
     WRAPS.iter().any(resets)
 }
 
+/// Whether this may be a control packet under some wrap.
+pub fn is_control(bytes: &[u8]) -> bool {
+    WRAPS.iter().any(|wrap| Packet::read(bytes, *wrap).is_some())
+}
+
 /// The wrap under which one packet answers another's session.
 pub fn agreed(list: &[(Direction, &[u8])]) -> Option<Wrap> {
     let speaks = |wanted: Direction| {

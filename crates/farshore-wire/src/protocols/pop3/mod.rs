@@ -79,13 +79,15 @@ impl Protocol for Pop3 {
 const PORT: u16 = 110;
 
 fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
+    match server.first() {
+        Some(b'+') => {}
+        // Of a client alone the port must tell.
+        None if server_port == PORT => {}
+        Some(_) | None => return Match::No,
+    }
     let greeting = b"+OK";
     let common = server.len().min(greeting.len());
     if server.get(..common) != greeting.get(..common) || !matches!(server.get(3), None | Some(b' ' | b'\r' | b'\n')) {
-        return Match::No;
-    }
-    // Of a client alone the port must tell.
-    if server.is_empty() && server_port != PORT {
         return Match::No;
     }
     match (server.is_empty(), first(client).map(command)) {

@@ -11,6 +11,7 @@ use super::initial::Keys;
 use super::packet::{self, Dialect, Id, Kind, Long};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
+use crate::protocols::hexadecimal::spelled;
 use crate::protocols::{Dissector, Field, Milestone, Origin, Piece, Progress, Segment, Sink};
 
 /// Connections remembered per flow: a client that comes back from the same port has one or two.
@@ -371,12 +372,10 @@ fn tell_google_hello(hello: &google::Hello, bytes: &[u8], at: &dyn Fn(Range<usiz
 }
 
 fn name_session(id: &[u8], origin: &Origin, offset: u64, out: &mut dyn Sink) {
-    let digits = id.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let id_text = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
     out.observe(
         Observation::SessionNamed {
             protocol: "quic",
-            id: id_text,
+            id: spelled(id),
         },
         place(origin, offset, id.len()),
     );

@@ -68,35 +68,57 @@ const PUBLIC: FirstBytes = FirstBytes::of(&[
 /// Packets of a datagram that are tried: opening one costs more than all other tests together.
 const TRIED: u32 = 2;
 
-/// An Initial that opens proves it. Else two packets of a known version whose lengths fit, each in its place.
+/// What a datagram shows by itself, without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Evidence {
+    None,
+    /// It may lead to more.
+    Conceivable,
+    /// A packet of a known version whose lengths fit.
+    Fits,
+    /// Versions are negotiated, known ones among them.
+    Negotiates,
+}
+
+fn evidence(datagram: &[u8]) -> Evidence {
+    let mut found = if google::Header::read(datagram).is_some() {
+        Evidence::Conceivable
+    } else {
+        Evidence::None
+    };
+    if !datagram.first().is_some_and(|first| Long::is_long(*first)) {
+        return found;
+    }
+    let mut rest = datagram;
+    while let Ok((it, after)) = Long::read(rest) {
+        found = found.max(match it.kind {
+            Kind::Negotiation { known: true } => return Evidence::Negotiates,
+            Kind::Negotiation { known: false } => Evidence::Conceivable,
+            Kind::Initial { .. } | Kind::Sealed | Kind::Retry if it.fixed => Evidence::Fits,
+            Kind::Initial { .. } | Kind::Sealed | Kind::Retry => Evidence::None,
+        });
+        rest = after;
+    }
+    if is_reserved_version(datagram) {
+        found.max(Evidence::Conceivable)
+    } else {
+        found
+    }
+}
+
+/// An Initial that opens proves it. Else two packets of a known version whose lengths fit, each in its place. The latest
+/// datagram must bring something new: those before it were the latest before.
 fn recognise(datagrams: &[(Direction, &[u8])]) -> Match {
-    // Those before the latest were opened, or could not be, when they were the latest.
-    if datagrams.last().is_some_and(|(_, latest)| is_google_hello(latest) || opens(latest)) {
-        return Match::Yes;
+    let Some(((_, latest), before)) = datagrams.split_last() else {
+        return Match::No;
+    };
+    match evidence(latest) {
+        Evidence::Negotiates => Match::Yes,
+        _ if is_google_hello(latest) || opens(latest) => Match::Yes,
+        Evidence::Fits if before.iter().any(|(_, it)| evidence(it) >= Evidence::Fits) => Match::Yes,
+        Evidence::Fits | Evidence::Conceivable => Match::Maybe,
+        Evidence::None => Match::No,
     }
-    let (mut fitting, mut conceivable) = (0_u32, false);
-    for (_, datagram) in datagrams {
-        conceivable |= google::Header::read(datagram).is_some();
-        if !datagram.first().is_some_and(|first| Long::is_long(*first)) {
-            continue;
-        }
-        let mut rest = *datagram;
-        let mut fits = false;
-        while let Ok((it, after)) = Long::read(rest) {
-            match it.kind {
-                Kind::Negotiation { known: true } => return Match::Yes,
-                Kind::Negotiation { known: false } => conceivable = true,
-                Kind::Initial { .. } | Kind::Sealed | Kind::Retry => fits |= it.fixed,
-            }
-            rest = after;
-        }
-        fitting = fitting.saturating_add(fits.into());
-        conceivable |= fits || is_reserved_version(datagram);
-    }
-    if fitting >= 2 {
-        return Match::Yes;
-    }
-    if conceivable { Match::Maybe } else { Match::No }
 }
 
 /// Whether one of its packets is an Initial that opens.

@@ -17,6 +17,7 @@ use audio_codec_algorithms::{decode_alaw, decode_ulaw};
 use sha2::{Digest, Sha256};
 
 use super::recognition::LONGEST_TAG;
+use crate::protocols::hexadecimal::spelled;
 
 /// Packets held back so that late ones find their place: 32 of 20 ms, more than players wait.
 const HELD: usize = 32;
@@ -170,11 +171,14 @@ impl Sound {
             codes: held.codes.len(),
         });
         self.samples = self.samples.saturating_add(held.codes.len() as u64);
-        for code in &held.codes {
-            self.hash.update(self.law.sample(*code).to_le_bytes());
+        // Hashed a packet at a time: a call for every sample would cost more than the hash.
+        let samples = held.codes.iter().flat_map(|code| self.law.sample(*code).to_le_bytes());
+        self.hash.update(samples.collect::<Vec<_>>());
+        if let Some(code) = held.codes.first() {
+            let same = held.codes.iter().all(|it| it == code);
             self.constant = match self.constant {
-                Ok(None) => Ok(Some(*code)),
-                Ok(Some(same)) if same == *code => Ok(Some(same)),
+                Ok(None) if same => Ok(Some(*code)),
+                Ok(Some(before)) if same && before == *code => Ok(Some(before)),
                 _ => Err(()),
             };
         }
@@ -229,7 +233,7 @@ impl Sound {
             }
             Some(_) => return nothing("payload lengths do not fit the clock"),
         }
-        let sound = hex(&std::mem::take(&mut self.hash).finalize());
+        let sound = spelled(&std::mem::take(&mut self.hash).finalize());
         match self.constant {
             Ok(Some(code)) if self.law.is_silence(code) => {
                 let because = format!(
@@ -265,10 +269,6 @@ impl Sound {
         }
         Heard::Nothing(format!("not told from cipher text: {figures}"))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ fn is_status(line: &[u8]) -> bool {
 }
 
 fn begins(bytes: &[u8]) -> bool {
-    METHODS.iter().any(|method| {
+    METHODS.iter().filter(|method| method.first() == bytes.first()).any(|method| {
         let common = bytes.len().min(method.len());
         common > 0 && bytes.get(..common) == method.get(..common) && matches!(bytes.get(method.len()), None | Some(b' '))
     }) || !bytes.is_empty() && bytes.get(..bytes.len().min(VERSION.len())) == VERSION.get(..bytes.len().min(VERSION.len()))

@@ -57,6 +57,9 @@ impl Protocol for Smtp {
 }
 
 fn told(client: &[u8], server: &[u8]) -> Match {
+    if !matches!(server.first(), None | Some(b'2')) {
+        return Match::No;
+    }
     let greeting = b"220";
     let common = server.len().min(greeting.len());
     if server.get(..common) != greeting.get(..common) || !matches!(server.get(3), None | Some(b' ' | b'-')) {

@@ -1,17 +1,16 @@
 //! Handshake messages into facts. It owns what a hello and a certificate mean, and refuses to know how they were
 //! carried: records, QUIC frames, anything that hands over whole messages.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use farshore_model::observation::{ChannelSecrecy, Ech};
 use farshore_model::{Direction, Observation, Protection, Span, WireText};
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::ja;
 use super::parse::{self, ClientHello, ServerHello};
+use super::{certificate, ja};
 use crate::crypto::suites;
+use crate::protocols::hexadecimal::spelled;
 use crate::protocols::{Field, Milestone, Sink};
 
 /// One conversation's handshakes.
@@ -201,42 +200,16 @@ impl Handshake {
         let of_client = self.client == Some(direction);
         for (index, range) in parse::certificates(message.bytes, self.modern).into_iter().enumerate() {
             let der = message.bytes.get(range.clone()).unwrap_or_default();
-            let (subject, names) = certificate_names(der);
+            let (subject, names) = certificate::names(der);
             out.observe(
                 Observation::Certificate {
                     subject,
                     names,
-                    sha256: ja::hex(&Sha256::digest(der)),
+                    sha256: spelled(&Sha256::digest(der)),
                     leaf: index == 0 && !of_client,
                 },
                 message.part(range),
             );
         }
-    }
-}
-
-/// Common name (else the whole subject) and alternative names; nothing for what is no certificate.
-fn certificate_names(der: &[u8]) -> (WireText, Vec<WireText>) {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else {
-        return (WireText::default(), Vec::new());
-    };
-    let subject = certificate.subject();
-    // The last common name is the most specific one.
-    let common = subject.iter_common_name().last().map(|name| name.attr_value().data);
-    let subject = common.map_or_else(|| WireText::from(subject.to_string()), WireText::from_bytes);
-    let alternatives = certificate.subject_alternative_name().ok().flatten();
-    let names = alternatives.map(|extension| extension.value.general_names.iter().filter_map(alternative).collect());
-    (subject, names.unwrap_or_default())
-}
-
-fn alternative(name: &GeneralName<'_>) -> Option<WireText> {
-    match name {
-        GeneralName::DNSName(name) => Some(WireText::from(*name)),
-        GeneralName::IPAddress(bytes) => {
-            let four = <[u8; 4]>::try_from(*bytes).map(|it| Ipv4Addr::from(it).to_string());
-            let sixteen = || <[u8; 16]>::try_from(*bytes).map(|it| Ipv6Addr::from(it).to_string());
-            four.or_else(|_| sixteen()).ok().map(WireText::from)
-        }
-        _ => None,
     }
 }

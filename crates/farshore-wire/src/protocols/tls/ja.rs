@@ -3,28 +3,27 @@
 //! JA3 as its authors published it: MD5 over decimal lists. JA4 after FoxIO's description "JA4: TLS Client
 //! Fingerprinting" (the BSD-licensed part of JA4+); no other fingerprint of that family is computed.
 
-use std::fmt::Write as _;
-
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use super::parse::{ClientHello, is_grease};
+use crate::protocols::hexadecimal::{spell, spelled};
 
 /// JA3: `version,suites,extensions,groups,formats`, lists joined by `-`, without GREASE, as MD5 in hex.
 pub(super) fn ja3(hello: &ClientHello<'_>) -> String {
-    hex(&Md5::digest(ja3_text(hello)))
+    spelled(&Md5::digest(ja3_text(hello)))
 }
 
 fn ja3_text(hello: &ClientHello<'_>) -> String {
-    let formats: Vec<u16> = hello.formats.iter().map(|format| u16::from(*format)).collect();
-    format!(
-        "{},{},{},{},{}",
-        hello.version,
-        decimal(&hello.suites),
-        decimal(&hello.extensions),
-        decimal(&hello.groups),
-        decimal(&formats)
-    )
+    let mut text = String::with_capacity(256);
+    decimal(hello.version, &mut text);
+    for list in [&hello.suites, &hello.extensions, &hello.groups] {
+        text.push(',');
+        decimals(list.iter().copied(), &mut text);
+    }
+    text.push(',');
+    decimals(hello.formats.iter().map(|format| u16::from(*format)), &mut text);
+    text
 }
 
 /// JA4 of a hello carried by `transport`: `t` TCP, `q` QUIC, `d` DTLS.
@@ -95,31 +94,37 @@ fn short_digest(text: &str) -> String {
     if text.is_empty() {
         return "000000000000".to_owned();
     }
-    let mut digest = hex(&Sha256::digest(text));
-    digest.truncate(12);
-    digest
+    let digest = Sha256::digest(text);
+    spelled(digest.get(..6).unwrap_or_default())
 }
 
 fn without_grease(values: &[u16]) -> Vec<u16> {
     values.iter().copied().filter(|value| !is_grease(*value)).collect()
 }
 
-fn decimal(values: &[u16]) -> String {
-    let texts: Vec<String> = without_grease(values).iter().map(u16::to_string).collect();
-    texts.join("-")
+fn decimals(values: impl Iterator<Item = u16>, text: &mut String) {
+    for (place, value) in values.filter(|value| !is_grease(*value)).enumerate() {
+        if place > 0 {
+            text.push('-');
+        }
+        decimal(value, text);
+    }
+}
+
+/// A number without leading zeros.
+fn decimal(value: u16, text: &mut String) {
+    let digits = [10_000, 1_000, 100, 10, 1].map(|unit| value.checked_div(unit).unwrap_or_default() % 10);
+    let zeros = digits.iter().take(4).take_while(|digit| **digit == 0).count();
+    text.extend(digits.iter().skip(zeros).filter_map(|digit| char::from_digit((*digit).into(), 10)));
 }
 
 fn hexadecimal(values: &[u16]) -> String {
-    let texts: Vec<String> = values.iter().map(|value| format!("{value:04x}")).collect();
-    texts.join(",")
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
+    let mut text = String::with_capacity(values.len().saturating_mul(5));
+    for (place, value) in values.iter().enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        spell(&value.to_be_bytes(), &mut text);
     }
     text
 }
@@ -151,6 +156,15 @@ mod tests {
             name: None,
             ech: Ech::None,
             whole: true,
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_formatter_does() {
+        for value in 0..=u16::MAX {
+            let mut text = String::new();
+            decimal(value, &mut text);
+            assert_eq!(text, value.to_string());
         }
     }
 

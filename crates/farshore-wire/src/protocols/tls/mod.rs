@@ -14,6 +14,7 @@
 //! RFC 7627 (extended master secret), and for what differs in DTLS RFC 6347 and RFC 9147.
 //! A handshake that starts after clear text (STARTTLS and its kin) is found by its ClientHello.
 
+mod certificate;
 mod dissect;
 mod handshake;
 mod ja;
