@@ -31,6 +31,34 @@ pub fn destinations(ledger: &Ledger, names: &Names, data: &Datasets, as_of: Opti
     (destinations.collect(), of_flow)
 }
 
+/// Parties that are asked about without traffic, by the same steps.
+pub struct Parties<'a> {
+    data: &'a Datasets,
+    shared: Shared<'a>,
+}
+
+impl<'a> Parties<'a> {
+    /// Nothing yet, of facts as they were on a day.
+    pub fn new(data: &'a Datasets, as_of: Option<Date>) -> Self {
+        Self {
+            data,
+            shared: Shared::new(data, as_of),
+        }
+    }
+
+    /// What goes by these addresses alone.
+    pub fn addressed(&mut self, name: &str, addresses: Vec<IpAddr>) -> Destination {
+        let mut group = Group::new(name.into(), false);
+        group.addresses = addresses;
+        group.destination(self.data, &mut self.shared)
+    }
+
+    /// What goes by a host name.
+    pub fn named(&mut self, name: &str) -> Destination {
+        Group::new(name.into(), true).destination(self.data, &mut self.shared)
+    }
+}
+
 /// Groups in the order in which they came up, and where to find them again.
 #[derive(Default)]
 struct Groups {
@@ -60,14 +88,7 @@ impl Groups {
         let at = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         let name = Text::from(name);
         self.by_name.insert(name.clone(), at);
-        self.all.push(Group {
-            name,
-            named,
-            addresses: Vec::new(),
-            candidates: BTreeSet::new(),
-            traffic: Traffic::default(),
-            flows: Vec::new(),
-        });
+        self.all.push(Group::new(name, named));
         at
     }
 }
@@ -82,6 +103,17 @@ struct Group {
 }
 
 impl Group {
+    fn new(name: Text, named: bool) -> Self {
+        Self {
+            name,
+            named,
+            addresses: Vec::new(),
+            candidates: BTreeSet::new(),
+            traffic: Traffic::default(),
+            flows: Vec::new(),
+        }
+    }
+
     fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[String]) {
         if self.addresses.last() != Some(&flow.server.ip) {
             self.addresses.push(flow.server.ip);

@@ -19,6 +19,7 @@ pub mod destinations;
 pub mod ech;
 pub mod exposure;
 pub mod identifiers;
+pub mod inquiry;
 pub mod judge;
 pub mod naming;
 pub mod parties;

@@ -16,6 +16,8 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Who receives what, where, readable by whom, judged
     Audit(Box<Audit>),
+    /// What is known of one party: claims, disagreement, owner, legal reach
+    Who(Who),
     /// What is built in: packs, data, protocols, formats
     List(List),
 }
@@ -90,6 +92,49 @@ pub(crate) struct Audit {
     /// Say nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Who {
+    /// Addresses, prefixes, host names, AS numbers (AS15169); or `-`: one a line on standard input
+    #[arg(value_name = "ADDR|HOST", required = true)]
+    pub(crate) names: Vec<String>,
+
+    /// Tell the law as it was on this day (default: no day, so no law is known to be in force)
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) as_of: Option<String>,
+
+    /// How to write the answer (default: terminal; of standard input ndjson)
+    #[arg(long, value_enum, help_heading = "Output")]
+    pub(crate) format: Option<WhoFormat>,
+    /// Write to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the output file
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(crate) color: Color,
+
+    /// Say more on standard error
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
+    pub(crate) verbose: u8,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhoFormat {
+    /// A screen each
+    Terminal,
+    /// One object, schema farshore.who/1
+    Json,
+    /// One object a line
+    Ndjson,
+    /// A line each: address, countries, state, network, organisation
+    Tsv,
 }
 
 #[derive(Debug, clap::Args)]

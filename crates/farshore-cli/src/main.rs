@@ -9,6 +9,7 @@ mod inputs;
 mod list;
 mod message;
 mod output;
+mod who;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let done = match args.verb {
         args::Verb::Audit(it) => audit::run(&it),
+        args::Verb::Who(it) => who::run(&it),
         args::Verb::List(it) => list::run(&it),
     };
     match done {

@@ -20,6 +20,7 @@ pub mod html;
 pub mod json;
 pub mod terminal;
 pub mod v1;
+pub mod who;
 
 mod community;
 mod findings;

@@ -9,6 +9,7 @@ use super::{
     columns::{ColumnError, Columns, leb128, unzigzag},
     dataset::DatasetInfo,
     points::{self, Points},
+    stretches::Layer,
 };
 
 const V4: &[u8] = include_bytes!("../../../../packs/parties/asn/v4.bin");
@@ -37,6 +38,16 @@ pub fn holder(asn: u32) -> Network {
         name: name(asn).unwrap_or_default().into(),
         registered: asn_country::registered(asn),
     }
+}
+
+/// All breakpoints of IPv4, with the number at each.
+pub fn layer4() -> Layer<'static, u32> {
+    Layer::new(v4().starts(), |index| v4().value(index).unwrap_or(0))
+}
+
+/// The same for IPv6.
+pub fn layer6() -> Layer<'static, u64> {
+    Layer::new(v6().starts(), |index| v6().value(index).unwrap_or(0))
 }
 
 /// The holder of an AS number.

@@ -11,6 +11,7 @@ use super::{
     columns::{ColumnError, Columns},
     dataset::DatasetInfo,
     points::{self, Points},
+    stretches::{Layer, number_of},
 };
 
 /// An embedded set; each family is decoded when it is first asked.
@@ -67,6 +68,16 @@ impl CountrySet {
         })
     }
 
+    /// All breakpoints of IPv4, with the country at each.
+    pub fn layer4(&self) -> Layer<'_, u32> {
+        self.v4().layer()
+    }
+
+    /// The same for IPv6.
+    pub fn layer6(&self) -> Layer<'_, u64> {
+        self.v6().layer()
+    }
+
     /// Source, date, licence.
     pub fn info(&self) -> Option<&DatasetInfo> {
         self.info.get_or_init(|| DatasetInfo::read(self.meta).ok()).as_ref()
@@ -100,8 +111,17 @@ impl CountrySet {
 
 impl<K: Copy + Ord> Family<K> {
     fn at(&self, key: K) -> Option<Country> {
-        let rank = usize::from(self.points.at(key)?).checked_sub(1)?;
-        self.codes.get(rank).copied()
+        self.country(self.points.at(key)?)
+    }
+
+    fn country(&self, value: u8) -> Option<Country> {
+        self.codes.get(usize::from(value).checked_sub(1)?).copied()
+    }
+
+    fn layer(&self) -> Layer<'_, K> {
+        Layer::new(self.points.starts(), |index| {
+            number_of(self.points.value(index).and_then(|value| self.country(value)))
+        })
     }
 }
 

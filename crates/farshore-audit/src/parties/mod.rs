@@ -27,6 +27,7 @@ pub mod reach;
 mod registration;
 mod shared;
 mod special;
+mod stretches;
 mod third_party_web;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use self::{
     prefix::{Prefix, PrefixError},
     shared::Shared,
     special::{Special, canonical, is_documentation, special},
+    stretches::{Answer, Said, Stretches},
 };
 use self::{country_set::CountrySet, organisations::Claimed};
 

@@ -18,6 +18,16 @@ impl<K: Copy + Ord, V: Copy> Points<K, V> {
         self.values.get(after.checked_sub(1)?).copied()
     }
 
+    /// The breakpoints themselves.
+    pub fn starts(&self) -> &[K] {
+        &self.starts
+    }
+
+    /// The value from the breakpoint of that place on.
+    pub fn value(&self, index: usize) -> Option<V> {
+        self.values.get(index).copied()
+    }
+
     /// How many breakpoints there are.
     #[cfg(test)]
     pub fn len(&self) -> usize {

@@ -21,7 +21,7 @@ pub struct Prefix {
 }
 
 /// Why a prefix cannot be read.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PrefixError {
     /// No slash.
     #[error("no length after the address")]

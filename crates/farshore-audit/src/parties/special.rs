@@ -27,6 +27,28 @@ pub fn special(address: IpAddr) -> Option<Special> {
     found.map(|(note, local)| Special { note, local })
 }
 
+/// Which entry that is, counted over both tables.
+pub fn index(address: IpAddr) -> Option<usize> {
+    match address {
+        IpAddr::V4(ip) => V4.iter().position(|row| same(ip.to_bits(), row.0.to_bits(), row.1)),
+        IpAddr::V6(ip) => {
+            let found = V6.iter().position(|row| same6(ip.to_bits(), row.0.to_bits(), row.1))?;
+            Some(found.saturating_add(V4.len()))
+        }
+    }
+}
+
+/// First addresses and lengths of all entries of IPv4.
+pub fn v4_rows() -> impl Iterator<Item = (Ipv4Addr, u32)> {
+    V4.iter().map(|row| (row.0, row.1))
+}
+
+/// The same for IPv6, with the prefixes that carry IPv4.
+pub fn v6_rows() -> impl Iterator<Item = (Ipv6Addr, u32)> {
+    let carriers = [(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), 96), (NAT64, 96)];
+    V6.iter().map(|row| (row.0, row.1)).chain(carriers)
+}
+
 /// The address that is meant: IPv4 inside IPv6 (RFC 4291, 2.5.5.2; RFC 6052, 2.1) is IPv4.
 pub fn canonical(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -8,3 +8,4 @@ mod memory;
 mod offline;
 mod order;
 mod outputs;
+mod who;
