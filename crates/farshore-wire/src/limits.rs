@@ -26,8 +26,12 @@ pub struct Limits {
     pub crypto_bytes: usize,
     /// Bytes one inflated value may grow to.
     pub inflated_bytes: usize,
-    /// Observations kept in one ledger.
+    /// Observations kept in one ledger; each takes some 400 bytes.
     pub observations: usize,
+    /// Sightings of identifiers kept in one ledger; each takes about as much.
+    pub sightings: usize,
+    /// Anomalies kept in one ledger: whoever reads them has the point long before.
+    pub anomalies: usize,
     /// Bytes of IP fragments kept until their datagrams are whole: a datagram has 64 KiB at most, and few are under way
     /// at once.
     pub fragment_bytes: usize,
@@ -51,7 +55,9 @@ impl Default for Limits {
             undecided_datagrams: 256,
             crypto_bytes: 1 << 16,
             inflated_bytes: 1 << 20,
-            observations: 1 << 22,
+            observations: 1 << 20,
+            sightings: 1 << 20,
+            anomalies: 1 << 16,
             fragment_bytes: 1 << 22,
             fragments: 1 << 8,
             flows: 1 << 22,
@@ -76,6 +82,8 @@ impl Limits {
             "crypto-bytes" => self.crypto_bytes = size,
             "inflated-bytes" => self.inflated_bytes = size,
             "observations" => self.observations = size,
+            "sightings" => self.sightings = size,
+            "anomalies" => self.anomalies = size,
             "fragment-bytes" => self.fragment_bytes = size,
             "fragments" => self.fragments = size,
             "flows" => self.flows = size,
@@ -86,6 +94,7 @@ impl Limits {
 
     /// The names [`Limits::set`] takes.
     pub const NAMES: &'static [&'static str] = &[
+        "anomalies",
         "body-bytes",
         "crypto-bytes",
         "encapsulations",
@@ -100,6 +109,7 @@ impl Limits {
         "opening-datagrams",
         "reorder-bytes",
         "reorder-segments",
+        "sightings",
         "undecided-datagrams",
     ];
 }

@@ -31,12 +31,13 @@ pub(crate) struct Notebook {
     facts: HashMap<(FlowId, u64), u32>,
 }
 
-/// What is kept of facts.
+/// What is kept, and how many of each.
 struct Keeping {
-    /// Each of them, rather than the first of those alike in a flow.
+    /// Each fact, rather than the first of those alike in a flow.
     every_fact: bool,
-    /// How many.
-    most: usize,
+    observations: usize,
+    sightings: usize,
+    anomalies: usize,
 }
 
 /// Something found, and the frame that was being read.
@@ -49,7 +50,9 @@ struct At<T> {
 /// dropped. The first is the router's, if there is one.
 pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
     let mut ledger = Ledger::default();
-    let most = notebooks.first().map_or(usize::MAX, |it| it.how.most);
+    let [most, most_sightings, most_anomalies] = notebooks
+        .first()
+        .map_or([usize::MAX; 3], |it| [it.how.observations, it.how.sightings, it.how.anomalies]);
     let (mut observations, mut sightings, mut anomalies) = (Vec::new(), Vec::new(), Vec::new());
     let mut detectors: Option<Detectors> = None;
     for mut it in notebooks {
@@ -64,18 +67,25 @@ pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
             None => detectors = Some(it.detectors),
         }
     }
+    // Each shard kept as many as are allowed: of all, the earliest stay, as if one had read everything.
+    observations.sort_by_key(|it| (it.frame, it.it.flow));
+    sightings.sort_by_key(|it| (it.frame, it.it.0.flow));
+    anomalies.sort_by_key(|it| (it.frame, it.it.flow));
+    for beyond in observations.drain(most.min(observations.len())..) {
+        add(&mut ledger.coverage.limits, "observations", beyond.it.count);
+    }
+    for beyond in sightings.drain(most_sightings.min(sightings.len())..) {
+        add(&mut ledger.coverage.limits, "sightings", beyond.it.0.count);
+    }
+    for _ in anomalies.drain(most_anomalies.min(anomalies.len())..) {
+        add(&mut ledger.coverage.limits, "anomalies", 1);
+    }
     if let Some(detectors) = detectors {
         let confirmed = detectors.finish();
         sightings.retain(|it| it.it.1.is_none_or(|group| confirmed.chance(&group).is_some()));
         for (name, times) in detectors.limits_hit() {
             add(&mut ledger.coverage.limits, name, *times);
         }
-    }
-    observations.sort_by_key(|it| (it.frame, it.it.flow));
-    sightings.sort_by_key(|it| (it.frame, it.it.0.flow));
-    anomalies.sort_by_key(|it| (it.frame, it.it.flow));
-    for beyond in observations.drain(most.min(observations.len())..) {
-        add(&mut ledger.coverage.limits, "observations", beyond.it.count);
     }
     ledger.observations = observations.into_iter().map(|it| it.it).collect();
     ledger.sightings = sightings.into_iter().map(|it| it.it.0).collect();
@@ -97,7 +107,9 @@ impl Notebook {
         Self {
             how: Keeping {
                 every_fact: how.every_fact,
-                most: how.limits.observations,
+                observations: how.limits.observations,
+                sightings: how.limits.sightings,
+                anomalies: how.limits.anomalies,
             },
             frame: 0,
             observations: Vec::new(),
@@ -118,10 +130,8 @@ impl Notebook {
 
     fn sighted(&mut self, it: Sighting, weak: Option<WeakGroup>) {
         let mut digest = self.hashes.hash_one((it.flow, &it.kind, it.value.print, &it.field, weak));
-        let next = u32::try_from(self.sightings.len()).unwrap_or(u32::MAX);
-        loop {
-            let at = *self.seen.entry(digest).or_insert(next);
-            let Some(At { it: (known, group), .. }) = self.sightings.get_mut(at as usize) else {
+        while let Some(at) = self.seen.get(&digest) {
+            let Some(At { it: (known, group), .. }) = self.sightings.get_mut(*at as usize) else {
                 break;
             };
             let same = known.flow == it.flow && known.value.print == it.value.print && *group == weak;
@@ -133,7 +143,12 @@ impl Notebook {
             }
             digest = digest.wrapping_add(1);
         }
-        let frame = self.frame;
+        if self.sightings.len() >= self.how.sightings {
+            add(&mut self.limits, "sightings", it.count);
+            return;
+        }
+        let (frame, next) = (self.frame, u32::try_from(self.sightings.len()).unwrap_or(u32::MAX));
+        self.seen.insert(digest, next);
         self.sightings.push(At { frame, it: (it, weak) });
     }
 
@@ -142,21 +157,25 @@ impl Notebook {
         if self.how.every_fact {
             return false;
         }
-        let digest = self.digest(&it.what, it.protection);
-        let next = u32::try_from(self.observations.len()).unwrap_or(u32::MAX);
-        let at = *self.facts.entry((it.flow, digest)).or_insert(next);
-        let Some(At { it: known, .. }) = self.observations.get_mut(at as usize) else {
-            return false;
-        };
-        if known.protection != it.protection || !same_but_for_ttl(&known.what, &it.what) || !outlives(known, it) {
-            self.facts.insert((it.flow, digest), next);
-            return false;
+        let key = (it.flow, self.digest(&it.what, it.protection));
+        if let Some(at) = self.facts.get(&key)
+            && let Some(At { it: known, .. }) = self.observations.get_mut(*at as usize)
+            && known.protection == it.protection
+            && same_but_for_ttl(&known.what, &it.what)
+            && outlives(known, it)
+        {
+            known.count = known.count.saturating_add(1);
+            if known.again.len() < KEPT.saturating_sub(1) {
+                known.again.push(it.locus.clone());
+            }
+            return true;
         }
-        known.count = known.count.saturating_add(1);
-        if known.again.len() < KEPT.saturating_sub(1) {
-            known.again.push(it.locus.clone());
+        // What is not going to be kept needs no entry.
+        if self.observations.len() < self.how.observations {
+            let next = u32::try_from(self.observations.len()).unwrap_or(u32::MAX);
+            self.facts.insert(key, next);
         }
-        true
+        false
     }
 
     /// Of a fact without the lifetime of an answer: caches count it down, the fact stays the same.
@@ -245,7 +264,7 @@ impl Recorder for Notebook {
         if self.folded(&it) {
             return;
         }
-        if self.observations.len() >= self.how.most {
+        if self.observations.len() >= self.how.observations {
             self.limit("observations");
             return;
         }
@@ -267,6 +286,10 @@ impl Recorder for Notebook {
     }
 
     fn anomaly(&mut self, it: Anomaly) {
+        if self.anomalies.len() >= self.how.anomalies {
+            self.limit("anomalies");
+            return;
+        }
         let frame = self.frame;
         self.anomalies.push(At { frame, it });
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use farshore_model::Direction::{self, Down, Up};
 
-use crate::build::{ACK, SERVER, SYN, SYN_ACK, ethernet, ip, tcp, udp};
+use super::build::{ACK, SERVER, SYN, SYN_ACK, ethernet, ip, tcp, udp};
 
 /// No segment of a link of 1500 bytes is larger.
 const SEGMENT: usize = 1_440;

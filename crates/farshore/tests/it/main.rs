@@ -4,6 +4,7 @@
 
 mod clubhouse;
 mod fixed;
+mod hostile;
 mod keys;
 mod leaky;
 mod naming;
