@@ -22,20 +22,67 @@ impl Alphabet {
     }
 
     fn sextet(self, char: u8) -> Option<u8> {
-        Some(match (self, char) {
+        let sextets = match self {
+            Self::Standard => &STANDARD,
+            Self::Url => &URL,
+        };
+        sextets.get(usize::from(char)).copied().filter(|it| *it != NONE)
+    }
+
+    const fn computed(self, char: u8) -> u8 {
+        match (self, char) {
             (_, b'A'..=b'Z') => char.wrapping_sub(b'A'),
             (_, b'a'..=b'z') => char.wrapping_sub(b'a').wrapping_add(26),
             (_, b'0'..=b'9') => char.wrapping_sub(b'0').wrapping_add(52),
             (Self::Standard, b'+') | (Self::Url, b'-') => 62,
             (Self::Standard, b'/') | (Self::Url, b'_') => 63,
-            _ => return None,
-        })
+            _ => NONE,
+        }
+    }
+}
+
+/// No sextet.
+const NONE: u8 = 0xff;
+static STANDARD: [u8; 256] = table(Alphabet::Standard);
+static URL: [u8; 256] = table(Alphabet::Url);
+/// 1 for what is of either alphabet, 2 for the percent sign.
+static EITHER: [u8; 256] = either();
+
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler, which refuses a place outside")]
+const fn table(alphabet: Alphabet) -> [u8; 256] {
+    let mut all = [NONE; 256];
+    let mut char = 0_u8;
+    loop {
+        all[char as usize] = alphabet.computed(char);
+        let Some(next) = char.checked_add(1) else { return all };
+        char = next;
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler, which refuses a place outside")]
+const fn either() -> [u8; 256] {
+    let mut all = [0; 256];
+    let mut char = 0_u8;
+    loop {
+        all[char as usize] = (char.is_ascii_alphanumeric() || is_special(char)) as u8 | ((char == b'%') as u8) << 1;
+        let Some(next) = char.checked_add(1) else { return all };
+        char = next;
     }
 }
 
 /// Whether a byte is of either alphabet.
 pub(super) fn is_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    EITHER.get(usize::from(byte)) == Some(&1)
+}
+
+/// Whether it is that, or may begin one that is percent-encoded.
+pub(super) fn is_char_or_percent(byte: u8) -> bool {
+    EITHER.get(usize::from(byte)).is_some_and(|it| *it != 0)
+}
+
+/// Whether it is one of the characters the alphabets do not share.
+pub(super) const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
 /// Characters that stand for so many bytes, the last of them shared.
@@ -80,17 +127,23 @@ fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
 /// Whole bytes of the characters up to the first that is none.
 pub(super) fn decode_prefix(text: &[u8], alphabet: Alphabet) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len().saturating_mul(3) / 4);
-    let (mut held, mut bits) = (0_u32, 0_u32);
-    for sextet in text.iter().map_while(|char| alphabet.sextet(*char)) {
-        held = (held << 6) | u32::from(sextet);
-        bits = bits.wrapping_add(6);
-        if bits >= 8 {
-            bits = bits.wrapping_sub(8);
-            bytes.push(u8::try_from((held >> bits) & 0xff).unwrap_or(0));
-        }
-        held &= 0xfff;
-    }
+    bytes.extend(decoded(text, alphabet));
     bytes
+}
+
+/// The same, byte by byte.
+pub(super) fn decoded(text: &[u8], alphabet: Alphabet) -> impl Iterator<Item = u8> {
+    let (mut held, mut bits) = (0_u32, 0_u32);
+    let sextets = text.iter().map_while(move |char| alphabet.sextet(*char));
+    sextets.filter_map(move |sextet| {
+        held = (held << 6 | u32::from(sextet)) & 0xfff;
+        bits = bits.wrapping_add(6);
+        if bits < 8 {
+            return None;
+        }
+        bits = bits.wrapping_sub(8);
+        u8::try_from((held >> bits) & 0xff).ok()
+    })
 }
 
 #[cfg(test)]

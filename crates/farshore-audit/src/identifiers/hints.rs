@@ -46,6 +46,32 @@ pub(super) fn value_after(text: &[u8], key: &Range<usize>, spaces: bool) -> Opti
     }
 }
 
+/// Where a key ends whose separator begins at `at`: the way back of [`value_after`], over blanks and a quote.
+pub(super) fn end_of_key(text: &[u8], at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    match text.get(at)? {
+        b'%' => {
+            let triplet = text.get(at..at.saturating_add(3))?;
+            if !triplet.eq_ignore_ascii_case(b"%3d") && !triplet.eq_ignore_ascii_case(b"%3a") {
+                return None;
+            }
+        }
+        b'>' => return before.last().filter(|b| b.is_ascii_alphanumeric()).map(|_| at),
+        _ => {}
+    }
+    let blank = |text: &[u8]| matches!(text.last(), Some(b' ' | b'\t'));
+    let mut key = before;
+    for _ in 0..2 {
+        if blank(key) {
+            key = key.split_last().map_or(key, |(_, rest)| rest);
+        }
+    }
+    if let Some((b'"' | b'\'', rest)) = key.split_last() {
+        key = rest.strip_suffix(b"\\").unwrap_or(rest);
+    }
+    key.last().filter(|b| b.is_ascii_alphanumeric()).map(|_| key.len())
+}
+
 struct Walk<'a> {
     text: &'a [u8],
     at: usize,

@@ -1,9 +1,9 @@
 //! Identifiers in readable fields: values the user knows, in whatever shape, and values that betray themselves.
 //!
 //! [`Detectors`] is built once and shown one field at a time; it names what it recognises, where in the field,
-//! and by which decodings. One automaton holds all known values in all their shapes ([`forms`]), the key names
-//! and the anchors of all [packs](pack): what it costs to look does not grow with what is looked for. Long base64
-//! runs are [unpacked](unpacking) and looked at again. Short binary encodings mean nothing until
+//! and by which decodings. One automaton holds all known values in all their shapes ([`forms`]), one pass
+//! [marks](marks) the key names and anchors of all [packs](pack): what it costs to look does not grow with what is
+//! looked for. Long base64 runs are [unpacked](unpacking) and looked at again. Short binary encodings mean nothing until
 //! [`Detectors::finish`] has told them from [chance]. What leaves is [masked](value).
 //!
 //! Refused here: parsing of protocols (a field comes as path and bytes), and any conclusion (who could read it).
@@ -32,8 +32,10 @@ mod checks;
 mod forms;
 mod hints;
 pub mod known;
+mod marks;
 pub mod pack;
 mod scan;
+mod shape;
 pub mod unpacking;
 pub mod value;
 
@@ -54,7 +56,7 @@ pub use unpacking::Limits;
 pub use value::DigestKey;
 
 use chance::Tally;
-use scan::Rules;
+use scan::{Marked, Rules};
 
 /// What the detectors may say and how much they may work.
 #[derive(Clone, Debug, Default)]
@@ -146,8 +148,10 @@ impl Detectors {
 
     /// Looks at one field and names what is in it, by position.
     pub fn scan(&mut self, field: FieldView<'_>, found: &mut dyn FnMut(Found)) {
-        let hit = self.rules.scan(field, &mut self.tally, found);
-        self.add_limits(hit);
+        let hit = self.rules.scan::<Marked>(field, &mut self.tally, found);
+        if !hit.is_empty() {
+            self.add_limits(hit);
+        }
     }
 
     /// A value that was recognised elsewhere, made ready to leave by the same rules.

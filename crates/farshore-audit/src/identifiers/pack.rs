@@ -2,12 +2,13 @@
 //!
 //! A pack names what makes it look (anchors in free text, key names, field paths), the pattern a value must
 //! have, and a check that no pattern can express. To add one: a file there, one line in [`PACKS`]. Refused at
-//! the door: patterns without a longest match (they would make one field cost more than its length), unknown
-//! keys, unknown checks.
+//! the door: patterns without a longest match (they would make one field cost more than its length) or that match
+//! without an anchor of the pack, unknown keys, unknown checks.
 
 use serde::Deserialize;
 
 use super::checks::{self, Check};
+use super::shape::{self, Surroundings};
 
 /// The longest match a pattern may have.
 const LONGEST_MATCH: usize = 4096;
@@ -54,7 +55,7 @@ pub struct Pack {
     pub description: String,
     /// Where the shape of the identifier is laid down.
     pub source: String,
-    /// Text of which one must occur for free text to be searched.
+    /// Text of which one must occur for free text to be searched; each match has one in it.
     #[serde(default)]
     pub anchors: Vec<String>,
     /// Key names, as words apart: `device id` is also found as `device_id`, `deviceId`, `device-id`.
@@ -131,6 +132,8 @@ pub(super) struct Ready {
     pub whole: regex::bytes::Regex,
     pub refuse: Option<regex::bytes::Regex>,
     pub check: Option<Check>,
+    /// The anchors, with what must stand around each in a match.
+    pub anchors: Vec<(Vec<u8>, Surroundings)>,
 }
 
 impl Ready {
@@ -146,19 +149,22 @@ impl Ready {
                 .build()
                 .map_err(|error| fail(error.to_string()))
         };
-        let longest = regex_syntax::ParserBuilder::new()
+        let syntax = regex_syntax::ParserBuilder::new()
             .unicode(false)
             .utf8(false)
             .build()
             .parse(&pack.pattern)
-            .map_err(|error| fail(error.to_string()))?
-            .properties()
-            .maximum_len();
+            .map_err(|error| fail(error.to_string()))?;
+        let longest = syntax.properties().maximum_len();
         if longest.is_none_or(|longest| longest > LONGEST_MATCH) {
             return Err(fail(format!("the pattern must match at most {LONGEST_MATCH} bytes")));
         }
         if pack.anchors.is_empty() && pack.keys.is_empty() && pack.paths.is_empty() {
             return Err(fail("no anchor, key or path: it would never look".to_owned()));
+        }
+        let anchors: Vec<&[u8]> = pack.anchors.iter().map(String::as_bytes).collect();
+        if anchors.iter().any(|it| it.is_empty()) || !(anchors.is_empty() || shape::always_holds(&syntax, &anchors)) {
+            return Err(fail("the pattern must not match text without an anchor".to_owned()));
         }
         let check = match &pack.check {
             None => None,
@@ -169,6 +175,10 @@ impl Ready {
             whole: compiled(&format!("^(?:{})$", pack.pattern))?,
             refuse: pack.refuse.as_deref().map(|text| compiled(&format!("^(?:{text})$"))).transpose()?,
             check,
+            anchors: anchors
+                .iter()
+                .map(|it| (it.to_vec(), Surroundings::of(&syntax, it, &anchors)))
+                .collect(),
             pack,
         })
     }
@@ -176,14 +186,6 @@ impl Ready {
     /// Whether it looks into fields of this path at all.
     pub fn looks_under(&self, path: &str) -> bool {
         !self.pack.not_under.iter().any(|start| path.starts_with(start.as_str()))
-    }
-
-    /// Whether a field's whole value is its business, by path.
-    pub fn names_path(&self, path: &str) -> bool {
-        self.pack.paths.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => path.starts_with(start),
-            None => path == pattern,
-        })
     }
 
     /// The spellings of its keys.

@@ -1,11 +1,12 @@
-//! One field under all rules at once: one pass of the automaton, then verification of what it points at.
+//! One field under all rules at once: one pass for [marks](super::marks), one of the automaton of known values if
+//! there are any, then verification of what they point at.
 //!
 //! It refuses to report one thing twice: of two findings that claim the same bytes the better one stays.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use farshore_model::sighting::SightedValue;
 use farshore_model::{DatumKind, WireText};
 
@@ -14,13 +15,17 @@ use super::checks::{Accepted, Candidate};
 use super::forms::{self, Variant};
 use super::hints;
 use super::known::{self, Known, KnownError};
+use super::marks::{Marker, Marks, PackSet};
 use super::pack::{Pack, Ready};
-use super::unpacking::{self, Budget};
+use super::unpacking::{self, Budget, Limits, Unpacked};
 use super::value;
 use super::{DetectorsError, FieldView, Found, Options};
 
 /// Printable runs of a payload shorter than this are noise.
 const SHORTEST_TEXT: usize = 6;
+
+/// Up to so many bytes of patterns a table of all transitions (1 KiB each) is worth its room.
+const SMALL_AUTOMATON: usize = 1 << 13;
 
 /// All that is looked for.
 #[derive(Debug)]
@@ -28,19 +33,51 @@ pub(super) struct Rules {
     known: Vec<Known>,
     variants: Vec<Variant>,
     weak_variants: usize,
-    packs: Vec<Ready>,
-    automaton: AhoCorasick,
-    /// By pattern of the automaton.
-    needles: Vec<Needle>,
+    pub packs: Vec<Ready>,
+    /// Of the variants, by number; `None` when nothing is known.
+    automaton: Option<AhoCorasick>,
+    marker: Marker,
     options: Options,
 }
 
-/// What a pattern of the automaton stands for.
-#[derive(Clone, Copy, Debug)]
-enum Needle {
-    Variant(usize),
-    Anchor(usize),
-    Key(usize),
+/// How a text is searched for what the rules then look at. There is one way; tests hold it against a plain one.
+pub(super) trait Search {
+    /// See [`Marker::marks`].
+    fn marks(rules: &Rules, text: &[u8]) -> Marks;
+    /// See [`Marker::named`].
+    fn named(rules: &Rules, path: &str) -> PackSet;
+    /// The next printable text of some length that has an anchor of the pack, in bytes that are no text as a whole.
+    fn anchored_run(rules: &Rules, text: &[u8], marks: &Marks, from: usize, pack: usize) -> Option<Range<usize>>;
+    /// See [`unpacking::unpack`].
+    fn unpack(text: &[u8], marks: &Marks, limits: &Limits, budget: &mut Budget) -> Vec<Unpacked>;
+}
+
+/// The one way.
+pub(super) struct Marked;
+
+impl Search for Marked {
+    fn marks(rules: &Rules, text: &[u8]) -> Marks {
+        rules.marker.marks(text)
+    }
+
+    fn named(rules: &Rules, path: &str) -> PackSet {
+        rules.marker.named(path)
+    }
+
+    fn anchored_run(rules: &Rules, text: &[u8], marks: &Marks, mut from: usize, pack: usize) -> Option<Range<usize>> {
+        loop {
+            let run = printable_around(text, rules.marker.anchor(text, marks, from, pack)?);
+            if run.len() >= SHORTEST_TEXT {
+                return Some(run);
+            }
+            // An anchor may not be printable.
+            from = run.end.saturating_add(1);
+        }
+    }
+
+    fn unpack(text: &[u8], marks: &Marks, limits: &Limits, budget: &mut Budget) -> Vec<Unpacked> {
+        unpacking::unpack(text, marks.runs_from, limits, budget)
+    }
 }
 
 /// Bytes under scrutiny: the field, or what was unpacked from it.
@@ -93,22 +130,17 @@ impl Rules {
             forms::pair_integers(&mut variants, first);
         }
         let packs = packs.into_iter().map(Ready::new).collect::<Result<Vec<_>, _>>()?;
-        let mut patterns: Vec<Vec<u8>> = variants.iter().map(|it| it.pattern.clone()).collect();
-        let mut needles: Vec<Needle> = (0..variants.len()).map(Needle::Variant).collect();
-        for (number, it) in packs.iter().enumerate() {
-            for anchor in &it.pack.anchors {
-                patterns.push(anchor.as_bytes().to_vec());
-                needles.push(Needle::Anchor(number));
-            }
-            for key in it.key_spellings() {
-                patterns.push(key.into_bytes());
-                needles.push(Needle::Key(number));
-            }
-        }
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .build(&patterns)
+        let marker = Marker::new(&packs).map_err(|problem| DetectorsError::TooMuch(problem.to_owned()))?;
+        let bytes: usize = variants.iter().map(|it| it.pattern.len()).sum();
+        let automaton = (!variants.is_empty())
+            .then(|| {
+                AhoCorasick::builder()
+                    .ascii_case_insensitive(true)
+                    .match_kind(MatchKind::Standard)
+                    .kind((bytes <= SMALL_AUTOMATON).then_some(AhoCorasickKind::DFA))
+                    .build(variants.iter().map(|it| &it.pattern))
+            })
+            .transpose()
             .map_err(|error| DetectorsError::TooMuch(error.to_string()))?;
         Ok(Self {
             known: known.to_vec(),
@@ -116,7 +148,7 @@ impl Rules {
             variants,
             packs,
             automaton,
-            needles,
+            marker,
             options,
         })
     }
@@ -133,7 +165,7 @@ impl Rules {
     }
 
     /// Scans one field; gives back the ceilings it hit.
-    pub fn scan(&self, field: FieldView<'_>, tally: &mut Tally, found: &mut dyn FnMut(Found)) -> BTreeMap<&'static str, u64> {
+    pub fn scan<S: Search>(&self, field: FieldView<'_>, tally: &mut Tally, found: &mut dyn FnMut(Found)) -> BTreeMap<&'static str, u64> {
         let mut work = Work {
             hits: Vec::new(),
             budget: Budget::of(&self.options.limits),
@@ -146,40 +178,33 @@ impl Rules {
             decoded_by: &[],
             run: None,
         };
-        self.layer(&layer, &mut work);
-        for hit in self.distinct(work.hits) {
-            found(self.found(hit));
+        self.layer::<S>(&layer, &mut work);
+        if !work.hits.is_empty() {
+            for hit in self.distinct(work.hits) {
+                found(self.found(hit));
+            }
         }
         work.budget.hit
     }
 
-    fn layer(&self, layer: &Layer<'_>, work: &mut Work<'_>) {
+    fn layer<S: Search>(&self, layer: &Layer<'_>, work: &mut Work<'_>) {
         let text = layer.text;
         if text.is_empty() {
             return;
         }
-        let textual = is_textual(text);
-        let opaque = layer.payload || !textual;
-        let place = opaque.then(|| self.count(layer, work));
-        let mut anchored = vec![false; self.packs.len()];
-        let mut keys = Vec::new();
-        let mut content = None;
-        for it in self.automaton.find_overlapping_iter(text) {
-            match self.needles.get(it.pattern().as_usize()) {
-                Some(Needle::Variant(number)) => self.known_at(*number, layer, it.range(), place, &mut content, work),
-                Some(Needle::Anchor(pack)) => {
-                    if let Some(flag) = anchored.get_mut(*pack) {
-                        *flag = true;
-                    }
-                }
-                Some(Needle::Key(pack)) if hints::begins_name(text, it.start()) => keys.push((*pack, it.range())),
-                _ => {}
+        let marks = S::marks(self, text);
+        let opaque = layer.payload || !marks.textual;
+        if let Some(automaton) = &self.automaton {
+            let place = opaque.then(|| self.count(layer, work));
+            let mut content = None;
+            for it in automaton.find_overlapping_iter(text) {
+                self.known_at(it.pattern().as_usize(), layer, it.range(), place, &mut content, work);
             }
         }
-        self.by_path(layer, opaque, work);
-        self.by_key(layer, &keys, opaque, work);
-        self.by_anchor(layer, &anchored, textual, opaque, work);
-        self.inside(layer, work);
+        self.by_path(layer, S::named(self, layer.path), opaque, work);
+        self.by_key(layer, &marks.keys, opaque, work);
+        self.by_anchor::<S>(layer, &marks, opaque, work);
+        self.inside::<S>(layer, &marks, work);
     }
 
     /// Counts opaque bytes for the judgement of chance; gives the place's digest.
@@ -238,24 +263,16 @@ impl Rules {
     }
 
     /// The field's path names what its whole value is.
-    fn by_path(&self, layer: &Layer<'_>, opaque: bool, work: &mut Work<'_>) {
-        let path = layer.path.as_bytes();
-        let mut named = vec![false; self.packs.len()];
-        for it in self.automaton.find_overlapping_iter(path) {
-            if let Some(Needle::Key(pack)) = self.needles.get(it.pattern().as_usize())
-                && it.end() == path.len()
-                && hints::begins_name(path, it.start())
-                && let Some(flag) = named.get_mut(*pack)
-            {
-                *flag = true;
-            }
+    fn by_path(&self, layer: &Layer<'_>, named: PackSet, opaque: bool, work: &mut Work<'_>) {
+        if named.is_empty() {
+            return;
         }
         let whole = trimmed(layer.text);
         if whole.is_empty() || whole.len() > hints::LONGEST_VALUE {
             return;
         }
-        for (number, ready) in self.packs.iter().enumerate() {
-            if (named.get(number) == Some(&true) || ready.names_path(layer.path)) && ready.looks_under(layer.path) {
+        for number in named.iter() {
+            if self.packs.get(number).is_some_and(|ready| ready.looks_under(layer.path)) {
                 self.try_value(number, layer, whole.clone(), true, opaque, work);
             }
         }
@@ -286,33 +303,41 @@ impl Rules {
     }
 
     /// Free text in which an anchor occurs.
-    fn by_anchor(&self, layer: &Layer<'_>, anchored: &[bool], textual: bool, opaque: bool, work: &mut Work<'_>) {
-        let mut runs = None;
-        for (number, ready) in self.packs.iter().enumerate() {
-            if anchored.get(number) != Some(&true) || !ready.looks_under(layer.path) {
+    fn by_anchor<S: Search>(&self, layer: &Layer<'_>, marks: &Marks, opaque: bool, work: &mut Work<'_>) {
+        if marks.anchored.is_empty() {
+            return;
+        }
+        for number in marks.anchored.iter() {
+            let Some(ready) = self.packs.get(number).filter(|ready| ready.looks_under(layer.path)) else {
+                continue;
+            };
+            if marks.textual {
+                self.in_run(number, ready, layer, 0..layer.text.len(), opaque, work);
                 continue;
             }
-            let runs = runs.get_or_insert_with(|| {
-                if textual {
-                    std::iter::once(0..layer.text.len()).collect()
-                } else {
-                    printable_runs(layer.text)
-                }
-            });
-            for run in runs.iter() {
-                let Some(text) = layer.text.get(run.clone()) else { continue };
-                for it in ready.anywhere.find_iter(text) {
-                    let beside = |place: Option<usize>| {
-                        let byte = place.and_then(|i| text.get(i));
-                        byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || ready.pack.not_beside.as_bytes().contains(b))
-                    };
-                    if beside(it.start().checked_sub(1)) || beside(Some(it.end())) {
-                        continue;
-                    }
-                    let range = run.start.saturating_add(it.start())..run.start.saturating_add(it.end());
-                    self.try_value(number, layer, range, false, opaque, work);
-                }
+            let mut from = 0;
+            while let Some(run) = S::anchored_run(self, layer.text, marks, from, number) {
+                from = run.end;
+                self.in_run(number, ready, layer, run, opaque, work);
             }
+        }
+    }
+
+    /// The matches of a pack in free text.
+    fn in_run(&self, number: usize, ready: &Ready, layer: &Layer<'_>, run: Range<usize>, opaque: bool, work: &mut Work<'_>) {
+        let Some(text) = layer.text.get(run.clone()) else {
+            return;
+        };
+        for it in ready.anywhere.find_iter(text) {
+            let beside = |place: Option<usize>| {
+                let byte = place.and_then(|i| text.get(i));
+                byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || ready.pack.not_beside.as_bytes().contains(b))
+            };
+            if beside(it.start().checked_sub(1)) || beside(Some(it.end())) {
+                continue;
+            }
+            let range = run.start.saturating_add(it.start())..run.start.saturating_add(it.end());
+            self.try_value(number, layer, range, false, opaque, work);
         }
     }
 
@@ -355,10 +380,10 @@ impl Rules {
     }
 
     /// What is packed inside is looked at in the same way.
-    fn inside(&self, layer: &Layer<'_>, work: &mut Work<'_>) {
+    fn inside<S: Search>(&self, layer: &Layer<'_>, marks: &Marks, work: &mut Work<'_>) {
         let limits = &self.options.limits;
         let deepest = layer.decoded_by.len() >= limits.unpack_depth;
-        for it in unpacking::unpack(layer.text, limits, &mut work.budget) {
+        for it in S::unpack(layer.text, marks, limits, &mut work.budget) {
             if deepest {
                 work.budget.count("unpack-depth");
                 return;
@@ -371,7 +396,7 @@ impl Rules {
                 decoded_by: &decoded_by,
                 run: Some(layer.run.clone().unwrap_or(it.range)),
             };
-            self.layer(&inner, work);
+            self.layer::<S>(&inner, work);
         }
     }
 
@@ -497,12 +522,6 @@ impl Layer<'_> {
     }
 }
 
-/// UTF-8 without control characters but those of lines.
-fn is_textual(text: &[u8]) -> bool {
-    let plain = |b: &u8| *b >= 0x20 && *b != 0x7f || matches!(b, b'\t' | b'\r' | b'\n');
-    text.iter().all(plain) && str::from_utf8(text).is_ok()
-}
-
 /// The value without white space and one pair of quotes around it.
 fn trimmed(text: &[u8]) -> Range<usize> {
     let outer = |b: &u8| b.is_ascii_whitespace() || *b == b'"';
@@ -511,15 +530,10 @@ fn trimmed(text: &[u8]) -> Range<usize> {
     start..end.max(start)
 }
 
-fn printable_runs(text: &[u8]) -> Vec<Range<usize>> {
-    let mut runs = Vec::new();
-    let mut start = 0_usize;
-    for part in text.split(|b| !(b.is_ascii_graphic() || *b == b' ')) {
-        let end = start.saturating_add(part.len());
-        if part.len() >= SHORTEST_TEXT {
-            runs.push(start..end);
-        }
-        start = end.saturating_add(1);
-    }
-    runs
+/// The printable text around a place.
+fn printable_around(text: &[u8], place: usize) -> Range<usize> {
+    let printable = |b: &&u8| b.is_ascii_graphic() || **b == b' ';
+    let before = text.get(..place).unwrap_or(&[]).iter().rev().take_while(printable).count();
+    let after = text.get(place..).unwrap_or(&[]).iter().take_while(printable).count();
+    place.saturating_sub(before)..place.saturating_add(after)
 }

@@ -73,6 +73,11 @@ impl Budget {
         *times = times.saturating_add(1);
     }
 
+    /// Whether nothing more can be unpacked.
+    pub fn is_spent(&self) -> bool {
+        self.bytes == 0
+    }
+
     fn attempt(&mut self) -> bool {
         match self.attempts.checked_sub(1) {
             Some(left) => {
@@ -97,8 +102,8 @@ pub(super) struct Unpacked {
     pub bytes: Vec<u8>,
 }
 
-/// Unpacks the base64 runs of `text` that hold text or a compressed stream.
-pub(super) fn unpack(text: &[u8], limits: &Limits, budget: &mut Budget) -> Vec<Unpacked> {
+/// Unpacks the base64 runs of `text` that hold text or a compressed stream; before `runs_from` there are none.
+pub(super) fn unpack(text: &[u8], runs_from: usize, limits: &Limits, budget: &mut Budget) -> Vec<Unpacked> {
     let mut all = Vec::new();
     if let Some((name, bytes)) = inflate(text, limits, budget) {
         all.push(Unpacked {
@@ -108,14 +113,14 @@ pub(super) fn unpack(text: &[u8], limits: &Limits, budget: &mut Budget) -> Vec<U
         });
         return all;
     }
-    for Run { range, chars } in runs(text) {
+    for Run { range, chars } in (Runs { text, at: runs_from }) {
         if let Some((mut decoded_by, bytes)) = unpack_run(&chars, limits, budget) {
             if let Cow::Owned(_) = chars {
                 decoded_by.insert(0, "url");
             }
             all.push(Unpacked { range, decoded_by, bytes });
         }
-        if budget.bytes == 0 {
+        if budget.is_spent() {
             break;
         }
     }
@@ -129,28 +134,50 @@ struct Run<'a> {
     chars: Cow<'a, [u8]>,
 }
 
-fn runs(text: &[u8]) -> Vec<Run<'_>> {
-    let mut runs = Vec::new();
-    let mut at = 0_usize;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let skipped = rest.iter().take_while(|b| !base64::is_char(**b)).count();
-        let start = at.saturating_add(skipped);
-        let (end, encoded) = end_of_run(text, start);
-        if let Some(chars) = text.get(start..end)
-            && chars.len() >= SHORTEST_RUN
-        {
+/// The runs that are long enough.
+struct Runs<'a> {
+    text: &'a [u8],
+    /// Never inside a run that is long enough.
+    at: usize,
+}
+
+impl Runs<'_> {
+    /// Passes what holds no run: one of the last bytes of a window that can be in none settles all before it.
+    fn pass(&mut self) -> Option<()> {
+        loop {
+            let window = self.text.get(self.at..self.at.saturating_add(SHORTEST_RUN))?;
+            match window.iter().rposition(|b| !base64::is_char_or_percent(*b)) {
+                Some(last) => self.at = self.at.saturating_add(last).saturating_add(1),
+                None => return Some(()),
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Runs<'a> {
+    type Item = Run<'a>;
+
+    fn next(&mut self) -> Option<Run<'a>> {
+        let text = self.text;
+        loop {
+            self.pass()?;
+            let rest = text.get(self.at..)?;
+            let skipped = rest.iter().take_while(|b| !base64::is_char(**b)).count();
+            let start = self.at.saturating_add(skipped);
+            let (end, encoded) = end_of_run(text, start);
+            self.at = end.max(start.saturating_add(1));
+            let chars = text.get(start..end)?;
+            if chars.len() < SHORTEST_RUN {
+                continue;
+            }
             let padding = text.get(end..).map_or(0, padding);
-            runs.push(Run {
+            let decoded = if encoded { hints::percent_decoded(chars) } else { None };
+            return Some(Run {
                 range: start..end.saturating_add(padding),
-                chars: match hints::percent_decoded(chars) {
-                    Some(decoded) if encoded => Cow::Owned(decoded),
-                    _ => Cow::Borrowed(chars),
-                },
+                chars: decoded.map_or(Cow::Borrowed(chars), Cow::Owned),
             });
         }
-        at = end.max(start.saturating_add(1));
     }
-    runs
 }
 
 /// Where the run that begins here ends, and whether there are triplets in it.
@@ -185,31 +212,33 @@ fn padding(rest: &[u8]) -> usize {
 
 /// A compressed stream from any of the first places (a token may have a version before it), else plain text.
 fn unpack_run(chars: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(Vec<&'static str>, Vec<u8>)> {
-    let separators = chars
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| matches!(b, b'/' | b'-' | b'_' | b'+'))
-        .map(|(i, _)| i.saturating_add(1))
-        .take(STARTS);
-    for start in (0..4).chain(separators) {
-        let Some(chars) = chars.get(start..) else { continue };
-        if chars.len() < SHORTEST_RUN {
-            continue;
+    for start in 0..4 {
+        if let Some(stream) = stream_at(chars, start, limits, budget) {
+            return Some(stream);
         }
-        // Both alphabets agree on the header's characters unless it holds 62 or 63: then each is tried.
-        for alphabet in alphabets(chars) {
-            let head = base64::decode_prefix(chars.get(..8).unwrap_or(chars), alphabet);
-            if !is_zlib(&head) && !is_gzip(&head) {
-                continue;
-            }
-            let Some(bytes) = decode(chars, alphabet, budget) else { continue };
-            if let Some((name, bytes)) = inflate(&bytes, limits, budget) {
-                return Some((vec!["base64", name], bytes));
+    }
+    let mut left = STARTS;
+    let mut url = false;
+    for (place, byte) in chars.iter().enumerate() {
+        if base64::is_special(*byte) {
+            url |= matches!(byte, b'-' | b'_');
+            left = match left.checked_sub(1) {
+                Some(left) => left,
+                None if url => break,
+                None => continue,
+            };
+            if let Some(stream) = stream_at(chars, place.saturating_add(1), limits, budget) {
+                return Some(stream);
             }
         }
     }
-    let alphabet = alphabets(chars).next()?;
-    let head = base64::decode_prefix(chars.get(..64).unwrap_or(chars), alphabet);
+    let alphabet = if url { Alphabet::Url } else { Alphabet::Standard };
+    let head = chars.get(..64).unwrap_or(chars);
+    // A few bytes of what is no text mostly tell.
+    if base64::decoded(head, alphabet).any(never_in_text) {
+        return None;
+    }
+    let head = base64::decode_prefix(head, alphabet);
     // A head cut inside a character of UTF-8 is still text.
     let whole = match str::from_utf8(&head) {
         Ok(text) => text,
@@ -220,6 +249,39 @@ fn unpack_run(chars: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(Vec
         return None;
     }
     Some((vec!["base64"], decode(chars, alphabet, budget)?))
+}
+
+/// A compressed stream that begins here.
+fn stream_at(chars: &[u8], start: usize, limits: &Limits, budget: &mut Budget) -> Option<(Vec<&'static str>, Vec<u8>)> {
+    let chars = chars
+        .get(start..)
+        .filter(|chars| chars.len() >= SHORTEST_RUN && may_be_compressed(chars))?;
+    // Both alphabets agree on the header's characters unless it holds 62 or 63: then each is tried.
+    for alphabet in alphabets(chars) {
+        let head = base64::decode_prefix(chars.get(..8).unwrap_or(chars), alphabet);
+        if !is_zlib(&head) && !is_gzip(&head) {
+            continue;
+        }
+        let Some(bytes) = decode(chars, alphabet, budget) else { continue };
+        if let Some((name, bytes)) = inflate(&bytes, limits, budget) {
+            return Some((vec!["base64", name], bytes));
+        }
+    }
+    None
+}
+
+/// Whether the first two characters can be those of a header, see [`is_zlib`] and [`is_gzip`]: the method is 8 and the
+/// window no more than 7, which fixes 6 bits of 12 and leaves no 62 or 63; or it is `1f 8b`.
+fn may_be_compressed(chars: &[u8]) -> bool {
+    matches!(
+        chars,
+        [b'C' | b'G' | b'K' | b'O' | b'S' | b'W' | b'a' | b'e', b'A'..=b'P', ..] | [b'H', b'4', ..]
+    )
+}
+
+/// Bytes that UTF-8 has nowhere (RFC 3629 §1), and control characters other than those of lines.
+fn never_in_text(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f | 0xc0 | 0xc1 | 0xf5..=0xff)
 }
 
 /// The alphabets a run may be in: by its 62s and 63s, both when it has none of them it does not matter.
@@ -234,7 +296,7 @@ fn alphabets(chars: &[u8]) -> impl Iterator<Item = Alphabet> + use<> {
     std::iter::once(first).chain(second)
 }
 
-fn decode(chars: &[u8], alphabet: Alphabet, budget: &mut Budget) -> Option<Vec<u8>> {
+pub(super) fn decode(chars: &[u8], alphabet: Alphabet, budget: &mut Budget) -> Option<Vec<u8>> {
     if !budget.attempt() {
         return None;
     }
@@ -248,7 +310,7 @@ fn decode(chars: &[u8], alphabet: Alphabet, budget: &mut Budget) -> Option<Vec<u
 }
 
 /// RFC 1950 §2.2: deflate, a window of at most 32 KiB, no preset dictionary, a header divisible by 31.
-fn is_zlib(head: &[u8]) -> bool {
+pub(super) fn is_zlib(head: &[u8]) -> bool {
     match head.first_chunk::<2>() {
         Some([method, flags]) => {
             method & 0x0f == 8 && method >> 4 <= 7 && flags & 0x20 == 0 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31)
@@ -258,12 +320,12 @@ fn is_zlib(head: &[u8]) -> bool {
 }
 
 /// RFC 1952 §2.3.1.
-fn is_gzip(head: &[u8]) -> bool {
+pub(super) fn is_gzip(head: &[u8]) -> bool {
     head.starts_with(&[0x1f, 0x8b, 8])
 }
 
 /// Inflates as far as the stream and the ceilings go; a cut or broken stream gives what came before.
-fn inflate(bytes: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(&'static str, Vec<u8>)> {
+pub(super) fn inflate(bytes: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(&'static str, Vec<u8>)> {
     let zlib = is_zlib(bytes);
     if !(zlib || is_gzip(bytes)) || !budget.attempt() {
         return None;

@@ -76,7 +76,7 @@ pub fn masked(kind: &DatumKind, canonical: &str) -> String {
 }
 
 fn mailbox(whole: &str, local: &str, domain: &str) -> String {
-    let mask = format!("{}@{}", ends(local, 5), ends(domain, 5));
+    let mask = [ends(local, 5).as_str(), "@", &ends(domain, 5)].concat();
     let kept = mask.chars().filter(|c| *c != '…').count();
     if kept.saturating_mul(5) > whole.chars().count().saturating_mul(2) {
         return if whole.chars().count() < 3 {
@@ -89,11 +89,17 @@ fn mailbox(whole: &str, local: &str, domain: &str) -> String {
 }
 
 fn ends(text: &str, least: usize) -> String {
+    let mut mask = String::with_capacity(HIDDEN.len().saturating_add(8));
     let mut chars = text.chars();
     match (chars.next(), chars.next_back()) {
-        (Some(first), Some(last)) if text.chars().count() >= least => format!("{first}{HIDDEN}{last}"),
-        _ => HIDDEN.to_owned(),
+        (Some(first), Some(last)) if text.chars().count() >= least => {
+            mask.push(first);
+            mask.push_str(HIDDEN);
+            mask.push(last);
+        }
+        _ => mask.push_str(HIDDEN),
     }
+    mask
 }
 
 fn whole_degrees(text: &str) -> String {

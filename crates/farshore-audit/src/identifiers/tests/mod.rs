@@ -3,6 +3,7 @@
 mod encodings;
 mod hostile;
 mod packs;
+mod plain;
 
 use farshore_model::DatumKind;
 
