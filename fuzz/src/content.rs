@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use farshore::{Detecting, Detectors, DigestKey, Known};
 use farshore_audit::identifiers::FieldView;
 use farshore_model::audit::{FlowName, NameVia};
-use farshore_model::exposure::{Answer, Exposure, Reader, ReaderRole};
+use farshore_model::exposure::{Answer, Because, Exposure, Reader, ReaderRole};
 use farshore_model::flow::{App, Counter, InitiatorBasis, RoundTrips};
 use farshore_model::ledger::{Anomaly, InputRecord, Severity};
 use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech, Observed, Recovery};
@@ -262,10 +262,10 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             ..InputRecord::default()
         }],
         destinations: vec![Destination {
-            name: name(),
+            name: name().into(),
             domain: Some(name()),
             candidates: vec![name()],
-            organisation: Some(Organisation {
+            organisation: Some(Box::new(Organisation {
                 id: name(),
                 name: name(),
                 kind: name(),
@@ -278,7 +278,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
                 read_at_source: false,
                 confidence: name(),
                 fictional: true,
-            }),
+            })),
             owners: vec![Owner {
                 id: name(),
                 name: name(),
@@ -289,15 +289,15 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             }],
             places: vec![Place {
                 address,
-                network: Some(Network {
+                network: Some(Arc::new(Network {
                     asn: 64_500,
-                    name: name(),
+                    name: name().into(),
                     registered: None,
-                }),
-                location: location(),
+                })),
+                location: Arc::new(location()),
                 special: None,
             }],
-            location: location(),
+            location: Arc::new(location()),
             reach: Arc::from([]),
             traffic: Traffic::default(),
             flows: vec![FlowId(0)],
@@ -307,17 +307,17 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             .map(|value| Exposure {
                 kind: DatumKind::named("user-id"),
                 value,
-                label: "user-id#1".to_owned(),
+                number: 1,
                 known_as: Some(name()),
-                field: name(),
+                field: name().into(),
                 protection: Protection::Plaintext,
                 destination: 0,
                 flows: vec![FlowId(0)],
                 readers: vec![Reader {
                     role: ReaderRole::Endpoint,
-                    party: name(),
+                    party: name().into(),
                     answer: Answer::Yes,
-                    because: name(),
+                    because: Because::Told(name().into()),
                 }],
                 evidence: vec![locus()],
                 count: 1,
