@@ -57,6 +57,10 @@ impl Gathered {
         while self.pieces.get(1).is_some_and(|(start, _)| *start <= self.position) {
             self.pieces.pop_front();
         }
+        // Most messages end with a segment: the room goes back then, since many flows say nothing more.
+        if self.head == self.bytes.len() {
+            (self.bytes, self.head) = (Vec::new(), 0);
+        }
         // Shift only when at least half is spent, so that each byte moves a bounded number of times.
         if self.head >= self.bytes.len().saturating_sub(self.head) {
             self.bytes.drain(..self.head);
