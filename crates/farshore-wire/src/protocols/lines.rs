@@ -353,7 +353,7 @@ impl Lane {
 }
 
 /// The last `length` bytes of a piece.
-fn tail<'p>(piece: &Piece<'p>, length: usize) -> Piece<'p> {
+pub fn tail<'p>(piece: &Piece<'p>, length: usize) -> Piece<'p> {
     let before = piece.bytes.len().saturating_sub(length);
     Piece {
         bytes: piece.bytes.get(before..).unwrap_or_default(),

@@ -7,10 +7,13 @@
 
 mod ber;
 mod bittorrent;
+mod coap;
 mod dhcp;
+mod dhcpv6;
 mod diameter;
 mod digits;
 mod dns;
+mod dropbox;
 mod dtls;
 mod first_bytes;
 mod ftp;
@@ -51,7 +54,9 @@ mod syslog;
 mod telnet;
 mod tftp;
 mod tls;
+mod tplink;
 mod wireguard;
+mod xmpp;
 
 use std::borrow::Cow;
 
@@ -68,9 +73,12 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 /// All protocols, sorted by id.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &bittorrent::BITTORRENT,
+    &coap::COAP,
     &dhcp::DHCP,
+    &dhcpv6::DHCPV6,
     &diameter::DIAMETER,
     &dns::DNS,
+    &dropbox::DROPBOX,
     &dtls::DTLS,
     &ipsec::ESP,
     &ftp::FTP,
@@ -107,7 +115,9 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &telnet::TELNET,
     &tftp::TFTP,
     &tls::TLS,
+    &tplink::TPLINK,
     &wireguard::WIREGUARD,
+    &xmpp::XMPP,
 ];
 
 /// A protocol: one static per protocol.

@@ -1,6 +1,6 @@
 //! What a client proves itself with in SASL exchanges (RFC 4422) written in base64, as SMTP, POP3, IMAP and IRC carry
 //! them: PLAIN (RFC 4616), LOGIN, XOAUTH2 and OAUTHBEARER (RFC 7628), CRAM-MD5 (RFC 2195). Base64 is no protection.
-//! Mechanisms that prove without telling are left alone.
+//! Of those that prove without telling, DIGEST-MD5 (RFC 2831) and SCRAM (RFC 5802), the user's name is read.
 
 use std::ops::Range;
 
@@ -29,6 +29,10 @@ pub enum Sasl {
     Bearer,
     /// The user's name and a digest.
     Digest,
+    /// The user's name as `username="…"`, among directives (RFC 2831, section 2.1.2).
+    Directives,
+    /// The user's name as `n=…`, among attributes (RFC 5802, section 5.1).
+    Attributes,
 }
 
 impl Sasl {
@@ -39,6 +43,8 @@ impl Sasl {
             b"LOGIN" => Self::User,
             b"XOAUTH2" | b"OAUTHBEARER" => Self::Bearer,
             b"CRAM-MD5" => Self::Digest,
+            b"DIGEST-MD5" => Self::Directives,
+            scram if scram.starts_with(b"SCRAM-") => Self::Attributes,
             _ => return None,
         })
     }
@@ -82,6 +88,19 @@ impl Sasl {
             Self::Digest => {
                 if let Some(space) = decoded.iter().rposition(|byte| *byte == b' ') {
                     tell("user", decoded.get(..space).unwrap_or_default());
+                }
+            }
+            Self::Directives => {
+                let named = decoded
+                    .split(|byte| *byte == b',')
+                    .find_map(|it| it.trim_ascii().strip_prefix(b"username=\""));
+                if let Some(user) = named {
+                    tell("user", user.strip_suffix(b"\"").unwrap_or(user));
+                }
+            }
+            Self::Attributes => {
+                if let Some(user) = decoded.split(|byte| *byte == b',').find_map(|it| it.strip_prefix(b"n=")) {
+                    tell("user", user);
                 }
             }
         }

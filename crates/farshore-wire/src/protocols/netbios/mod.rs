@@ -1,14 +1,16 @@
-//! NetBIOS names over UDP (RFC 1002, section 4.2).
+//! NetBIOS names and datagrams over UDP (RFC 1002, sections 4.2 and 4.4).
 //!
 //! # What is extracted, and why it matters
 //! A machine that looks for another asks everybody on the link: [`Observation::NameAsked`] under `netbios`, and
-//! `netbios.name`. One that registers a name tells who it is, and often whose: `netbios.name` too.
+//! `netbios.name`. One that registers a name tells who it is, and often whose: `netbios.name` too. One that announces
+//! itself every few minutes stands as the sender of datagrams: `netbios.sender`.
 //!
 //! # What is not
-//! Answers with status tables; sessions and datagrams (ports 138 and 139).
+//! Answers with status tables, what datagrams carry, and sessions (port 139).
 //!
 //! # How it is told
-//! A header with one question, whose name is 32 letters from A to P, of type NB or NBSTAT.
+//! A header with one question, whose name is 32 letters from A to P, of type NB or NBSTAT; or the header of a datagram
+//! with two such names.
 
 use std::ops::Range;
 
@@ -33,7 +35,10 @@ impl Protocol for Netbios {
     fn matches(&self, opening: &Opening<'_>) -> Match {
         match opening.start {
             Start::Hinted => Match::Yes,
-            Start::Datagrams(list) if opening.transport == Transport::Udp && list.last().is_some_and(|(_, bytes)| read(bytes).is_ok()) => {
+            Start::Datagrams(list)
+                if opening.transport == Transport::Udp
+                    && list.last().is_some_and(|(_, bytes)| read(bytes).is_ok() || sender(bytes).is_ok()) =>
+            {
                 Match::Yes
             }
             Start::Datagrams(_) | Start::Stream { .. } => Match::No,
@@ -104,6 +109,28 @@ fn read(bytes: &[u8]) -> Result<Message, Stop> {
     })
 }
 
+/// Who sends a datagram, to one, to a group, or to all (RFC 1002, section 4.4.1), and where the name stands.
+fn sender(bytes: &[u8]) -> Result<(Vec<u8>, Range<usize>), Stop> {
+    let mut it = Cursor::new("netbios", bytes);
+    let start = it;
+    let [kind, flags] = it.array::<2>()?;
+    // A number, and the sender's address and port.
+    it.skip(8)?;
+    let length = usize::from(it.u16()?);
+    let offset = it.u16()?;
+    let fits = matches!(kind, 0x10..=0x12) && flags & 0xf0 == 0 && offset == 0 && length <= it.left();
+    let mut named = || {
+        let length = it.u8()?;
+        let from = it.offset();
+        let name = decoded(it.take(32)?).filter(|_| length == 32);
+        let last = it.u8()?;
+        let at = from..from.saturating_add(32);
+        name.filter(|_| last == 0).map(|it| (it, at)).ok_or_else(|| start.forbidden())
+    };
+    let (from, _to) = (named()?, named()?);
+    if fits { Ok(from) } else { Err(start.forbidden()) }
+}
+
 /// Half a byte in each letter (RFC 1001, section 14.1); the sixteenth byte says what kind of name it is.
 fn decoded(encoded: &[u8]) -> Option<Vec<u8>> {
     let mut name = Vec::new();
@@ -127,6 +154,17 @@ struct Names;
 impl Dissector for Names {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         let Segment::Bytes(piece) = it else { return Progress::More };
+        if let Ok((name, at)) = sender(piece.bytes) {
+            out.client_speaks(direction);
+            if !name.is_empty() {
+                out.field(Field {
+                    path: "netbios.sender",
+                    value: &name,
+                    at: piece.origin.span(at),
+                });
+            }
+            return Progress::More;
+        }
         let Ok(message) = read(piece.bytes) else {
             return Progress::More;
         };
@@ -186,6 +224,31 @@ mod tests {
         assert_eq!((out.values("netbios.name"), out.client), (vec!["ANNS-LAPTOP".to_owned()], Some(Up)));
     }
 
+    /// A datagram from `ANNS-LAPTOP` to the workgroup, as it announces itself.
+    fn announced() -> Vec<u8> {
+        let name = |name: &[u8; 16]| {
+            let letters = name.iter().flat_map(|byte| [b'A' + (byte >> 4), b'A' + (byte & 15)]);
+            std::iter::once(32).chain(letters).chain([0]).collect::<Vec<u8>>()
+        };
+        let body = [name(b"ANNS-LAPTOP    \x00"), name(b"WORKGROUP      \x1d"), b"\xffSMB".to_vec()].concat();
+        let head = [0x11, 0x0a, 0, 7, 192, 0, 2, 10, 0, 138, 0, body.len() as u8, 0, 0];
+        [&head[..], &body].concat()
+    }
+
+    #[test]
+    fn one_that_announces_itself_is_told() {
+        let it = announced();
+        let out = read_datagrams(&NETBIOS, (138, 138), &[(Up, &it)]);
+        let told = ("netbios.sender".to_owned(), b"ANNS-LAPTOP".to_vec(), Span::in_frame(1, 42 + 15, 32));
+        assert_eq!((out.fields, out.client), (vec![told], Some(Up)));
+        let verdict = |bytes: &[u8]| NETBIOS.matches(&datagrams(138, 138, &[(Up, bytes)]));
+        for (at, byte) in [(0, 0x13), (1, 0x1a), (11, 200), (13, 1), (14, 31), (15, b'Q'), (47, 7), (49, b'z')] {
+            let mut wrong = it.clone();
+            wrong[at] = byte;
+            assert_eq!(verdict(&wrong), Match::No, "byte {at}");
+        }
+    }
+
     #[test]
     fn an_asterisk_is_no_name() {
         let it = message(0x0000, b"*\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
@@ -216,5 +279,6 @@ mod tests {
     #[test]
     fn damage_never_panics() {
         damage(&NETBIOS, (137, 137), Transport::Udp, Up, &message(0x0110, b"ANNS-LAPTOP    \x20"));
+        damage(&NETBIOS, (138, 138), Transport::Udp, Up, &announced());
     }
 }
