@@ -98,6 +98,10 @@ impl Outlet for Straight<'_> {
         self.shard.begin(flow, it);
     }
 
+    fn set_aside(&mut self, flow: FlowId, _: u64) {
+        self.shard.set_aside(flow, self.out);
+    }
+
     fn parcel(&mut self, it: Parcel, bytes: &[u8]) {
         self.shard.take(&it, bytes, self.out);
     }

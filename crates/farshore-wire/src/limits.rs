@@ -37,6 +37,9 @@ pub struct Limits {
     pub fragment_bytes: usize,
     /// Fragments kept of one datagram; at the smallest packet size of IPv6 the largest datagram has 52.
     pub fragments: usize,
+    /// Newer flows after which one of a single datagram that no protocol has claimed is no longer kept: a flood makes
+    /// millions of them. It begins anew with its next datagram.
+    pub waiting_flows: usize,
     /// Flows that are followed at once; further ones are counted as frames only.
     pub flows: usize,
 }
@@ -60,6 +63,7 @@ impl Default for Limits {
             anomalies: 1 << 16,
             fragment_bytes: 1 << 22,
             fragments: 1 << 8,
+            waiting_flows: 1 << 19,
             flows: 1 << 22,
         }
     }
@@ -86,6 +90,7 @@ impl Limits {
             "anomalies" => self.anomalies = size,
             "fragment-bytes" => self.fragment_bytes = size,
             "fragments" => self.fragments = size,
+            "waiting-flows" => self.waiting_flows = size,
             "flows" => self.flows = size,
             _ => return Err(UnknownLimit(name.to_owned())),
         }
@@ -111,6 +116,7 @@ impl Limits {
         "reorder-segments",
         "sightings",
         "undecided-datagrams",
+        "waiting-flows",
     ];
 }
 

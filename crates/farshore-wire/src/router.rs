@@ -22,6 +22,8 @@ use crate::transport::sctp::{self, Chunk};
 pub trait Outlet {
     /// A flow's payload begins to come: said once, before its first parcel.
     fn begin(&mut self, flow: FlowId, it: Beginning);
+    /// Nobody waits for more of a flow: if nothing is known of it yet, it begins anew with its next payload.
+    fn set_aside(&mut self, flow: FlowId, frame: u64);
     /// Payload. If it stands [in the frame](Parcel::in_frame), it is a part of the frame handed in.
     fn parcel(&mut self, it: Parcel, bytes: &[u8]);
     /// An oddity.
@@ -40,6 +42,8 @@ pub struct Router {
     flows: Vec<Flow>,
     /// By flow.
     tracks: Vec<Track>,
+    /// Flows below this number are no longer waited for.
+    settled: u32,
     fragments: Fragments,
     coverage: Coverage,
     input: InputId,
@@ -54,6 +58,7 @@ impl Router {
             hashes: RandomState::new(),
             flows: Vec::new(),
             tracks: Vec::new(),
+            settled: 0,
             fragments: Fragments::default(),
             coverage: Coverage::default(),
             input: InputId(0),
@@ -292,7 +297,11 @@ impl Router {
                 within: track.rare.as_ref().and_then(|it| it.within.clone()),
             };
             out.begin(FlowId(slot), beginning);
+            self.settle(slot, frame.number, out);
         }
+        let Some(track) = self.tracks.get(slot as usize) else {
+            return;
+        };
         let numbers = header.tcp.map(|tcp| {
             let (initial, acknowledged) = track.numbers(direction);
             Numbers {
@@ -317,6 +326,23 @@ impl Router {
             numbers,
         };
         out.parcel(parcel, packet.payload);
+    }
+
+    /// No longer waits for flows that had one packet only, so many flows ago.
+    fn settle(&mut self, newest: u32, frame: u64, out: &mut dyn Outlet) {
+        let waiting = u32::try_from(self.limits.waiting_flows).unwrap_or(u32::MAX);
+        while self.settled.saturating_add(waiting) < newest {
+            let at = self.settled as usize;
+            if let (Some(flow), Some(track)) = (self.flows.get(at), self.tracks.get_mut(at))
+                && flow.transport == Transport::Udp
+                && track.begun
+                && flow.up.frames.saturating_add(flow.down.frames) == 1
+            {
+                track.begun = false;
+                out.set_aside(FlowId(self.settled), frame);
+            }
+            self.settled = self.settled.saturating_add(1);
+        }
     }
 }
 

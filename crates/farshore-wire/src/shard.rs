@@ -167,19 +167,33 @@ impl Shard {
         self.secrets = secrets;
     }
 
-    /// A flow begins: said once, before its first parcel.
+    /// A flow begins: said before its first parcel, and again after it was [set aside](Self::set_aside).
     pub fn begin(&mut self, flow: FlowId, it: Beginning) {
         let place = self.place(flow);
         if self.flows.len() <= place {
             self.flows.resize_with(place.saturating_add(1), Slot::default);
         }
-        if let Some(slot) = self.flows.get_mut(place) {
+        if let Some(slot @ Slot::Vacant) = self.flows.get_mut(place) {
             *slot = Slot::Live(Box::new(Live {
                 order: Order::of(it.transport),
                 beginning: it,
                 reading: Reading::default(),
                 gaps: 0,
             }));
+        }
+    }
+
+    /// Forgets a flow that only waits for a protocol to claim it; it may begin again. Others stay as they are.
+    pub fn set_aside(&mut self, flow: FlowId, out: &mut dyn Recorder) {
+        let (place, limits) = (self.place(flow), &self.limits);
+        let Some(slot) = self.flows.get_mut(place) else { return };
+        if let Slot::Live(live) = slot
+            && live.reading.only_waits()
+        {
+            live.reading
+                .finish(&mut scene(flow, None, &live.beginning, (limits, &self.secrets), out));
+            *slot = Slot::Vacant;
+            out.limit("waiting-flows");
         }
     }
 
@@ -319,11 +333,11 @@ impl Shard {
                 Order::Datagrams | Order::Unread | Order::Sealed(_) => {}
             }
             reading.finish(&mut scene);
-            ended.push(Ended {
-                flow,
-                gaps,
-                outcome: reading.outcome(),
-            });
+            let outcome = reading.outcome();
+            // Floods make millions of flows of which nothing is told.
+            if gaps > 0 || !outcome.is_empty() {
+                ended.push(Ended { flow, gaps, outcome });
+            }
         }
         (ended, sum)
     }

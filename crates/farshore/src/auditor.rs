@@ -147,6 +147,11 @@ impl Outlet for Straight<'_> {
         self.shard.begin(flow, it);
     }
 
+    fn set_aside(&mut self, flow: FlowId, frame: u64) {
+        self.notebook.turn_to(frame);
+        self.shard.set_aside(flow, self.notebook);
+    }
+
     fn parcel(&mut self, it: Parcel, bytes: &[u8]) {
         self.notebook.turn_to(it.frame);
         self.shard.take(&it, bytes, self.notebook);

@@ -40,6 +40,8 @@ enum Item {
     /// From here on, these secrets are known.
     Learn(Arc<Secrets>),
     Begin(FlowId, Box<Beginning>),
+    /// Nobody waits for more of it, as of that frame.
+    SetAside(FlowId, u64),
     /// Payload: so many bytes of the chunk, from there on.
     Part(Parcel, u32, u32),
     /// Payload that was put together.
@@ -124,6 +126,10 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> 
             match item {
                 Item::Learn(secrets) => shard.learn(secrets),
                 Item::Begin(flow, beginning) => shard.begin(flow, *beginning),
+                Item::SetAside(flow, frame) => {
+                    notebook.turn_to(frame);
+                    shard.set_aside(flow, &mut notebook);
+                }
                 Item::Part(parcel, at, length) => {
                     let at = at as usize;
                     let bytes = batch.chunk.get(at..at.saturating_add(length as usize)).unwrap_or_default();
@@ -191,6 +197,10 @@ impl Fan {
 impl Outlet for Fan {
     fn begin(&mut self, flow: FlowId, it: Beginning) {
         self.to(flow, Item::Begin(flow, Box::new(it)));
+    }
+
+    fn set_aside(&mut self, flow: FlowId, frame: u64) {
+        self.to(flow, Item::SetAside(flow, frame));
     }
 
     fn parcel(&mut self, it: Parcel, bytes: &[u8]) {

@@ -158,6 +158,11 @@ impl Window {
         }
     }
 
+    /// Their bytes.
+    pub(super) fn len(&self) -> usize {
+        self.kept.iter().fold(0, |sum, (_, bytes)| sum.saturating_add(bytes.len()))
+    }
+
     /// The datagrams in their order.
     pub(super) fn datagrams(&self) -> impl Iterator<Item = (Direction, Piece<'_>)> {
         self.kept.iter().map(|(kept, bytes)| kept.with(bytes))

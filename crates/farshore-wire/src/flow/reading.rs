@@ -9,7 +9,7 @@ use farshore_model::{Direction, FlowId, InputId, Protection, Timestamp, Transpor
 
 use super::inside::Inside;
 use super::opening::{Beginning, Recognised, Window, recognise};
-use super::sample::Sample;
+use super::sample::{self, Sample};
 use crate::engine::{Readable, Recorder};
 use crate::limits::Limits;
 use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
@@ -62,6 +62,23 @@ pub(crate) struct Outcome {
     pub(crate) client_confirmed: bool,
     pub(crate) server_spoke_first_as_client: bool,
     pub(crate) keys: Option<Box<KeyUse>>,
+}
+
+impl Outcome {
+    /// Whether it says nothing.
+    pub(crate) const fn is_empty(&self) -> bool {
+        let Self {
+            protocols,
+            protection,
+            round_trip,
+            randomness,
+            client_confirmed,
+            server_spoke_first_as_client,
+            keys,
+        } = self;
+        let unknown = protocols.is_empty() && protection.is_none() && round_trip.is_none();
+        unknown && randomness.is_none() && !*client_confirmed && !*server_spoke_first_as_client && keys.is_none()
+    }
 }
 
 #[derive(Default)]
@@ -194,6 +211,12 @@ impl Reading {
         {
             talk.hello.void = true;
         }
+    }
+
+    /// Whether it does nothing but wait for a protocol to claim a few bytes: if it ended here, nothing would be told of it.
+    pub(crate) fn only_waits(&self) -> bool {
+        let few = matches!(&self.state, State::Datagrams(window) if window.len() < sample::LEAST);
+        few && self.talk.is_none() && self.samples.is_none()
     }
 
     /// The flow has ended.

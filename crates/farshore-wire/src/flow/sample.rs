@@ -7,6 +7,8 @@ use farshore_model::flow::Randomness;
 const SAMPLE: usize = 4096;
 /// So many are kept as they are, since most flows have few; more are kept as counts.
 const FEW: usize = 512;
+/// Fewer say nothing.
+pub(super) const LEAST: usize = 256;
 
 /// What was sampled of one direction.
 #[derive(Debug)]
@@ -74,7 +76,7 @@ impl Sample {
     pub(super) fn randomness(&self) -> Option<Randomness> {
         let few;
         let counts = match self {
-            Self::Few(bytes) if bytes.len() < 256 => return None,
+            Self::Few(bytes) if bytes.len() < LEAST => return None,
             Self::Few(bytes) => {
                 few = Counts::of(bytes);
                 &few

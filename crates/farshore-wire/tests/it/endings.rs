@@ -1,5 +1,7 @@
 //! A connection has ended when both sides' bytes are there up to their FINs, in whatever order they came.
 
+use farshore_wire::Limits;
+
 use crate::build::{ACK, CLIENT, End, SERVER, SYN, SYN_ACK};
 use crate::run::{Kept, Tape};
 
@@ -63,4 +65,27 @@ fn one_side_that_has_ended_is_not_both() {
         );
     });
     assert_eq!(asked(&kept), 2, "{:?}", kept.learnt());
+}
+
+#[test]
+fn a_flood_of_single_datagrams_is_not_waited_for() {
+    let limits = Limits {
+        waiting_flows: 4,
+        ..Limits::default()
+    };
+    let mut tape = Tape::default();
+    for port in 0..20 {
+        tape.udp(i64::from(port), End(CLIENT, 50_000 + port as u16), End(SERVER, 4_000), b"\x80one of many");
+    }
+    // One of them goes on.
+    tape.udp(21, End(SERVER, 4_000), End(CLIENT, 50_003), b"\x80and back");
+    let kept = tape.run_with(limits);
+    assert_eq!(kept.flows.len(), 20);
+    assert_eq!(kept.limits, ["waiting-flows"; 15]);
+    assert_eq!((kept.flows[3].up.frames, kept.flows[3].down.frames), (1, 1));
+    // What they brought was shown all the same, each once.
+    let shown: Vec<_> = kept.fields.iter().filter(|(path, _)| path == "udp.payload").collect();
+    assert_eq!(shown.len(), 21);
+    // Without the flood nothing is given up.
+    assert!(tape.run().limits.is_empty());
 }
