@@ -118,7 +118,7 @@ impl<'a> Inquirer<'a> {
     pub fn answer(&mut self, asked: &Inquiry) -> Result<Destination, InquiryError> {
         let stretches = |found: Option<Vec<IpAddr>>| found.ok_or(InquiryError::TooWide);
         Ok(match asked {
-            Inquiry::Address(address) => self.parties.addressed(&address.to_string(), vec![*address]),
+            Inquiry::Address(address) => self.about(*address),
             Inquiry::Prefix(prefix) => {
                 let first = stretches(Stretches::embedded().within(*prefix, MOST_PLACES))?;
                 self.parties.addressed(&prefix.to_string(), first)
@@ -129,6 +129,11 @@ impl<'a> Inquirer<'a> {
             }
             Inquiry::Host(name) => self.parties.named(name),
         })
+    }
+
+    /// The same for an address, which always has an answer.
+    pub fn about(&mut self, address: IpAddr) -> Destination {
+        self.parties.addressed(&address.to_string(), vec![address])
     }
 
     /// A party of which nothing is known but what somebody called it.

@@ -20,6 +20,7 @@ mod fictional;
 mod ipfire_country;
 pub mod laws;
 pub mod location;
+mod measured;
 pub mod organisations;
 mod points;
 mod prefix;
@@ -105,6 +106,7 @@ impl Datasets {
             asn_country::info(),
             borders::info(),
             laws::info(),
+            measured::info(),
             organisations::info(),
             third_party_web::info(),
         ];
@@ -122,6 +124,7 @@ impl Datasets {
             return fictional.map(|world| world.places(address)).unwrap_or_default();
         }
         let mut claims: Vec<_> = COUNTRY_SETS.iter().filter_map(|set| set.claim(address)).collect();
+        claims.extend(measured::claim(address));
         claims.sort();
         claims
     }

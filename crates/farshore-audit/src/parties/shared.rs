@@ -13,7 +13,7 @@ use farshore_model::{
     party::{Location, Network, Organisation, Owner, Place, Reach},
 };
 
-use super::{COUNTRY_SETS, Datasets, SETS, Special, anycast, asn, canonical, reach::Statutes, special};
+use super::{COUNTRY_SETS, Datasets, SETS, Special, anycast, asn, canonical, measured, reach::Statutes, special};
 
 /// The answers for the addresses of one audit.
 pub struct Shared<'a> {
@@ -29,6 +29,7 @@ pub struct Shared<'a> {
 struct Grounds {
     special: Option<Special>,
     anycast: bool,
+    measured: Option<usize>,
     countries: [Option<Country>; SETS],
 }
 
@@ -80,6 +81,7 @@ impl<'a> Shared<'a> {
         let grounds = Grounds {
             special,
             anycast: anycast::anycast(meant).is_some(),
+            measured: measured::row(meant),
             countries: COUNTRY_SETS.each_ref().map(|set| set.country(asked(special.is_none())?)),
         };
         Place {
@@ -127,6 +129,7 @@ mod tests {
             let drawn = (0..2_000).map(|_| random.address());
             let chosen = [
                 "8.8.8.8",
+                "149.154.167.50",
                 "::ffff:1.1.1.1",
                 "10.0.0.1",
                 "203.0.113.7",

@@ -10,7 +10,7 @@ use std::{
 use ahash::HashMap;
 use farshore_model::Country;
 
-use super::{COUNTRY_SETS, Prefix, SETS, anycast, asn, canonical, points, special};
+use super::{COUNTRY_SETS, Prefix, SETS, anycast, asn, canonical, measured, points, special};
 
 /// Everything the sets say of an address, by number: equal numbers, equal answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,8 +33,8 @@ pub struct Said {
     mark: u32,
 }
 
-/// A stretch is ordinary, or its operator announces it from many places, or it is set aside, or it holds several of
-/// these.
+/// A stretch is ordinary, or its operator announces it from many places, or it is set aside, or it has to be told address
+/// by address.
 const ORDINARY: u32 = 0;
 const ANYCAST: u32 = 1;
 const MIXED: u32 = 2;
@@ -61,6 +61,10 @@ impl Stretches {
             IpAddr::V4(ip) => self.v4.at(ip.to_bits()),
             IpAddr::V6(ip) => self.v6.at(points::upper(ip)),
         }?;
+        self.telling(answer)
+    }
+
+    fn telling(&self, answer: Answer) -> Option<Answer> {
         (self.said(answer).mark != MIXED).then_some(answer)
     }
 
@@ -77,7 +81,7 @@ impl Stretches {
             IpAddr::V4(ip) => {
                 let last = ip.to_bits() | u32::MAX.checked_shr(prefix.length()).unwrap_or(0);
                 for (start, answer) in self.v4.between(ip.to_bits(), last) {
-                    firsts.add(Ipv4Addr::from_bits(start).into(), Some(answer))?;
+                    firsts.add(Ipv4Addr::from_bits(start).into(), self.telling(answer))?;
                 }
             }
             IpAddr::V6(ip) => {
@@ -96,7 +100,7 @@ impl Stretches {
         let mut firsts = Firsts::new(self, most);
         let announced = |answer: Answer| self.said(answer).asn == asn && asn != 0;
         for (start, answer) in self.v4.between(0, u32::MAX).filter(|(_, answer)| announced(*answer)) {
-            firsts.add(Ipv4Addr::from_bits(start).into(), Some(answer))?;
+            firsts.add(Ipv4Addr::from_bits(start).into(), self.telling(answer))?;
         }
         for (start, answer) in self.v6.between(0, u64::MAX).filter(|(_, answer)| announced(*answer)) {
             firsts.add6(start, answer, |_| true)?;
@@ -249,12 +253,12 @@ fn merged<K: Copy + Ord>(layers: Vec<Layer<'_, K>>, numbers: &mut Numbers) -> Ve
 /// Where addresses are set aside or announced from many places, as breakpoints.
 fn marks4() -> (Vec<u32>, Vec<u32>) {
     let special = special::v4_rows().map(|(address, length)| (address.to_bits(), length));
-    let anycast = anycast::rows().iter().filter_map(|row| match row.prefix.address() {
-        IpAddr::V4(ip) => Some((ip.to_bits(), row.prefix.length())),
+    let listed = listed().filter_map(|prefix| match prefix.address() {
+        IpAddr::V4(ip) => Some((ip.to_bits(), prefix.length())),
         IpAddr::V6(_) => None,
     });
     let mut starts = BTreeSet::from([0_u32]);
-    for (first, length) in special.chain(anycast) {
+    for (first, length) in special.chain(listed) {
         starts.insert(first);
         starts.extend((first | u32::MAX.checked_shr(length).unwrap_or(0)).checked_add(1));
     }
@@ -286,16 +290,23 @@ fn marks6() -> (Vec<u64>, Vec<u32>) {
 
 /// Every prefix of IPv6 of which something is known beyond the sets, those that carry IPv4 among them.
 fn rows6() -> Vec<(Ipv6Addr, u32)> {
-    let anycast = anycast::rows().iter().filter_map(|row| match row.prefix.address() {
-        IpAddr::V6(ip) => Some((ip, row.prefix.length())),
+    let listed = listed().filter_map(|prefix| match prefix.address() {
+        IpAddr::V6(ip) => Some((ip, prefix.length())),
         IpAddr::V4(_) => None,
     });
-    special::v6_rows().chain(anycast).collect()
+    special::v6_rows().chain(listed).collect()
+}
+
+/// The prefixes that our own lists speak of.
+fn listed() -> impl Iterator<Item = Prefix> {
+    let anycast = anycast::rows().iter().map(|row| row.prefix);
+    anycast.chain(measured::rows().iter().map(|row| row.prefix))
 }
 
 fn mark(address: IpAddr) -> u32 {
     match special::index(address) {
         Some(index) => SPECIAL.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)),
+        None if measured::row(address).is_some() => MIXED,
         None if anycast::anycast(address).is_some() => ANYCAST,
         None => ORDINARY,
     }
@@ -476,7 +487,7 @@ mod tests {
     #[test]
     fn a_half_with_a_longer_prefix_inside_is_told_address_by_address() {
         let stretches = Stretches::embedded();
-        for address in ["::1", "2001:7fd::1", "2001:7fd::2"] {
+        for address in ["::1", "2001:7fd::1", "2001:7fd::2", "149.154.167.50"] {
             assert_eq!(stretches.answer(address.parse().unwrap()), None, "{address}");
         }
         let found = stretches.within("2001:7fd::/48".parse().unwrap(), 1000).unwrap();

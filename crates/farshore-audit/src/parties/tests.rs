@@ -179,12 +179,13 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
         "borders",
         "dbip-country",
         "ipfire-country",
+        "measured",
         "organisations",
         "registration",
         "third-party-web",
     ];
     assert_eq!(names, wanted);
-    let files: [&[&[u8]]; 10] = [
+    let files: [&[&[u8]]; 11] = [
         &laws::files(),
         &anycast::files(),
         &asn::files(),
@@ -192,6 +193,7 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
         &borders::files(),
         &dbip_country::SET.files(),
         &ipfire_country::SET.files(),
+        &measured::files(),
         &organisations::files(),
         &registration::SET.files(),
         &third_party_web::files(),
@@ -267,5 +269,71 @@ fn any_text_is_a_host_that_nobody_need_know() {
         assert_eq!(data.organisation_of_host(host), None, "{host:?}");
         assert_eq!(data.host_of(host), None, "{host:?}");
         let _ = registrable_domain(host);
+    }
+}
+
+/// Addresses whose operator or place nobody disputes, with the country of the machine. Of anycast addresses there is none.
+const KNOWN: &[(&str, &str)] = &[
+    ("8.8.8.8", "anycast"),
+    ("1.1.1.1", "anycast"),
+    ("198.41.0.4", "anycast"),
+    ("202.12.27.33", "anycast"),
+    ("77.88.8.8", "anycast"),
+    ("114.114.114.114", "anycast"),
+    ("119.29.29.29", "anycast"),
+    ("180.76.76.76", "anycast"),
+    ("2001:4860:4860::8888", "anycast"),
+    ("2620:fe::fe", "anycast"),
+    ("2400:3200::1", "anycast"),
+    ("128.112.128.15", "US"),
+    ("131.111.8.46", "GB"),
+    ("137.138.1.1", "CH"),
+    ("130.149.7.1", "DE"),
+    ("166.111.4.100", "CN"),
+    ("162.105.131.160", "CN"),
+    ("200.160.2.3", "BR"),
+    ("164.100.1.1", "IN"),
+    ("152.216.1.1", "US"),
+    ("25.0.0.1", "GB"),
+    ("87.240.129.133", "RU"),
+    ("217.218.127.127", "IR"),
+    ("168.126.63.1", "KR"),
+    ("210.130.0.1", "JP"),
+    ("139.130.4.5", "AU"),
+    ("194.25.0.60", "DE"),
+    ("213.133.98.98", "DE"),
+    ("213.186.33.99", "FR"),
+    // Every location database is wrong here.
+    ("149.154.167.50", "NL"),
+    ("157.240.1.35", "US"),
+    ("52.28.0.1", "DE"),
+    ("13.112.0.1", "JP"),
+    ("34.35.0.1", "ZA"),
+    ("2001:67c:2e8:22::c100:68b", "NL"),
+    ("2001:200:dff:fff1:216:3eff:feb1:44d7", "JP"),
+    // Edges of a relay network, as far as the sources were compared: these disagree.
+    ("199.190.44.135", "HK"),
+    ("23.248.186.179", "NL"),
+    ("128.1.77.66", "FR"),
+    ("128.1.233.218", "DE"),
+];
+
+#[test]
+fn the_true_country_is_in_the_set_and_no_disagreement_is_agreement() {
+    let data = Datasets::embedded();
+    for (address, truth) in KNOWN {
+        let location = data.location(address.parse().unwrap());
+        if *truth == "anycast" {
+            assert_eq!(location.state, LocationState::Anycast, "{address}");
+            continue;
+        }
+        assert!(
+            location.countries.contains(&Country::parse(truth).unwrap()),
+            "{address}: {location:?}"
+        );
+        let opinions: BTreeSet<_> = location.claims.iter().filter(|claim| location::is_place(claim.kind)).collect();
+        let named: BTreeSet<_> = opinions.iter().map(|claim| claim.country).collect();
+        let agreed = location.state == LocationState::Agreed;
+        assert_eq!(agreed, named.len() == 1 && opinions.len() > 1, "{address}: {location:?}");
     }
 }
