@@ -1,10 +1,13 @@
 //! `farshore who`: what is known of parties by their names, or of each line of standard input.
 
+use std::fmt::{self, Write};
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use farshore::model::Date;
+use farshore::parties::{Answer, Stretches};
 use farshore::{Datasets, Inquirer, Inquiry, inquiry};
 use farshore_report::{json, who};
 
@@ -13,6 +16,11 @@ use crate::{message, output};
 
 /// No name has as many bytes; what is longer is read past.
 const LONGEST: usize = 4096;
+
+/// Lines from which on all sets are put together.
+const MANY: usize = 1000;
+/// Bytes of written answers that are kept.
+const MOST_KEPT: usize = 256 << 20;
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
@@ -63,7 +71,7 @@ fn named(mut inquirer: Inquirer<'_>, names: &[String], args: &args::Who) -> anyh
 }
 
 /// Answers each line of standard input with a line, in order. A line that is no question is known by nobody.
-fn lines(mut inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
+fn lines(inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
     let tsv = match args.format {
         Some(WhoFormat::Tsv) => true,
         Some(WhoFormat::Ndjson) | None => false,
@@ -71,7 +79,7 @@ fn lines(mut inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
             anyhow::bail!("standard input is answered line by line: --format ndjson (the default) or tsv")
         }
     };
-    let mut unread = Unread::default();
+    let mut answering = Answering::new(inquirer, tsv);
     output::write(args.output.as_deref(), args.force, &mut |out| {
         let mut input = BufReader::with_capacity(1 << 18, io::stdin());
         let mut line = Vec::new();
@@ -83,28 +91,146 @@ fn lines(mut inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
             if !next(&mut input, &mut line)? {
                 break;
             }
-            let text = String::from_utf8_lossy(&line);
-            let answered = text.parse().and_then(|asked: Inquiry| inquirer.answer(&asked));
-            let party = match answered {
-                Ok(party) => party,
-                Err(error) => {
-                    unread.note(index, &error);
-                    inquirer.nobody(text.trim())
-                }
-            };
-            if tsv {
-                let hosts = &inquiry::hosts(&party, Datasets::embedded());
-                who::tsv(who::Known { party: &party, hosts }, out)?;
-            } else {
-                json::who_line(index, &party, out)?;
-            }
+            answering.line(index, &line, out)?;
         }
         Ok(())
     })?;
     if !args.quiet {
-        unread.tell();
+        answering.unread.tell();
     }
     Ok(())
+}
+
+/// Answers lines, and keeps what is known of addresses that share it.
+struct Answering<'a> {
+    inquirer: Inquirer<'a>,
+    tsv: bool,
+    unread: Unread,
+    /// Written answers by their number.
+    patterns: Vec<Option<Pattern>>,
+    /// How many bytes they take.
+    kept: usize,
+}
+
+/// Nearly a whole line.
+enum Pattern {
+    Json(json::WhoPattern),
+    Tsv(Vec<u8>),
+}
+
+impl Pattern {
+    fn write(&self, index: usize, address: &str, out: &mut dyn io::Write) -> io::Result<()> {
+        match self {
+            Self::Json(pattern) => pattern.write(index, address, out),
+            Self::Tsv(rest) => {
+                out.write_all(address.as_bytes())?;
+                out.write_all(rest)
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Json(pattern) => pattern.bytes(),
+            Self::Tsv(rest) => rest.len(),
+        }
+    }
+}
+
+impl<'a> Answering<'a> {
+    fn new(inquirer: Inquirer<'a>, tsv: bool) -> Self {
+        Self {
+            inquirer,
+            tsv,
+            unread: Unread::default(),
+            patterns: Vec::new(),
+            kept: 0,
+        }
+    }
+
+    fn line(&mut self, index: usize, line: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
+        let text = String::from_utf8_lossy(line);
+        let address: Option<IpAddr> = text.trim().parse().ok();
+        // Putting all sets together pays off for many questions only.
+        let shared = address
+            .filter(|_| index >= MANY)
+            .and_then(|it| Some((it, Stretches::embedded().answer(it)?)));
+        if let Some((address, answer)) = shared {
+            return self.shared(index, address, answer, out);
+        }
+        let answered = text.parse().and_then(|asked: Inquiry| self.inquirer.answer(&asked));
+        let party = match answered {
+            Ok(party) => party,
+            Err(error) => {
+                self.unread.note(index, &error);
+                self.inquirer.nobody(text.trim())
+            }
+        };
+        if self.tsv {
+            let hosts = &inquiry::hosts(&party, Datasets::embedded());
+            who::tsv(who::Known { party: &party, hosts }, out)
+        } else {
+            json::who_line(index, &party, out)
+        }
+    }
+
+    /// An address of which the same is known as of others.
+    fn shared(&mut self, index: usize, address: IpAddr, answer: Answer, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut spelled = Spelled { bytes: [0; 48], used: 0 };
+        // An address has fewer characters than that.
+        let _ = write!(spelled, "{address}");
+        if let Some(Some(pattern)) = self.patterns.get(answer.number()) {
+            return pattern.write(index, spelled.text(), out);
+        }
+        let party = self.inquirer.about(address);
+        let pattern = if self.tsv {
+            let mut rest = Vec::new();
+            let hosts = &inquiry::hosts(&party, Datasets::embedded());
+            who::tsv_rest(who::Known { party: &party, hosts }, &mut rest)?;
+            Pattern::Tsv(rest)
+        } else {
+            match json::WhoPattern::of(&party)? {
+                Some(pattern) => Pattern::Json(pattern),
+                None => return json::who_line(index, &party, out),
+            }
+        };
+        pattern.write(index, spelled.text(), out)?;
+        if self.kept > MOST_KEPT {
+            self.patterns.clear();
+            self.kept = 0;
+        }
+        if self.patterns.len() <= answer.number() {
+            self.patterns.resize_with(answer.number().saturating_add(1), || None);
+        }
+        self.kept = self.kept.saturating_add(pattern.bytes());
+        if let Some(place) = self.patterns.get_mut(answer.number()) {
+            *place = Some(pattern);
+        }
+        Ok(())
+    }
+}
+
+/// An address as text, without a string of its own on the heap.
+struct Spelled {
+    bytes: [u8; 48],
+    used: usize,
+}
+
+impl Spelled {
+    fn text(&self) -> &str {
+        let used = self.bytes.get(..self.used).unwrap_or_default();
+        std::str::from_utf8(used).unwrap_or_default()
+    }
+}
+
+impl Write for Spelled {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.used.saturating_add(text.len());
+        let room = self.bytes.get_mut(self.used..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.used = end;
+        Ok(())
+    }
 }
 
 /// The next line without its end; of one that is too long its beginning. `false` at the end of the input.

@@ -93,6 +93,58 @@ pub fn who_line(index: usize, destination: &Destination, out: &mut dyn Write) ->
     out.flush()
 }
 
+/// The line of an address, cut where the address and the number of the question stand: of thousands of addresses the
+/// same is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhoPattern {
+    middle: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl WhoPattern {
+    /// The pattern of a party that goes by one address alone; `None` of any other.
+    pub fn of(party: &Destination) -> Result<Option<Self>> {
+        let mut line = Vec::new();
+        who_line(0, party, &mut line)?;
+        let (name, mut start) = (party.name.as_str(), Vec::new());
+        opening(0, name, &mut start)?;
+        // Quotes inside of strings are escaped, so this is the key and nothing else.
+        let place = format!("\"places\":[{{\"address\":\"{name}\"");
+        let rest = line.strip_prefix(start.as_slice());
+        let at = rest.and_then(|rest| rest.windows(place.len()).position(|it| it == place.as_bytes()));
+        Ok(rest.zip(at).and_then(|(rest, at)| {
+            // Up to the address with its quote, and from the quote behind it on.
+            let quoted = place.len().saturating_sub(name.len()).saturating_sub(1);
+            Some(Self {
+                middle: rest.get(..at.saturating_add(quoted))?.to_vec(),
+                end: rest.get(at.saturating_add(place.len()).saturating_sub(1)..)?.to_vec(),
+            })
+        }))
+    }
+
+    /// The line of another address of which the same is known.
+    pub fn write(&self, index: usize, address: &str, out: &mut dyn Write) -> Result<()> {
+        opening(index, address, out)?;
+        out.write_all(&self.middle)?;
+        out.write_all(address.as_bytes())?;
+        out.write_all(&self.end)
+    }
+
+    /// How much memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.middle.len().saturating_add(self.end.len())
+    }
+}
+
+/// How the line of an address begins.
+fn opening(index: usize, address: &str, out: &mut dyn Write) -> Result<()> {
+    let number = index.saturating_add(1);
+    write!(
+        out,
+        "{{\"id\":\"d{number}\",\"name\":\"{address}\",\"domain\":null,\"addresses\":[\"{address}\"],"
+    )
+}
+
 #[derive(Serialize)]
 struct Head<'a> {
     schema: &'static str,

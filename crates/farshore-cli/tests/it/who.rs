@@ -88,17 +88,27 @@ fn every_line_gets_a_line_in_order() {
 
 #[test]
 fn a_line_says_what_the_same_name_says_when_it_is_named() {
-    let mut asked = Vec::new();
-    for a in 1..120 {
-        asked.push(format!("{a}.{}.{}.{}", a * 7 % 256, a * 31 % 256, a * 13 % 256));
-        asked.push(format!("2a{:02x}:{:x}::{a}", a % 32, a * 97));
+    let mut asked = vec![
+        "::ffff:8.8.8.8".to_owned(),
+        "2001:7fd::1".to_owned(),
+        "10.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
+    for a in 1..260_u32 {
+        asked.push(format!("{}.{}.{}.{}", 1 + a % 220, a * 7 % 256, a * 31 % 256, a * 13 % 256));
+        asked.push(format!("2a{:02x}:{:x}::{a:x}", a % 32, a * 97));
     }
-    let twice = [asked.clone(), asked.clone()].concat();
-    let fed_lines = lines(fed(&["who", "-"], twice.join("\n").as_bytes()).text());
-    let arguments = ["who".to_owned(), "--format=ndjson".to_owned()].into_iter().chain(twice);
-    let named = lines(run(arguments).text());
-    assert_eq!(fed_lines.len(), 4 * 119);
-    assert_eq!(fed_lines, named);
+    // More than are answered one by one, and each once again from what was kept.
+    let thrice = [asked.clone(), asked.clone(), asked].concat();
+    for format in ["ndjson", "tsv"] {
+        let fed = fed(&["who", "-", "--format", format], thrice.join("\n").as_bytes());
+        let arguments = ["who", "--format", format].map(str::to_owned);
+        let named = run(arguments.into_iter().chain(thrice.iter().cloned()));
+        assert_eq!(fed.text().lines().count(), thrice.len());
+        for (line, wanted) in fed.text().lines().zip(named.text().lines()) {
+            assert_eq!(line, wanted);
+        }
+    }
 }
 
 #[test]
