@@ -135,8 +135,36 @@ pub struct Ip {
     pub destination: IpAddr,
     /// Time to live, or hop limit.
     pub ttl: u8,
+    /// Identification; IPv6 has one only in fragments.
+    pub id: Option<u16>,
     /// The payload's protocol number, past all extension headers.
     pub protocol: u8,
+}
+
+impl Ip {
+    /// What the header tells of its sender.
+    pub const fn mark(&self) -> Mark {
+        Mark {
+            ttl: self.ttl,
+            id: self.id,
+        }
+    }
+}
+
+/// What an IP header tells of whoever sent it: two machines seldom agree in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Time to live, or hop limit, as far as it has come.
+    pub ttl: u8,
+    /// Identification; IPv6 has one only in fragments.
+    pub id: Option<u16>,
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TTL {}", self.ttl)?;
+        self.id.map_or(Ok(()), |id| write!(f, ", IP id {id:#06x}"))
+    }
 }
 
 /// What is needed of a transport header.

@@ -2,7 +2,7 @@
 //! to whoever reads that flow.
 //!
 //! All that flows share is kept here, in one thread: their table and their numbers, fragments, tunnels, coverage. No payload
-//! is read here.
+//! is read here; heads of it are compared, to notice who else speaks in a side's name.
 
 use ahash::RandomState;
 use farshore_model::flow::App;
@@ -10,6 +10,7 @@ use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Locus, Transport, WireText};
 use hashbrown::HashTable;
 
+use crate::flow::interference::{Seen, Watch};
 use crate::flow::live::{self, Arrival, Key, Rare, Space, Track};
 use crate::flow::reading::transport_name;
 use crate::limits::Limits;
@@ -45,6 +46,7 @@ pub struct Router {
     /// Flows below this number are no longer waited for.
     settled: u32,
     fragments: Fragments,
+    watch: Watch,
     coverage: Coverage,
     input: InputId,
 }
@@ -60,6 +62,7 @@ impl Router {
             tracks: Vec::new(),
             settled: 0,
             fragments: Fragments::default(),
+            watch: Watch::default(),
             coverage: Coverage::default(),
             input: InputId(0),
         }
@@ -275,7 +278,23 @@ impl Router {
                 via: app.via,
             }));
         }
+        let small = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        // What was put together from several frames is counted in itself.
+        let offset = if place.in_frame { small(packet.payload_offset) } else { 0 };
         if let Some(tcp) = &header.tcp {
+            let seen = Seen {
+                flow: FlowId(slot),
+                direction,
+                ip,
+                tcp,
+                payload: packet.payload,
+                offset,
+                in_frame: place.in_frame,
+                frame: *frame,
+            };
+            if let Some(odd) = self.watch.packet(&seen, track) {
+                out.anomaly(odd);
+            }
             track.handshake(flow, direction, tcp, frame.time);
         }
         if let Some(tunnel) = &packet.carried {
@@ -312,17 +331,16 @@ impl Router {
                 last,
             }
         });
-        let small = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
         let parcel = Parcel {
             flow: FlowId(slot),
             direction,
             in_frame: place.in_frame,
-            // What was put together from several frames is counted in itself.
-            offset: if place.in_frame { small(packet.payload_offset) } else { 0 },
+            offset,
             missing: small(packet.payload_missing),
             frame: frame.number,
             carrier: place.carrier,
             time: frame.time,
+            mark: ip.mark(),
             numbers,
         };
         out.parcel(parcel, packet.payload);

@@ -12,6 +12,7 @@ use crate::engine::Recorder;
 use crate::flow::live::pick_mut;
 use crate::flow::reading::{Outcome, Reading, Scene};
 use crate::limits::Limits;
+use crate::packet::Mark;
 use crate::protocols::{Protocol as _, ipsec};
 use crate::secrets::Secrets;
 use crate::stream::tcp::{Half, Receipt};
@@ -37,6 +38,8 @@ pub struct Parcel {
     pub carrier: u64,
     /// When that frame was captured.
     pub time: Option<Timestamp>,
+    /// What its IP header tells of the sender.
+    pub mark: Mark,
     /// Of TCP: the number of the first byte, and what else is known of the numbers of this direction.
     pub numbers: Option<Numbers>,
 }
@@ -220,7 +223,7 @@ impl Shard {
             reading,
             gaps,
         } = &mut **live;
-        let mut scene = scene(parcel.flow, parcel.time, beginning, (limits, &self.secrets), out);
+        let mut scene = scene(parcel.flow, parcel.time, Some(parcel.mark), beginning, (limits, &self.secrets), out);
         match order {
             Order::Datagrams => reading.segment(direction, Segment::Bytes(piece), &mut scene),
             Order::Unread => reading.unread(direction, &piece, &mut scene),
@@ -314,7 +317,7 @@ impl Shard {
                 mut reading,
                 mut gaps,
             } = *live;
-            let mut scene = scene(flow, None, &beginning, (&limits, &self.secrets), out);
+            let mut scene = scene(flow, None, None, &beginning, (&limits, &self.secrets), out);
             let mut deliver = |direction, segment: Segment<'_>| {
                 gap(&segment, &mut gaps, &mut sum);
                 reading.segment(direction, segment, &mut scene);
@@ -360,6 +363,7 @@ fn gap(segment: &Segment<'_>, of_flow: &mut u64, sum: &mut Gaps) {
 fn scene<'a>(
     flow: FlowId,
     time: Option<Timestamp>,
+    mark: Option<Mark>,
     beginning: &Beginning,
     (limits, secrets): (&'a Limits, &'a Secrets),
     recorder: &'a mut dyn Recorder,
@@ -368,6 +372,7 @@ fn scene<'a>(
         flow,
         input: beginning.input,
         time,
+        mark,
         transport: beginning.transport,
         within: beginning.within.clone(),
         client_port: beginning.client_port,

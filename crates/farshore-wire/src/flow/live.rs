@@ -103,7 +103,9 @@ pub(crate) struct Track {
     /// TCP only, each way: the farthest number the other side acknowledged.
     acknowledged: [Option<u32>; 2],
     /// TCP only, each way: FIN or RST was seen.
-    closed: [bool; 2],
+    pub(crate) closed: [bool; 2],
+    /// TCP only, each way: the TTL of the first packet that is no reset; 0: none was seen.
+    pub(crate) ttl: [u8; 2],
     /// Some of its payload was handed on.
     pub(crate) begun: bool,
     /// Its record is complete.

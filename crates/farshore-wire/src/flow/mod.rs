@@ -2,6 +2,7 @@
 
 pub(crate) mod icmp;
 pub(crate) mod inside;
+pub(crate) mod interference;
 pub(crate) mod live;
 mod opening;
 pub(crate) mod reading;

@@ -12,6 +12,7 @@ use super::opening::{Beginning, Recognised, Window, recognise};
 use super::sample::{self, Sample};
 use crate::engine::{Readable, Recorder};
 use crate::limits::Limits;
+use crate::packet::Mark;
 use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
@@ -25,6 +26,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) flow: FlowId,
     pub(crate) input: InputId,
     pub(crate) time: Option<Timestamp>,
+    /// What the IP header of the packet tells of its sender.
+    pub(crate) mark: Option<Mark>,
     pub(crate) transport: Transport,
     /// The layers of the tunnels it runs in, if any, outermost first.
     pub(crate) within: Option<Arc<[&'static str]>>,

@@ -11,6 +11,7 @@ use super::inside::{Inside, Stream};
 use super::opening::{Recognised, recognise};
 use super::reading::{Chain, Scene, Talk, opening};
 use crate::engine::Readable;
+use crate::packet::Mark;
 use crate::protocols::{Dissector, Field, Milestone, PROTOCOLS, Progress, Session, Sink, Start};
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
@@ -137,6 +138,21 @@ impl Sink for FlowSink<'_, '_> {
             flow: Some(self.scene.flow),
             evidence,
         });
+    }
+
+    fn interference(&mut self, kind: &'static str, because: String, places: [Span; 2]) {
+        let evidence = places.map(|at| self.locus(at)).to_vec();
+        self.scene.recorder.anomaly(Anomaly {
+            kind,
+            severity: Severity::Warning,
+            because,
+            flow: Some(self.scene.flow),
+            evidence,
+        });
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        self.scene.mark
     }
 
     fn inner(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>) {

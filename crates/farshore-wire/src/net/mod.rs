@@ -76,6 +76,7 @@ fn v4<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
         source: source.into(),
         destination: destination.into(),
         ttl,
+        id: Some(u16::from_be_bytes(id)),
         protocol,
     };
     let missing = announced.saturating_sub(cursor.left());
@@ -110,6 +111,7 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
         source: source.into(),
         destination: destination.into(),
         ttl,
+        id: None,
         protocol,
     };
     loop {

@@ -38,6 +38,10 @@ pub trait Talk: Send {
     fn interleaves(&self) -> bool {
         false
     }
+    /// Takes such bytes, with their channel.
+    fn interleaved(&mut self, direction: Direction, channel: u8, it: &Line<'_>, out: &mut dyn Sink) {
+        let _ = (direction, channel, it, out);
+    }
 }
 
 /// A line without its end, or announced bytes; ranges count from its first byte.
@@ -252,7 +256,7 @@ impl<T: Talk> Dissector for Conversation<T> {
                 if !std::mem::replace(&mut self.told, true) {
                     out.client_speaks(self.client);
                 }
-                if let Some(rest) = lane.feed(&piece, self.longest, who, &mut self.talk, out) {
+                if let Some(rest) = lane.feed(&piece, self.longest, (direction, who), &mut self.talk, out) {
                     lane.upgraded = true;
                     lane.gathered.clear();
                     out.inner(direction, "tls", Segment::Bytes(rest));
@@ -265,7 +269,14 @@ impl<T: Talk> Dissector for Conversation<T> {
 
 impl Lane {
     /// Takes a piece; what is left of it when TLS begins comes back.
-    fn feed<'p>(&mut self, piece: &Piece<'p>, longest: usize, who: Who, talk: &mut dyn Talk, out: &mut dyn Sink) -> Option<Piece<'p>> {
+    fn feed<'p>(
+        &mut self,
+        piece: &Piece<'p>,
+        longest: usize,
+        (direction, who): (Direction, Who),
+        talk: &mut dyn Talk,
+        out: &mut dyn Sink,
+    ) -> Option<Piece<'p>> {
         self.gathered.push(piece);
         loop {
             if let Some(left) = self.announced {
@@ -312,9 +323,22 @@ impl Lane {
                 && self.seen == 0
                 && !self.skipping
             {
-                let &[_, high, low, ..] = frame else { return None };
-                self.announced = Some(u64::from(u16::from_be_bytes([high, low])).saturating_add(4));
-                self.skipping = true;
+                let &[channel, high, low, ..] = frame else { return None };
+                let whole = usize::from(u16::from_be_bytes([high, low])).saturating_add(4);
+                if whole > longest {
+                    self.announced = Some(whole as u64);
+                    self.skipping = true;
+                    continue;
+                }
+                if bytes.len() < whole {
+                    return None;
+                }
+                let it = Line {
+                    gathered: &self.gathered,
+                    range: 4..whole,
+                };
+                talk.interleaved(direction, channel, &it, out);
+                self.gathered.consume(whole);
                 continue;
             }
             let Some(length) = bytes.get(self.seen..).and_then(|it| it.iter().position(|byte| *byte == b'\n')) else {

@@ -67,6 +67,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 pub(crate) use self::first_bytes::candidates;
 pub use self::first_bytes::{Begins, FirstBytes};
 use crate::limits::Limits;
+use crate::packet::Mark;
 use crate::secrets::Secrets;
 pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
@@ -229,6 +230,16 @@ pub trait Sink {
     fn field(&mut self, it: Field<'_>);
     /// Something odd, as `area-thing`, with the reason.
     fn anomaly(&mut self, kind: &'static str, severity: Severity, because: String, at: Span);
+    /// Two places that contradict each other, so that somebody on the path spoke in another's name; `kind` begins with
+    /// `interference`.
+    fn interference(&mut self, kind: &'static str, because: String, places: [Span; 2]) {
+        let [first, _] = places;
+        self.anomaly(kind, Severity::Warning, because, first);
+    }
+    /// What the IP header of the packet that is being read tells of its sender.
+    fn mark(&self) -> Option<Mark> {
+        None
+    }
     /// Bytes of the protocol named by `hint` (an id in [`PROTOCOLS`]), found inside.
     fn inner(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>);
     /// What the flow carries by its own words, though nobody reads it here: it is named and no more.

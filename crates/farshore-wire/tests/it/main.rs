@@ -5,6 +5,7 @@ mod build;
 mod community;
 mod endings;
 mod fragments;
+mod interference;
 mod links;
 mod network;
 mod other_links;

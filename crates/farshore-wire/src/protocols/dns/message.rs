@@ -8,6 +8,8 @@ use crate::cursor::{Cursor, Stop};
 /// The first 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// Chosen by whoever asks, repeated by whoever answers.
+    pub id: u16,
     /// All 16 flag bits.
     flags: u16,
     /// Questions, answers, authority records, additional records.
@@ -16,12 +18,17 @@ pub struct Header {
 
 impl Header {
     pub fn read(it: &mut Cursor<'_>) -> Result<Self, Stop> {
-        it.skip(2)?;
-        let flags = it.u16()?;
+        let (id, flags) = (it.u16()?, it.u16()?);
         Ok(Self {
+            id,
             flags,
             counts: [it.u16()?, it.u16()?, it.u16()?, it.u16()?],
         })
+    }
+
+    /// The code of a response.
+    pub const fn code(self) -> u16 {
+        self.flags & 0xf
     }
 
     /// Whether this is a response.

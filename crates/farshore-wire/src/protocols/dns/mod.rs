@@ -15,8 +15,15 @@
 //! # How it is told
 //! On port 53 (or the relatives' ports): a header that a DNS speaker could have sent, and a first question or record
 //! without a flaw. On any other port: an everyday query or response, whole and consumed to its last byte.
+//!
+//! # Two answers to one query
+//! An answer forged on the path comes before the genuine one: two that differ are told as `interference-dns-answer`
+//! (`answers.rs` says when).
+//!
+//! # Other carriers
 //! Inside TLS, QUIC or HTTP another protocol has to say so; the names are then told as `dot`, `doq`, `doh`.
 
+mod answers;
 mod message;
 mod name;
 mod record;
@@ -28,6 +35,7 @@ use std::ops::Range;
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
+use self::answers::Answers;
 use self::message::{Header, Message, Section};
 use self::name::Flaw;
 use super::{Begins, Dissector, Field, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
@@ -115,6 +123,7 @@ impl Protocol for Resolver {
             message_bytes: limits.message_bytes,
             lanes: Default::default(),
             flaws: BTreeSet::new(),
+            answers: Answers::default(),
         })
     }
 }
@@ -183,6 +192,7 @@ struct Conversation {
     lanes: [Lane; 2],
     /// Flaws already told: one of a kind tells as much as a thousand.
     flaws: BTreeSet<&'static str>,
+    answers: Answers,
 }
 
 impl Dissector for Conversation {
@@ -271,6 +281,14 @@ impl Conversation {
             self.questions(&message, place, out);
         }
         self.records(&message, bytes, response, place, out);
+        // Over the local link several may answer, and in a stream nobody else can.
+        if self.protocol == DNS.id
+            && !self.framed
+            && it.missing == 0
+            && let Some(it) = self.answers.message(&message, bytes, out.mark(), whole())
+        {
+            out.interference("interference-dns-answer", it.because, it.places);
+        }
     }
 
     fn questions(&self, message: &Message, place: &dyn Fn(Range<usize>) -> Span, out: &mut dyn Sink) {

@@ -4,8 +4,10 @@
 //! Cameras are watched through it: `rtsp.url`, often with user and password in it, `rtsp.authorization`, the program as
 //! `rtsp.user-agent`, every other header as `rtsp.header.<name>`, and descriptions as `rtsp.body`.
 //!
+//! Sound and pictures between the messages (RFC 2326, section 10.12) are read as RTP.
+//!
 //! # What is not
-//! Sound and pictures between the messages are stepped over; those in datagrams are flows of their own.
+//! Sound and pictures in datagrams are flows of their own.
 //!
 //! # How it is told
 //! A request line or a status line with RTSP's version.
@@ -13,7 +15,7 @@
 use farshore_model::{Direction, Protection, Transport};
 
 use super::lines::{Conversation, Line, Talk, Then, Who, first, path};
-use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Origin, Piece, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// RTSP.
@@ -184,6 +186,20 @@ impl Talk for Player {
     fn interleaves(&self) -> bool {
         true
     }
+
+    /// Media by RTP's own headers; control messages share the connection, and RTP leaves them aside.
+    fn interleaved(&mut self, direction: Direction, _: u8, it: &Line<'_>, out: &mut dyn Sink) {
+        let bytes = it.text();
+        let at = it.span(0..bytes.len());
+        let origin = Origin {
+            carrier: at.first_frame,
+            frame: at.frame,
+            offset: at.offset,
+            in_frame: at.in_frame,
+        };
+        let piece = Piece { bytes, missing: 0, origin };
+        out.inner(direction, "rtp", Segment::Bytes(piece));
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +235,8 @@ mod tests {
                 ("rtsp.header.session", "77"),
             ];
             assert_eq!(told, expected, "chunks of {size}");
+            let media = [(Up, "rtp", b"a\nb\nc".to_vec()), (Down, "rtp", b"\n\n\n".to_vec())];
+            assert_eq!(out.inner, media, "chunks of {size}");
             assert_eq!(out.client, Some(Up));
         }
     }
