@@ -194,7 +194,7 @@ impl Shard {
             && live.reading.only_waits()
         {
             live.reading
-                .finish(&mut scene(flow, None, &live.beginning, (limits, &self.secrets), out));
+                .finish(&mut scene(flow, None, None, &live.beginning, (limits, &self.secrets), out));
             *slot = Slot::Vacant;
             out.limit("waiting-flows");
         }

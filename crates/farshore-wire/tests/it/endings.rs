@@ -75,7 +75,12 @@ fn a_flood_of_single_datagrams_is_not_waited_for() {
     };
     let mut tape = Tape::default();
     for port in 0..20 {
-        tape.udp(i64::from(port), End(CLIENT, 50_000 + port as u16), End(SERVER, 4_000), b"\x80one of many");
+        tape.udp(
+            i64::from(port),
+            End(CLIENT, 50_000 + port as u16),
+            End(SERVER, 4_000),
+            b"\x80one of many",
+        );
     }
     // One of them goes on.
     tape.udp(21, End(SERVER, 4_000), End(CLIENT, 50_003), b"\x80and back");
