@@ -1,6 +1,8 @@
 //! The parties that data went to: flows grouped by the best name of their server, else by its address.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use crate::naming::{Names, plain};
 use crate::parties::{Datasets, Shared, registrable_domain};
 
 /// All destinations in the order of their first frames, and the destination of each flow.
-pub fn destinations(ledger: &Ledger, names: &Names, data: &Datasets, as_of: Option<Date>) -> (Vec<Destination>, Vec<u32>) {
+pub fn destinations(ledger: &Ledger, names: &Names<'_>, data: &Datasets, as_of: Option<Date>) -> (Vec<Destination>, Vec<u32>) {
     let mut groups = Groups::default();
     let mut of_flow = Vec::with_capacity(ledger.flows.len());
     for (index, flow) in (0..).zip(&ledger.flows) {
@@ -61,13 +63,14 @@ impl<'a> Parties<'a> {
 
 /// Groups in the order in which they came up, and where to find them again.
 #[derive(Default)]
-struct Groups {
-    all: Vec<Group>,
+struct Groups<'n> {
+    all: Vec<Group<'n>>,
     by_name: HashMap<Text, u32>,
     by_address: HashMap<IpAddr, u32>,
+    spelled: String,
 }
 
-impl Groups {
+impl Groups<'_> {
     fn named(&mut self, name: &str) -> u32 {
         self.called(name, true)
     }
@@ -76,7 +79,12 @@ impl Groups {
         if let Some(known) = self.by_address.get(&address) {
             return *known;
         }
-        let at = self.called(&address.to_string(), false);
+        let mut spelled = std::mem::take(&mut self.spelled);
+        spelled.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(spelled, "{address}");
+        let at = self.called(&spelled, false);
+        self.spelled = spelled;
         self.by_address.insert(address, at);
         at
     }
@@ -93,16 +101,16 @@ impl Groups {
     }
 }
 
-struct Group {
+struct Group<'n> {
     name: Text,
     named: bool,
     addresses: Vec<IpAddr>,
-    candidates: BTreeSet<String>,
+    candidates: BTreeSet<Cow<'n, str>>,
     traffic: Traffic,
     flows: Vec<FlowId>,
 }
 
-impl Group {
+impl<'n> Group<'n> {
     fn new(name: Text, named: bool) -> Self {
         Self {
             name,
@@ -114,11 +122,15 @@ impl Group {
         }
     }
 
-    fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[String]) {
+    fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[Cow<'n, str>]) {
         if self.addresses.last() != Some(&flow.server.ip) {
             self.addresses.push(flow.server.ip);
         }
-        self.candidates.extend(candidates.iter().cloned());
+        for name in candidates {
+            if !self.candidates.contains(name) {
+                self.candidates.insert(name.clone());
+            }
+        }
         self.flows.push(id);
         let sum = &mut self.traffic;
         sum.flows = sum.flows.saturating_add(1);
@@ -130,7 +142,9 @@ impl Group {
     fn destination(mut self, data: &Datasets, shared: &mut Shared<'_>) -> Destination {
         self.addresses.sort_unstable();
         self.addresses.dedup();
-        self.flows.shrink_to_fit();
+        if self.flows.len() > 4 {
+            self.flows.shrink_to_fit();
+        }
         let places: Vec<Place> = self.addresses.iter().map(|address| shared.place(*address)).collect();
         let organisation = if self.named {
             data.organisation_of_host(&self.name).map(|it| it.organisation)
@@ -145,7 +159,10 @@ impl Group {
         let reach = shared.reach(organisation.as_ref(), &owners, &places);
         Destination {
             domain: if self.named { registrable_domain(&self.name) } else { None },
-            candidates: self.candidates.into_iter().filter(|name| self.name != *name).collect(),
+            candidates: {
+                let others = self.candidates.into_iter().filter(|name| *name != self.name.as_str());
+                others.map(Cow::into_owned).collect()
+            },
             name: self.name,
             organisation: organisation.map(Box::new),
             owners,
@@ -163,7 +180,7 @@ pub fn sum_up(places: &[Place]) -> Location {
     let mut countries: Vec<_> = places.iter().flat_map(|it| it.location.countries.iter().copied()).collect();
     countries.sort();
     countries.dedup();
-    let mut claims: Vec<CountryClaim> = places.iter().flat_map(|it| it.location.claims.iter().cloned()).collect();
+    let mut claims: Vec<&CountryClaim> = places.iter().flat_map(|it| &it.location.claims).collect();
     claims.sort();
     claims.dedup();
     let states = || places.iter().map(|it| it.location.state);
@@ -183,7 +200,7 @@ pub fn sum_up(places: &[Place]) -> Location {
     Location {
         countries,
         state,
-        claims,
+        claims: claims.into_iter().cloned().collect(),
         excluded,
     }
 }

@@ -35,6 +35,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     ech::settle(&mut ledger);
     let names = naming::names(&ledger);
     let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of);
+    let flow_names = names.into_certain();
     let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
     keys(&ledger, &mut coverage.keys);
@@ -46,7 +47,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     Audit {
         tool: tool(with),
         flow_coverage: flow_coverage(&ledger),
-        flow_names: names.certain,
+        flow_names,
         destinations,
         exposures,
         verdicts,

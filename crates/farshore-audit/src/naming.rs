@@ -15,27 +15,32 @@ use farshore_model::{Flow, FlowId, InputId, Ledger, Observation, Timestamp, Wire
 
 /// The names of all flows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
+pub struct Names<'l> {
     /// Certain, best first, by the index of the flow.
-    pub certain: Vec<Vec<FlowName>>,
+    certain: Vec<Vec<FlowName>>,
     /// Possible: several answers led to the address, or none that this client is seen to have asked for.
-    possible: BTreeMap<FlowId, Vec<String>>,
+    possible: BTreeMap<FlowId, Vec<Cow<'l, str>>>,
 }
 
-impl Names {
+impl<'l> Names<'l> {
     /// The name that names the destination.
     pub fn best(&self, flow: FlowId) -> Option<&FlowName> {
         self.certain.get(flow.0 as usize)?.first()
     }
 
+    /// What is certain, without the ledger it was read from.
+    pub fn into_certain(self) -> Vec<Vec<FlowName>> {
+        self.certain
+    }
+
     /// Names the flow may have besides, sorted.
-    pub fn possible(&self, flow: FlowId) -> &[String] {
+    pub fn possible(&self, flow: FlowId) -> &[Cow<'l, str>] {
         self.possible.get(&flow).map_or(&[], Vec::as_slice)
     }
 }
 
 /// The names of all flows, by index.
-pub fn names(ledger: &Ledger) -> Names {
+pub fn names(ledger: &Ledger) -> Names<'_> {
     let answers = Answers::collect(ledger);
     let mut all = Names {
         certain: vec![Vec::new(); ledger.flows.len()],
@@ -63,20 +68,19 @@ pub fn names(ledger: &Ledger) -> Names {
 
 /// A name in the form in which two of them are compared: lower case, without port or final dot.
 pub fn plain(name: &str) -> Cow<'_, str> {
+    let plain = !name.bytes().any(|byte| (byte == b':') | byte.is_ascii_uppercase());
+    if plain {
+        return Cow::Borrowed(name.strip_suffix('.').unwrap_or(name));
+    }
     let name = match name.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') && port.bytes().all(|b| b.is_ascii_digit()) => host,
         _ => name,
     };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(name)
-    }
+    Cow::Owned(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase())
 }
 
 /// What the flow itself said of its server.
-fn said(seen: &Observed, all: &mut Names, hidden: &mut HashSet<FlowId>) {
+fn said<'l>(seen: &'l Observed, all: &mut Names<'l>, hidden: &mut HashSet<FlowId>) {
     let Some(certain) = all.certain.get_mut(seen.flow.0 as usize) else {
         return;
     };
@@ -84,11 +88,14 @@ fn said(seen: &Observed, all: &mut Names, hidden: &mut HashSet<FlowId>) {
     let mut add = |name: &WireText, via| {
         let spelled = plain(name.as_str());
         if !spelled.is_empty() && spelled.trim_matches(['[', ']']).parse::<IpAddr>().is_err() {
-            certain.push(FlowName {
-                name: name.clone(),
-                via,
-                frame,
-            });
+            add_to(
+                certain,
+                FlowName {
+                    name: name.clone(),
+                    via,
+                    frame,
+                },
+            );
         }
     };
     match &seen.what {
@@ -120,7 +127,7 @@ fn said(seen: &Observed, all: &mut Names, hidden: &mut HashSet<FlowId>) {
             match valid.as_slice() {
                 [only] if !only.as_str().contains(['*', ' ']) => add(only, NameVia::Certificate),
                 several => {
-                    let some = several.iter().take(16).map(|it| plain(it.as_str()).into_owned());
+                    let some = several.iter().take(16).map(|it| plain(it.as_str()));
                     all.possible.entry(seen.flow).or_default().extend(some);
                 }
             }
@@ -135,6 +142,14 @@ fn said(seen: &Observed, all: &mut Names, hidden: &mut HashSet<FlowId>) {
         | Observation::Call { .. }
         | Observation::SessionNamed { .. } => {}
     }
+}
+
+/// Most flows have one name, and room for one.
+fn add_to(certain: &mut Vec<FlowName>, name: FlowName) {
+    if certain.is_empty() {
+        certain.reserve_exact(1);
+    }
+    certain.push(name);
 }
 
 /// Answers by who asked and what address they led to.
@@ -187,7 +202,7 @@ impl<'l> Answers<'l> {
     }
 
     /// Adds the one certain name, if there is one, and all possible ones.
-    fn of(&self, flow: &Flow, certain: &mut Vec<FlowName>, possible: &mut Vec<String>) {
+    fn of(&self, flow: &Flow, certain: &mut Vec<FlowName>, possible: &mut Vec<Cow<'l, str>>) {
         let Some(answers) = self.by_client.get(&(flow.input, flow.client.ip, flow.server.ip)) else {
             return;
         };
@@ -201,17 +216,17 @@ impl<'l> Answers<'l> {
         let last = answers.iter().rfind(lives);
         let only = last.filter(|last| answers.iter().filter(lives).all(|it| it.plain == last.plain));
         if let Some(only) = only {
-            certain.push(FlowName {
-                name: only.name.clone(),
-                via: NameVia::Dns,
-                frame: only.frame,
-            });
+            add_to(
+                certain,
+                FlowName {
+                    name: only.name.clone(),
+                    via: NameVia::Dns,
+                    frame: only.frame,
+                },
+            );
         }
         // Of a name that is certain nothing more has to be said.
         let others = answers.iter().filter(|it| only.is_none_or(|only| it.plain != only.plain));
-        let mut others: Vec<&str> = others.map(|it| &*it.plain).collect();
-        others.sort_unstable();
-        others.dedup();
-        possible.extend(others.into_iter().map(str::to_owned));
+        possible.extend(others.map(|it| it.plain.clone()));
     }
 }

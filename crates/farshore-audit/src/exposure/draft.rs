@@ -157,17 +157,16 @@ impl Drafts {
 
 impl Draft {
     /// Adds a finding in a flow at these places.
-    pub(super) fn add(&mut self, flow: FlowId, places: Vec<Locus>, count: u64) {
+    pub(super) fn add(&mut self, flow: FlowId, places: impl Iterator<Item = Locus>, count: u64) {
         let it = &mut self.exposure;
         if let Err(at) = it.flows.binary_search(&flow) {
             it.flows.insert(at, flow);
         }
         it.count = it.count.saturating_add(count);
         if it.evidence.is_empty() {
-            it.evidence = places;
-        } else {
-            it.evidence.extend(places);
+            it.evidence.reserve_exact(places.size_hint().0);
         }
+        it.evidence.extend(places);
         // Flows come by their first frames, places within them by theirs: keep the first of all.
         if it.evidence.len() > KEPT.saturating_mul(2) {
             self.trim();

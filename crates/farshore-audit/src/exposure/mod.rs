@@ -66,36 +66,31 @@ struct Findings<'a> {
     of_flow: &'a [u32],
     negotiated: HashMap<FlowId, Negotiated<'a>>,
     drafts: Drafts,
-    hostnames: Public,
-    contents: Public,
+    hostname: Kind,
+    hostnames: HashMap<String, [u8; 16]>,
+    contents: HashMap<Carried<'a>, [u8; 16]>,
     /// The layers of a frame of which no more is known than its transport.
     transports: HashMap<&'static str, Arc<[&'static str]>>,
 }
 
-/// Values of a kind that are never masked: host names, or descriptions of channels.
-struct Public {
-    kind: DatumKind,
-    number: Kind,
-    prints: HashMap<String, [u8; 16]>,
+/// What a channel carries, as far as it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Carried<'l> {
+    Tunnel,
+    Unknown,
+    Unseen,
+    Under(&'l str, ChannelSecrecy),
 }
 
-impl Public {
-    fn new(kind: DatumKind, drafts: &mut Drafts) -> Self {
-        Self {
-            number: drafts.kind(&kind),
-            kind,
-            prints: HashMap::default(),
+impl Carried<'_> {
+    fn words(self) -> Cow<'static, str> {
+        match self {
+            Self::Tunnel => "what a tunnel carries".into(),
+            Self::Unknown => "payload in no known format".into(),
+            Self::Unseen => "what an unseen suite carries".into(),
+            Self::Under(cipher, ChannelSecrecy::Sealed) => format!("what {cipher} carries").into(),
+            Self::Under(cipher, secrecy) => format!("what {cipher} carries ({secrecy:?})").into(),
         }
-    }
-
-    /// What stands for a value among its equals.
-    fn print(&mut self, text: &str) -> [u8; 16] {
-        if let Some(known) = self.prints.get(text) {
-            return *known;
-        }
-        let print = public(&self.kind, text).print;
-        self.prints.insert(text.to_owned(), print);
-        print
     }
 }
 
@@ -106,8 +101,9 @@ impl<'a> Findings<'a> {
             ledger,
             of_flow,
             negotiated: negotiated(ledger),
-            hostnames: Public::new(DatumKind::HOSTNAME, &mut drafts),
-            contents: Public::new(DatumKind::CONTENT, &mut drafts),
+            hostname: drafts.kind(&DatumKind::HOSTNAME),
+            hostnames: HashMap::default(),
+            contents: HashMap::default(),
             drafts,
             transports: HashMap::default(),
         }
@@ -146,7 +142,7 @@ impl<'a> Findings<'a> {
         let key = self.key(kind, it.value.print, field, it.protection, it.flow);
         if let Some(draft) = self.draft(key, it.flow, || (it.kind, it.value)) {
             draft.exposure.known_as = draft.exposure.known_as.take().or(it.known_as);
-            draft.add(it.flow, it.evidence, it.count);
+            draft.add(it.flow, it.evidence.into_iter(), it.count);
         }
     }
 
@@ -204,8 +200,15 @@ impl<'a> Findings<'a> {
             return;
         }
         let field = self.drafts.field_of(protocol, what);
-        let print = self.hostnames.print(&plain);
-        let key = self.key(self.hostnames.number, print, field, seen.protection, seen.flow);
+        let print = match self.hostnames.get(&*plain) {
+            Some(known) => *known,
+            None => {
+                let print = public(&DatumKind::HOSTNAME, &plain).print;
+                self.hostnames.insert(plain.clone().into_owned(), print);
+                print
+            }
+        };
+        let key = self.key(self.hostname, print, field, seen.protection, seen.flow);
         let value = || (DatumKind::HOSTNAME, shown(print, &plain));
         if let Some(draft) = self.draft(key, seen.flow, value) {
             draft.add(seen.flow, places(seen), seen.count);
@@ -215,30 +218,34 @@ impl<'a> Findings<'a> {
     /// What encrypted and undocumented channels carry: one datum per destination and protection.
     fn channels(&mut self) {
         let ledger = self.ledger;
+        let content = self.drafts.kind(&DatumKind::CONTENT);
         for (index, flow) in (0..).zip(&ledger.flows) {
             let id = FlowId(index);
-            let opaque_media = flow.protocols.contains(&"rtp");
-            if !(is_channel(flow.protection) || flow.protection == Protection::Opaque) || opaque_media {
+            let carries = is_channel(flow.protection) || flow.protection == Protection::Opaque;
+            // What is said of media stands with the stream.
+            if !carries || flow.protocols.contains(&"rtp") {
                 continue;
             }
             // The weakest channel to a destination decides what can be said of all: group by what was negotiated.
             let channel = self.negotiated.get(&id).copied();
-            let words: Cow<'_, str> = match (flow.protection, channel) {
-                (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => "what a tunnel carries".into(),
-                (Protection::Opaque, _) => "payload in no known format".into(),
-                (_, Some(it)) if it.secrecy == ChannelSecrecy::Sealed => format!("what {} carries", it.cipher).into(),
-                (_, Some(it)) => format!("what {} carries ({:?})", it.cipher, it.secrecy).into(),
-                (_, None) => "what an unseen suite carries".into(),
+            let carried = match (flow.protection, channel) {
+                (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => Carried::Tunnel,
+                (Protection::Opaque, _) => Carried::Unknown,
+                (_, Some(it)) => Carried::Under(it.cipher, it.secrecy),
+                (_, None) => Carried::Unseen,
             };
             // A channel over which names are asked for is read by whoever answers: it is told apart.
             let resolving = flow.protocols.iter().find(|it| RESOLVING.contains(it));
             let spoken = resolving.or(flow.protocols.first()).copied().unwrap_or(transport(flow.transport));
             let field = self.drafts.field_of(spoken, "content");
-            let print = self.contents.print(&words);
+            let print = *self
+                .contents
+                .entry(carried)
+                .or_insert_with(|| public(&DatumKind::CONTENT, &carried.words()).print);
             let locus = channel.map_or_else(|| self.first_frame(flow), |it| it.at.clone());
-            let key = self.key(self.contents.number, print, field, flow.protection, id);
-            if let Some(draft) = self.draft(key, id, || (DatumKind::CONTENT, shown(print, &words))) {
-                draft.add(id, vec![locus], 1);
+            let key = self.key(content, print, field, flow.protection, id);
+            if let Some(draft) = self.draft(key, id, || (DatumKind::CONTENT, shown(print, &carried.words()))) {
+                draft.add(id, std::iter::once(locus), 1);
             }
         }
     }
@@ -288,11 +295,8 @@ const fn is_channel(protection: Protection) -> bool {
     matches!(protection, Protection::Tls | Protection::Quic | Protection::Dtls)
 }
 
-fn places(seen: &Observed) -> Vec<Locus> {
-    let mut places = Vec::with_capacity(seen.again.len().saturating_add(1));
-    places.push(seen.locus.clone());
-    places.extend_from_slice(&seen.again);
-    places
+fn places(seen: &Observed) -> impl Iterator<Item = Locus> {
+    std::iter::once(&seen.locus).chain(&seen.again).cloned()
 }
 
 pub(crate) const fn transport(transport: farshore_model::Transport) -> &'static str {

@@ -109,7 +109,7 @@ impl CountrySet {
     }
 }
 
-impl<K: Copy + Ord> Family<K> {
+impl<K: Copy + Ord + Into<u64>> Family<K> {
     fn at(&self, key: K) -> Option<Country> {
         self.country(self.points.at(key)?)
     }

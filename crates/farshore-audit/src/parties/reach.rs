@@ -15,12 +15,9 @@
 //! - Roads by owner and by carriage stay open: whether an order reaches through them is not in the tables.
 //! - A law that came into force after the day is left out. One that lapsed stays, and says so.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
+use ahash::{HashMap, HashSet};
 use farshore_model::{
     Answer, Country, Date, Text,
     party::{ClaimKind, CountryClaim, Law, Location, LocationState, Network, Organisation, Owner, Place, Reach, ReachBasis, Standing, Via},
@@ -38,8 +35,21 @@ pub struct Statutes {
     laws: Vec<Statute>,
     /// Those of a state and of its unions, by index.
     of_state: HashMap<Country, Rc<[usize]>>,
-    /// The rows of machines that nobody is known to run, by state and by what keeps the place from being known.
-    nobodys: HashMap<(Country, Option<Text>), Rc<[Row]>>,
+    /// Who runs a network, and who owns them.
+    operators: HashMap<u32, Option<Rc<(Organisation, Vec<Owner>)>>>,
+    /// The rows a tie brings in, by whose tie it is.
+    rows: HashMap<String, HashMap<Known, Rc<[Row]>>>,
+}
+
+/// All that the rows of somebody's tie follow from.
+#[derive(PartialEq, Eq, Hash)]
+struct Known {
+    state: Country,
+    via: Via,
+    how: How,
+    kept_there: bool,
+    network: Option<u32>,
+    open: Option<Text>,
 }
 
 /// A law and how it is cited.
@@ -61,21 +71,19 @@ impl Statutes {
         Self {
             day,
             laws: laws.map(|law| Statute::of(law, day)).collect(),
-            of_state: HashMap::new(),
-            nobodys: HashMap::new(),
+            of_state: HashMap::default(),
+            operators: HashMap::default(),
+            rows: HashMap::default(),
         }
     }
 
     /// Every law of every state that comes in by a service, its owners, and the addresses it answered from; sorted.
     pub fn reach(&mut self, data: &Datasets, service: Option<&Organisation>, owners: &[Owner], places: &[Place]) -> Vec<Reach> {
-        let operators: Vec<_> = places
-            .iter()
-            .map(|place| {
-                let operator = data.organisation_of_network(place.network.as_ref()?.asn)?;
-                let owners = data.owners(&operator.id);
-                Some((operator, owners))
-            })
-            .collect();
+        // Hundreds of addresses of one service stand in few networks and places.
+        let mut seen = HashSet::default();
+        let grounds = |it: &&Place| (it.network.as_ref().map(|network| network.asn), Arc::as_ptr(&it.location));
+        let places: Vec<&Place> = places.iter().filter(|it| seen.insert(grounds(it))).collect();
+        let operators: Vec<_> = places.iter().map(|it| self.operator(data, it.network.as_ref()?.asn)).collect();
         let nowhere = Location {
             countries: Vec::new(),
             state: LocationState::Undetermined,
@@ -92,9 +100,9 @@ impl Statutes {
         for (place, operator) in places.iter().zip(&operators) {
             facts.push(PartyFacts {
                 service,
-                operator: operator.as_ref().map(|(operator, _)| operator),
+                operator: operator.as_ref().map(|it| &it.0),
                 network: place.network.as_deref(),
-                owners: operator.as_ref().map_or(&[], |(_, owners)| owners),
+                owners: operator.as_ref().map_or(&[], |it| &it.1),
                 location: &place.location,
             });
         }
@@ -108,9 +116,11 @@ impl Statutes {
             .iter()
             .flat_map(|facts| ties(facts).into_iter().map(move |tie| (facts.location, tie)))
             .collect();
+        let mut merged = HashSet::default();
         for (location, tie) in &ties {
-            for (key, row) in self.rows(location, tie).iter() {
-                keep(&mut rows, *key, row);
+            let brought = self.rows(location, tie);
+            if merged.insert(Rc::as_ptr(&brought)) {
+                brought.iter().for_each(|(key, row)| keep(&mut rows, *key, row));
             }
         }
         for (_, tie) in &ties {
@@ -122,19 +132,37 @@ impl Statutes {
         rows.into_values().collect()
     }
 
+    /// Who runs a network, and who owns them.
+    fn operator(&mut self, data: &Datasets, asn: u32) -> Option<Rc<(Organisation, Vec<Owner>)>> {
+        let known = self.operators.entry(asn).or_insert_with(|| {
+            let operator = data.organisation_of_network(asn)?;
+            let owners = data.owners(&operator.id);
+            Some(Rc::new((operator, owners)))
+        });
+        known.clone()
+    }
+
     /// The rows that one tie brings in.
     fn rows(&mut self, location: &Location, tie: &Tie<'_>) -> Rc<[Row]> {
-        let nobodys = (tie.how == How::Place && tie.party.is_none()).then(|| (tie.state, tie.open.first().cloned()));
-        if let Some(known) = nobodys.as_ref().and_then(|key| self.nobodys.get(key)) {
-            return Rc::clone(known);
+        let known = Known {
+            state: tie.state,
+            via: tie.via,
+            how: tie.how,
+            kept_there: is_known(location, tie.state),
+            network: tie.network,
+            // What a place leaves open follows from the location, of any other tie from whose it is.
+            open: tie.open.first().filter(|_| tie.how == How::Place).cloned(),
+        };
+        if let Some(rows) = self.rows.get(tie.whose).and_then(|all| all.get(&known)) {
+            return Rc::clone(rows);
         }
         let laws = self.of_state(tie.state);
-        let kept_there = is_known(location, tie.state);
         let statutes = laws.iter().filter_map(|index| Some((*index, self.laws.get(*index)?)));
-        let rows: Rc<[Row]> = statutes.flat_map(|(index, statute)| statute.rows(index, tie, kept_there)).collect();
-        if let Some(key) = nobodys {
-            self.nobodys.insert(key, Rc::clone(&rows));
-        }
+        let rows: Rc<[Row]> = statutes
+            .flat_map(|(index, statute)| statute.rows(index, tie, known.kept_there))
+            .collect();
+        let all = self.rows.entry(tie.whose.to_owned()).or_default();
+        all.insert(known, Rc::clone(&rows));
         rows
     }
 
@@ -182,7 +210,7 @@ fn keep(rows: &mut BTreeMap<Key, Reach>, key: Key, row: &Reach) {
 }
 
 /// How a party is tied to a state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum How {
     Seat,
     Establishment,
@@ -198,18 +226,18 @@ struct Tie<'a> {
     state: Country,
     via: Via,
     how: How,
-    /// Whoever it is; `None`: nobody any table knows.
-    party: Option<&'a str>,
+    /// Whoever it is.
+    party: &'a str,
     kind: &'a str,
+    /// What tells parties apart: an id or a name, and of networks the number.
+    whose: &'a str,
+    network: Option<u32>,
     /// What the tie itself leaves open.
-    open: Vec<Text>,
+    open: Rc<[Text]>,
 }
 
-impl<'a> Tie<'a> {
-    fn party(&self) -> &'a str {
-        self.party.unwrap_or("whoever runs it")
-    }
-}
+/// What stands for a party no table knows.
+const SOMEBODY: &str = "whoever runs it";
 
 fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
     let mut ties = Vec::new();
@@ -222,12 +250,14 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
             state,
             via: Via::Operator,
             how: How::Registration,
-            party: Some(&network.name),
+            party: &network.name,
             kind: "",
-            open: vec![told(format!(
+            whose: &network.name,
+            network: Some(network.asn),
+            open: Rc::new([told(format!(
                 "the seat of {}; AS{} being registered in {state} does not tell",
                 network.name, network.asn
-            ))],
+            ))]),
         });
     }
     for owner in facts.owners {
@@ -235,9 +265,11 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
             state,
             via: Via::Owner,
             how: How::Ownership,
-            party: Some(&owner.name),
+            party: &owner.name,
             kind: "",
-            open: vec![told(format!("whether an order to {} reaches what is held below it", owner.name))],
+            whose: &owner.name,
+            network: None,
+            open: Rc::new([told(format!("whether an order to {} reaches what is held below it", owner.name))]),
         }));
     }
     let runs_it = facts.operator.or(facts.service);
@@ -246,8 +278,10 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
             state,
             via: Via::Place,
             how: How::Place,
-            party: runs_it.map(|organisation| organisation.name.as_str()),
+            party: runs_it.map_or(SOMEBODY, |organisation| &organisation.name),
             kind: runs_it.map_or("", |organisation| &organisation.kind),
+            whose: runs_it.map_or("", |organisation| &organisation.id),
+            network: None,
             open: open_of_place(facts.location, state).into_iter().collect(),
         }));
     }
@@ -262,6 +296,7 @@ fn ties_of(via: Via, organisation: &Organisation) -> Vec<Tie<'_>> {
     if organisation.confidence != "high" {
         open.push(told(format!("the record of {} is not of high confidence", organisation.name)));
     }
+    let open: Rc<[Text]> = open.into();
     let seat = organisation.seat.map(|state| (state, How::Seat));
     let incorporation = organisation.incorporated_in.map(|state| (state, How::Incorporation));
     let establishments = organisation.establishments.iter().map(|&state| (state, How::Establishment));
@@ -271,9 +306,11 @@ fn ties_of(via: Via, organisation: &Organisation) -> Vec<Tie<'_>> {
             state,
             via,
             how,
-            party: Some(&organisation.name),
+            party: &organisation.name,
             kind: &organisation.kind,
-            open: open.clone(),
+            whose: &organisation.id,
+            network: None,
+            open: Rc::clone(&open),
         })
         .collect()
 }
@@ -324,13 +361,12 @@ impl Statute {
     fn rows(&self, index: usize, tie: &Tie<'_>, kept_there: bool) -> Vec<Row> {
         // What the tie leaves open of any trigger.
         let law = self.law;
+        if !self.triggers.iter().any(|(trigger, ..)| road(tie, *trigger).is_some()) {
+            return Vec::new();
+        }
         let mut of_tie: Vec<Text> = Vec::new();
         if !law.addresses(tie.kind) {
-            of_tie.push(told(format!(
-                "whether {} is among those addressed: {}",
-                tie.party(),
-                self.addressees
-            )));
+            of_tie.push(told(format!("whether {} is among those addressed: {}", tie.party, self.addressees)));
         }
         if law.abroad == Abroad::No && !kept_there {
             of_tie.push(told(format!(
@@ -404,7 +440,7 @@ fn open_of_law(law: &AccessLaw, trigger: Trigger, standing: Standing, day: Optio
 
 /// What a trigger asks for beyond the tie.
 fn open_of_trigger(tie: &Tie<'_>, trigger: Trigger) -> Option<String> {
-    let (party, state) = (tie.party(), tie.state);
+    let (party, state) = (tie.party, tie.state);
     match (trigger, tie.how) {
         (Trigger::DataInTerritory, _) => Some("whether anything is kept at the place".to_owned()),
         (Trigger::CarriageThroughTerritory, _) => Some(format!("whose networks in {state} carried it")),

@@ -63,7 +63,12 @@ pub fn bytes(bytes: u64) -> String {
 
 /// The first few, and how many more.
 pub fn some<T: AsRef<str>>(all: &[T], few: usize) -> String {
-    let mut text = all.iter().take(few).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    some_of(all, few, |it| it.as_ref().to_owned())
+}
+
+/// The same of things that have to be put in words first.
+pub fn some_of<T>(all: &[T], few: usize, words: impl Fn(&T) -> String) -> String {
+    let mut text = all.iter().take(few).map(words).collect::<Vec<_>>().join(", ");
     if let Some(rest) = all.len().checked_sub(few).filter(|rest| *rest > 0) {
         text.push_str(&format!(" and {rest} more"));
     }

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use farshore_model::party::Destination;
 use farshore_model::{Answer, Audit, DatumKind, Exposure, Outcome, Protection, ReaderRole};
 
-use super::phrase::{count, long, name, some};
+use super::phrase::{count, long, name, some, some_of};
 use super::{FrameRef, Item, Tone};
 use crate::words::{self, Word};
 
@@ -133,31 +134,38 @@ fn tell(audit: &Audit, members: &[&Exposure]) -> Told {
             sentence: String::new(),
         };
     };
-    let receivers: Vec<String> = {
+    // There can be tens of thousands of members: only what is shown is put in words.
+    let receivers: Vec<&Destination> = {
         let mut indices: Vec<usize> = members.iter().map(|it| it.destination).collect();
         indices.sort_unstable();
         indices.dedup();
-        indices
-            .iter()
-            .filter_map(|index| audit.destinations.get(*index))
-            .map(|it| name(&it.name))
-            .collect()
+        indices.iter().filter_map(|index| audit.destinations.get(*index)).collect()
     };
-    let mut prints = BTreeSet::new();
-    let distinct = members.iter().filter(|it| prints.insert((it.value.print, &it.value.masked)));
-    let values: Vec<String> = distinct.map(|it| value(it, audit.show_pii)).collect();
+    let receiver = |it: &&Destination| name(&it.name);
+    let mut prints = HashSet::new();
+    let values: Vec<&Exposure> = members
+        .iter()
+        .copied()
+        .filter(|it| prints.insert((it.value.print, &it.value.masked)))
+        .collect();
+    let value = |it: &&Exposure| value(it, audit.show_pii);
     let what = match values.as_slice() {
-        all if is_media(first) => streams(first.kind.as_str(), all),
-        [one] if first.kind == DatumKind::CONTENT => format!("{} ({one})", name(first.kind.as_str())),
-        [one] => format!("{} {one}", name(first.kind.as_str())),
+        all if is_media(first) => streams(first.kind.as_str(), &all.iter().map(value).collect::<Vec<_>>()),
+        [one] if first.kind == DatumKind::CONTENT => format!("{} ({})", name(first.kind.as_str()), value(one)),
+        [one] => format!("{} {}", name(first.kind.as_str()), value(one)),
         _ if first.kind == DatumKind::CONTENT => format!("content of {} channels", values.len()),
-        _ => format!("{} {} values ({})", values.len(), name(first.kind.as_str()), some(&values, 2)),
+        _ => format!(
+            "{} {} values ({})",
+            values.len(),
+            name(first.kind.as_str()),
+            some_of(&values, 2, value)
+        ),
     };
     let to = match receivers.as_slice() {
         [] => String::new(),
         _ if first.kind == DatumKind::HOSTNAME && receivers.len() > 1 => String::new(),
-        [same] if values.first() == Some(same) => String::new(),
-        _ => format!(" → {}", some(&receivers, 3)),
+        [same] if values.first().map(value) == Some(receiver(same)) => String::new(),
+        _ => format!(" → {}", some_of(&receivers, 3, receiver)),
     };
     let times: u64 = members.iter().fold(0, |sum, it| sum.saturating_add(it.count));
     let times = if times > 1 && !is_media(first) {
@@ -172,7 +180,7 @@ fn tell(audit: &Audit, members: &[&Exposure]) -> Told {
     let whom = if receivers.is_empty() {
         String::new()
     } else {
-        format!(" to {}", some(&receivers, 3))
+        format!(" to {}", some_of(&receivers, 3, receiver))
     };
     let who = if strangers(first, ReaderRole::OnPath) {
         "whoever carries the frames can read it"

@@ -278,11 +278,12 @@ pub fn evidence(audit: &Audit) -> Markup {
     let mut rows = vec![];
     let mut total = 0_usize;
     for it in found {
-        let inputs = by_input(it.evidence());
-        total = total.saturating_add(inputs.len());
+        total = total.saturating_add(inputs_of(it.evidence()));
         let room = MOST.saturating_sub(rows.len());
-        let shown = inputs.into_iter().take(room);
-        rows.extend(shown.map(|(input, loci)| proof(audit, &it.title(), input, &loci)));
+        if room > 0 {
+            let shown = by_input(it.evidence()).into_iter().take(room);
+            rows.extend(shown.map(|(input, loci)| proof(audit, &it.title(), input, &loci)));
+        }
     }
     table(
         "evidence",
@@ -319,6 +320,15 @@ impl<'a> Finding<'a> {
             Self::Anomaly(it) => html! { (it.kind) span.sub { (it.severity.word()) ": " (long(&it.because)) } },
         }
     }
+}
+
+/// In how many inputs evidence stands.
+fn inputs_of(evidence: &[Locus]) -> usize {
+    let first = evidence.first().map(|it| it.input);
+    if evidence.iter().all(|it| Some(it.input) == first) {
+        return usize::from(first.is_some());
+    }
+    by_input(evidence).len()
 }
 
 fn by_input(evidence: &[Locus]) -> BTreeMap<u32, Vec<&Locus>> {
