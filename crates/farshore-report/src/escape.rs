@@ -3,10 +3,6 @@
 //! What cannot be seen is spelled out: control codes, direction marks, zero-width characters, floods of combining
 //! marks. It refuses to drop anything silently: a cut shows as `…`.
 
-use std::io;
-
-use serde::{Serialize, Serializer};
-use serde_json::ser::Formatter;
 use unicode_width::UnicodeWidthChar;
 
 /// Combining marks that may follow one another before the rest is spelled out.
@@ -25,7 +21,7 @@ pub fn is_invisible(c: char) -> bool {
 /// Text as it may be shown on a terminal: what is invisible stands as `\u{202e}`, and so does the `<` that would begin
 /// markup where a terminal's text is pasted.
 pub fn visible(text: &str) -> String {
-    if is_plain(text, b'<') {
+    if is_plain(text, [b'<']) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());
@@ -35,7 +31,7 @@ pub fn visible(text: &str) -> String {
 
 /// As [`visible`], but at most `columns` wide: a longer text loses its middle.
 pub fn visible_within(text: &str, columns: usize) -> String {
-    if text.len() <= columns && is_plain(text, b'<') {
+    if text.len() <= columns && is_plain(text, [b'<']) {
         return text.to_owned();
     }
     let spelled = |part: &str| {
@@ -83,9 +79,9 @@ pub fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
-/// Whether a text is printable ASCII without one more byte: it stands as it is, and takes a column a byte.
-fn is_plain(text: &str, but: u8) -> bool {
-    let spelled = |byte: &u8| !(b' '..=b'~').contains(byte) | (*byte == but);
+/// Whether a text is printable ASCII without some bytes: it stands as it is, and takes a column a byte.
+fn is_plain<const N: usize>(text: &str, but: [u8; N]) -> bool {
+    let spelled = |byte: &u8| but.iter().fold(!(b' '..=b'~').contains(byte), |any, it| any | (byte == it));
     // Blocks are looked at whole, several bytes a step.
     let (blocks, rest) = text.as_bytes().as_chunks::<16>();
     let clean = |block: &[u8; 16]| !block.iter().fold(false, |any, byte| any | spelled(byte));
@@ -116,7 +112,7 @@ pub fn page(markup: &str) -> String {
         if number > 0 {
             out.push('\n');
         }
-        if is_plain(line, b'\0') {
+        if is_plain(line, []) {
             out.push_str(line);
         } else {
             pieces(line, '\0', |piece, _| out.push_str(piece));
@@ -125,54 +121,38 @@ pub fn page(markup: &str) -> String {
     out
 }
 
-/// Writes JSON on one line, whose strings are harmless wherever they are printed: beside JSON's own escapes, everything
+/// Adds text to JSON, as it stands between quotes, harmless wherever it is printed: beside JSON's own escapes, everything
 /// invisible and the `<` of markup stand as `\uXXXX`. The value a reader of the JSON gets is unchanged.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Inert;
-
-impl Formatter for Inert {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        // Nearly every string is plain ASCII: it goes out in one piece.
-        if is_plain(fragment, b'<') {
-            return out.write_all(fragment.as_bytes());
-        }
-        let mut clean = 0;
-        for (at, c) in fragment.char_indices() {
-            if c != '<' && !is_invisible(c) {
-                continue;
-            }
-            out.write_all(fragment.get(clean..at).unwrap_or_default().as_bytes())?;
+pub(crate) fn json(text: &str, out: &mut Vec<u8>) {
+    // Nearly every string is plain ASCII: it goes out in one piece.
+    if is_plain(text, *b"<\"\\") {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    let mut clean = 0;
+    for (at, c) in text.char_indices() {
+        let short = match c {
+            '"' | '\\' => c,
+            '\u{8}' => 'b',
+            '\u{c}' => 'f',
+            '\n' => 'n',
+            '\r' => 'r',
+            '\t' => 't',
+            '<' => '\0',
+            _ if is_invisible(c) => '\0',
+            _ => continue,
+        };
+        out.extend_from_slice(text.get(clean..at).unwrap_or_default().as_bytes());
+        clean = at + c.len_utf8();
+        if short == '\0' {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
+                out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
             }
-            clean = at + c.len_utf8();
+        } else {
+            out.extend_from_slice(&[b'\\', short as u8]);
         }
-        out.write_all(fragment.get(clean..).unwrap_or_default().as_bytes())
     }
-
-    fn write_byte_array<W: ?Sized + io::Write>(&mut self, out: &mut W, written: &[u8]) -> io::Result<()> {
-        // No shape has bytes but `Written`, which came through here before.
-        out.write_all(written)
-    }
-}
-
-/// JSON that went through [`Inert`], for writing it again as it is. Any other way of writing makes a list of numbers of it.
-#[derive(Clone, Debug)]
-pub struct Written(Vec<u8>);
-
-impl Written {
-    /// What a value looks like.
-    pub fn of(value: &impl Serialize) -> serde_json::Result<Self> {
-        let mut json = Vec::new();
-        value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Inert))?;
-        Ok(Self(json))
-    }
-}
-
-impl Serialize for Written {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
+    out.extend_from_slice(text.get(clean..).unwrap_or_default().as_bytes());
 }
 
 #[cfg(test)]
@@ -219,29 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn json_is_inert_and_unchanged() {
-        let hostile = "\x1b[2J\u{7f}\u{85}\u{202e}\u{200b}\u{2028}\u{feff}\u{e0041}<script>\"\\\n";
-        let once = Written::of(&hostile).unwrap();
-        let again = Written::of(&[&once, &once]).unwrap();
-        for (json, values) in [(once, vec![hostile]), (again, vec![hostile, hostile])] {
-            let text = String::from_utf8(json.0).unwrap();
-            assert!(text.chars().all(|c| (' '..='~').contains(&c)) && !text.contains('<'), "{text}");
-            let read: Vec<String> = serde_json::from_str(&text)
-                .or_else(|_| serde_json::from_str(&format!("[{text}]")))
-                .unwrap();
-            assert_eq!(read, values);
-        }
-    }
-
-    #[test]
     fn what_needs_spelling_is_seen_at_every_place() {
         let plain: String = (' '..='~').filter(|c| *c != '<').collect();
-        assert!(is_plain(&plain, b'<') && is_plain("", b'<'));
+        assert!(is_plain(&plain, [b'<']) && is_plain("", [b'<']));
         for at in 0..plain.len() {
             for odd in ['<', '\x1b', '\x7f', 'é', '\u{202e}'] {
                 let mut text = plain.clone();
                 text.insert(at, odd);
-                assert!(!is_plain(&text, b'<'), "{odd:?} at {at}");
+                assert!(!is_plain(&text, [b'<']), "{odd:?} at {at}");
             }
         }
     }

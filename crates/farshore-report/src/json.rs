@@ -3,13 +3,13 @@
 //! Rows are written as they are walked. It refuses to build the document in memory: facts come in millions. It refuses
 //! to indent: that is a third of the bytes, and whoever wants it has `jq`.
 
-use std::io::{BufWriter, Result, Write};
+use std::io::{Result, Write};
 
 use serde::{Serialize, Serializer};
 
 use farshore_model::party::Destination;
 
-use crate::escape::Inert;
+use crate::compact::Sheet;
 use crate::v1::{self, List};
 use crate::{Audit, Options, Output};
 
@@ -22,9 +22,9 @@ impl Output for Json {
     }
 
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
-        let mut out = buffered(out);
-        write(&v1::Document::new(audit, options.sections), &mut out)?;
-        out.flush()
+        let mut sheet = Sheet::new(out);
+        sheet.line(&v1::Document::new(audit, options.sections))?;
+        sheet.finish()
     }
 }
 
@@ -37,7 +37,8 @@ impl Output for Ndjson {
     }
 
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
-        let out = &mut buffered(out);
+        let mut sheet = Sheet::new(out);
+        let out = &mut sheet;
         line(
             "audit",
             Head {
@@ -59,7 +60,7 @@ impl Output for Ndjson {
         if options.sections.observations {
             lines::<v1::Observations>(audit, out)?;
         }
-        out.flush()
+        sheet.finish()
     }
 }
 
@@ -78,19 +79,16 @@ pub fn who(destinations: &[Destination], out: &mut dyn Write) -> Result<()> {
         schema: v1::WHO_SCHEMA,
         destinations: destinations.collect(),
     };
-    let mut out = buffered(out);
-    write(&who, &mut out)?;
-    out.flush()
+    let mut sheet = Sheet::new(out);
+    sheet.line(&who)?;
+    sheet.finish()
 }
 
 /// One party on one line, the `index`-th that was asked for.
 pub fn who_line(index: usize, destination: &Destination, out: &mut dyn Write) -> Result<()> {
-    let mut out = buffered(out);
-    write(
-        &v1::Destination::without_traffic(index, destination, &mut v1::Parts::default()),
-        &mut out,
-    )?;
-    out.flush()
+    let mut sheet = Sheet::new(out);
+    sheet.line(&v1::Destination::without_traffic(index, destination, &mut v1::Parts::default()))?;
+    sheet.finish()
 }
 
 /// The line of an address, cut where the address and the number of the question stand: of thousands of addresses the
@@ -170,20 +168,10 @@ enum Part<'a, T> {
     Row(&'a T),
 }
 
-fn lines<L: List>(audit: &Audit, out: &mut impl Write) -> Result<()> {
+fn lines<L: List>(audit: &Audit, out: &mut Sheet<'_>) -> Result<()> {
     L::rows(audit).try_for_each(|row| line(L::TYPE, row, out))
 }
 
-fn line(kind: &'static str, row: impl Serialize, out: &mut impl Write) -> Result<()> {
-    write(&Line { kind, row }, out)
-}
-
-/// Every brace and comma is a piece of its own: pieces are gathered here, where the writer's type is known.
-fn buffered(out: &mut dyn Write) -> BufWriter<&mut dyn Write> {
-    BufWriter::with_capacity(1 << 16, out)
-}
-
-fn write(value: &impl Serialize, out: &mut impl Write) -> Result<()> {
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Inert))?;
-    out.write_all(b"\n")
+fn line(kind: &'static str, row: impl Serialize, out: &mut Sheet<'_>) -> Result<()> {
+    out.line(&Line { kind, row })
 }

@@ -23,6 +23,7 @@ pub mod v1;
 pub mod who;
 
 mod community;
+mod compact;
 mod findings;
 mod mask;
 mod words;

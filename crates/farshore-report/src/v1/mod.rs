@@ -26,7 +26,7 @@ use serde::{Serialize, Serializer};
 use farshore_model::FlowId;
 use farshore_model::party::{Location, Network, Reach};
 
-use crate::escape::Written;
+use crate::compact::{Digits, Written};
 use crate::{Audit, Sections};
 
 /// The name and version of this form.
@@ -216,18 +216,11 @@ impl Id {
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Ids come by the million: they are spelled on the stack. A letter, and the digits of 2^64 at most.
+        let mut digits = Digits::default();
+        let digits = digits.of(u64::try_from(self.1).unwrap_or(u64::MAX).saturating_add(1));
         let mut text = [self.0; 21];
-        let mut rest = self.1.saturating_add(1);
-        let mut used = 1_usize;
-        for place in text.iter_mut().rev() {
-            *place = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
-            rest /= 10;
-            used = used.saturating_add(1);
-            if rest == 0 {
-                break;
-            }
-        }
-        let id = text.get(text.len().saturating_sub(used)..).unwrap_or_default();
+        text.iter_mut().skip(1).zip(digits).for_each(|(to, digit)| *to = *digit);
+        let id = text.get(..digits.len().saturating_add(1)).unwrap_or_default();
         serializer.serialize_str(std::str::from_utf8(id).unwrap_or_default())
     }
 }
