@@ -13,6 +13,10 @@ pub struct WireText(String);
 impl WireText {
     /// Takes bytes as they were captured.
     pub fn from_bytes(bytes: &[u8]) -> Self {
+        // Nearly all of it is valid, which is quicker to see at once.
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return Self(text.to_owned());
+        }
         let mut text = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
             text.push_str(chunk.valid());

@@ -8,6 +8,9 @@ use std::ops::Range;
 /// Header lines kept of one message. Real ones have a few dozen; the rest would only cost time.
 const MOST_HEADERS: usize = 512;
 
+/// As many as most messages have.
+const TYPICAL_HEADERS: usize = 16;
+
 /// Methods a flow may begin with. Inside a flow any token will do.
 const METHODS: &[&[u8]] = &[
     // RFC 9110, section 9; RFC 5789
@@ -210,6 +213,9 @@ pub fn read(bytes: &[u8]) -> Option<Head> {
         many: false,
     };
     while let Some((whole, after)) = line(bytes, next).filter(|(whole, _)| !whole.is_empty()) {
+        if head.headers.is_empty() {
+            head.headers.reserve(TYPICAL_HEADERS);
+        }
         next = after;
         if matches!(bytes.get(whole.start), Some(b' ' | b'\t')) {
             if let Some(last) = head.headers.last_mut() {

@@ -22,15 +22,14 @@ pub struct Text<'a> {
 
 /// A path: `prefix` and a name from the wire, lower-cased, cut, its odd bytes replaced.
 pub fn path(prefix: &str, name: &[u8]) -> String {
-    let mut path = String::from(prefix);
+    let name = name.get(..LONGEST_NAME).unwrap_or(name);
+    let mut path = String::with_capacity(prefix.len().saturating_add(name.len()).saturating_add(1));
+    path.push_str(prefix);
     path.push('.');
-    for byte in name.iter().take(LONGEST_NAME) {
-        path.push(if is_token(*byte) {
-            char::from(byte.to_ascii_lowercase())
-        } else {
-            '_'
-        });
-    }
+    path.extend(name.iter().map(|byte| match is_token(*byte) {
+        true => char::from(byte.to_ascii_lowercase()),
+        false => '_',
+    }));
     path
 }
 
@@ -64,27 +63,25 @@ pub fn head(gathered: &Gathered, head: &Head, out: &mut dyn Sink) {
 
 /// Tells one header of a request (`asked`) or a response.
 pub fn header(text: Text<'_>, asked: bool, name: &[u8], value: Range<usize>, folded: bool, out: &mut dyn Sink) {
-    let name = name.to_ascii_lowercase();
-    match (asked, &name[..]) {
-        (true, b"host") => tell(text, "http.host", value, out),
-        (true, b"authorization" | b"proxy-authorization") => tell(text, "http.authorization", value, out),
-        (true, b"cookie") => {
-            for pair in split(text.bytes, value, b";") {
-                named(text, "http.cookie", pair, out);
-            }
+    let is = |of_request: bool, known: &[u8]| asked == of_request && name.eq_ignore_ascii_case(known);
+    if is(true, b"host") {
+        tell(text, "http.host", value, out);
+    } else if is(true, b"authorization") || is(true, b"proxy-authorization") {
+        tell(text, "http.authorization", value, out);
+    } else if is(true, b"cookie") {
+        for pair in split(text.bytes, value, b";") {
+            named(text, "http.cookie", pair, out);
         }
-        (false, b"set-cookie") => {
-            if let Some(pair) = split(text.bytes, value, b";").next() {
-                named(text, "http.set-cookie", pair, out);
-            }
+    } else if is(false, b"set-cookie") {
+        if let Some(pair) = split(text.bytes, value, b";").next() {
+            named(text, "http.set-cookie", pair, out);
         }
-        _ => {
-            let path = path(if asked { "http.request.header" } else { "http.response.header" }, &name);
-            if folded {
-                unfolded(text, &path, value, out);
-            } else {
-                tell(text, &path, value, out);
-            }
+    } else {
+        let path = path(if asked { "http.request.header" } else { "http.response.header" }, name);
+        if folded {
+            unfolded(text, &path, value, out);
+        } else {
+            tell(text, &path, value, out);
         }
     }
 }
