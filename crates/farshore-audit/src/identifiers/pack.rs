@@ -38,6 +38,7 @@ pub(super) const PACKS: &[&str] = &[
     include_str!("../../../../packs/identifiers/room-id.toml"),
     include_str!("../../../../packs/identifiers/channel.toml"),
     include_str!("../../../../packs/identifiers/device-id.toml"),
+    include_str!("../../../../packs/identifiers/device-name.toml"),
     include_str!("../../../../packs/identifiers/user-id.toml"),
     include_str!("../../../../packs/identifiers/cookie.toml"),
 ];

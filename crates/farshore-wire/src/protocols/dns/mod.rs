@@ -6,7 +6,8 @@
 //! resolver, learn which services are about to be used. Every answer record is an [`Observation::NameBound`]: it
 //! ties the addresses of later flows to a name. The names asked are fields (`dns.question`) because tunnels and
 //! telemetry put data in them, and so are strings in answers (`dns.answer.txt`) and the client's network where a
-//! resolver passes it on (`dns.edns.client-subnet`, RFC 7871). The zone of an UPDATE or NOTIFY counts as asked.
+//! resolver passes it on (`dns.edns.client-subnet`, RFC 7871). A device that answers for its own address on the local
+//! link tells its name: `mdns.host-name`. The zone of an UPDATE or NOTIFY counts as asked.
 //!
 //! # What is not
 //! Authority and additional records, signatures, NetBIOS names. A response's questions are not asked by anyone: only
@@ -314,6 +315,19 @@ impl Conversation {
         let asked = message.questions.first().map(|it| &it.name);
         for it in &message.records {
             let at = place(it.name.place.start..it.data.end);
+            // On the link everyone answers for itself, and shows beforehand what it is going to (RFC 6762, sections 6 and 8.1).
+            let own = if response {
+                it.section != Section::Authority
+            } else {
+                it.section == Section::Authority
+            };
+            if self.id == MDNS.id && own && matches!(it.kind, record::A | record::AAAA) && it.name.flaw.is_none() {
+                out.field(Field {
+                    path: "mdns.host-name",
+                    value: &it.name.dotted,
+                    at: place(it.name.text_place()),
+                });
+            }
             match (it.section, it.kind) {
                 (Section::Additional, record::OPT) => {
                     if let Some((subnet, range)) = record::client_subnet(bytes, &it.data) {

@@ -67,6 +67,9 @@ const TYPES: &[(u16, &str)] = &[
     (257, "CAA"),
 ];
 
+/// Addresses (RFC 1035, RFC 3596).
+pub const A: u16 = 1;
+pub const AAAA: u16 = 28;
 /// EDNS's pseudo-record (RFC 6891).
 pub const OPT: u16 = 41;
 /// Service bindings, of any service and of the web (RFC 9460).

@@ -121,6 +121,21 @@ fn on_the_local_link_names_go_under_their_own_protocol() {
 }
 
 #[test]
+fn a_device_that_answers_on_the_link_tells_its_name() {
+    let names = |resolver, bytes: &[u8]| read_datagrams(resolver, (5_353, 5_353), &[(Up, bytes)]).values("mdns.host-name");
+    assert_eq!(names(&MDNS, RESPONSE), ["edge.rooms.example"]);
+    assert!(names(&MDNS, QUERY).is_empty(), "whoever asks for a name does not have it");
+    // What it is going to answer, before it does: a question, and the record in the section of authorities.
+    let probe = [
+        &QUERY[..12 + 19 + 4],
+        b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x78\x00\x04\xc0\x00\x02\x21",
+    ]
+    .concat();
+    let probe = [&probe[..8], &[0, 1, 0, 0], &probe[12..]].concat();
+    assert_eq!(names(&MDNS, &probe), ["Api.rooms.example"]);
+}
+
+#[test]
 fn inside_another_protocol_the_name_says_so() {
     let hinted = |layers: &'static [&'static str]| Opening {
         transport: Transport::Tcp,

@@ -2,8 +2,8 @@
 //!
 //! # What is extracted, and why it matters
 //! A machine that looks for another asks everybody on the link: [`Observation::NameAsked`] under `netbios`, and
-//! `netbios.name`. One that registers a name tells who it is, and often whose: `netbios.name` too. One that announces
-//! itself every few minutes stands as the sender of datagrams: `netbios.sender`.
+//! `netbios.name`. One that registers a name tells who it is, and often whose, as does one that announces itself every
+//! few minutes in datagrams: `netbios.sender`.
 //!
 //! # What is not
 //! Answers with status tables, what datagrams carry, and sessions (port 139).
@@ -182,8 +182,10 @@ impl Dissector for Names {
             };
             out.observe(asked, at);
         }
+        // Whoever registers, keeps or gives up a name has it.
+        let own = !message.response && message.operation != 0;
         out.field(Field {
-            path: "netbios.name",
+            path: if own { "netbios.sender" } else { "netbios.name" },
             value: &message.name,
             at,
         });
@@ -260,7 +262,10 @@ mod tests {
     fn a_name_that_is_registered_is_not_asked() {
         let it = message(0x2910, b"ANNS-LAPTOP    \x00");
         let out = read_datagrams(&NETBIOS, (137, 137), &[(Up, &it)]);
-        assert_eq!((out.observed.len(), out.fields.len()), (0, 1));
+        assert_eq!(
+            (out.observed.len(), out.values("netbios.sender")),
+            (0, vec!["ANNS-LAPTOP".to_owned()])
+        );
     }
 
     #[test]
