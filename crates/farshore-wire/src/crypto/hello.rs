@@ -27,6 +27,8 @@ pub(crate) struct Offer {
     pub(crate) suites: Vec<u16>,
     /// It sends data before the server has answered.
     pub(crate) early_data: bool,
+    /// The protocol inside that it would like best.
+    pub(crate) alpn: Option<Vec<u8>>,
 }
 
 impl Offer {
@@ -39,6 +41,7 @@ impl Offer {
             random: at.array()?,
             suites: Vec::new(),
             early_data: false,
+            alpn: None,
         };
         let session = at.u8()?;
         at.skip(session.into())?;
@@ -56,8 +59,12 @@ impl Offer {
     fn tail(&mut self, at: &mut Cursor<'_>) -> Result<(), Stop> {
         let compression = at.u8()?;
         at.skip(compression.into())?;
-        extensions(at, &mut |number, _| {
-            self.early_data |= number == extension::EARLY_DATA;
+        extensions(at, &mut |number, body| {
+            match number {
+                extension::EARLY_DATA => self.early_data = true,
+                extension::ALPN => self.alpn = first_name(body).ok(),
+                _ => {}
+            }
             Ok(())
         })
     }

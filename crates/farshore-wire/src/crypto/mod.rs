@@ -7,11 +7,13 @@ mod aead;
 mod classic;
 pub(crate) mod hello;
 mod modern;
+mod packets;
 mod schedule;
 mod suite;
 pub(crate) mod suites;
 
 pub(crate) use classic::{Classic, Ends, Header, Terms};
 pub(crate) use modern::Modern;
+pub(crate) use packets::Packets;
 pub(crate) use schedule::{Hash, Randoms, extended_master, master};
 pub(crate) use suite::{Cipher, Suite};

@@ -21,8 +21,22 @@ impl Inside {
         &mut self.chains
     }
 
-    pub(super) fn chain(&mut self, hint: &str) -> Option<&mut Chain> {
-        self.chains.iter_mut().find(|chain| chain.hint == hint)
+    /// The reader of that protocol, and of that stream if it is one of several.
+    pub(super) fn chain(&mut self, hint: &str, number: Option<u64>) -> Option<&mut Chain> {
+        let mut chains = self.chains.iter_mut();
+        chains.find(|chain| chain.hint == hint && chain.number.map(|(it, _)| it) == number)
+    }
+
+    /// Takes out the reader of a stream that is over.
+    pub(super) fn over(&mut self, number: u64, direction: Direction) -> Option<Chain> {
+        let of = |chain: &Chain| chain.number.is_some_and(|(it, _)| it == number);
+        let at = self.chains.iter().position(of)?;
+        let (_, [up, down]) = self.chains.get_mut(at)?.number.as_mut()?;
+        match direction {
+            Direction::Up => *up = true,
+            Direction::Down => *down = true,
+        }
+        (*up && *down).then(|| self.chains.remove(at))
     }
 }
 

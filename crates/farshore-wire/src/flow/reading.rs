@@ -106,6 +106,8 @@ pub(super) struct Chain {
     pub(super) hint: &'static str,
     pub(super) dissector: Box<dyn Dissector>,
     pub(super) layers: Arc<[&'static str]>,
+    /// Which stream it reads, of those that run side by side, and which directions of it are over.
+    pub(super) number: Option<(u64, [bool; 2])>,
     /// How its bytes stood on the wire.
     pub(super) protection: Protection,
     pub(super) inner: Inside,
@@ -352,6 +354,7 @@ impl Reading {
             hint: protocol.id(),
             dissector,
             layers: scene.tunnels().iter().copied().chain([outer, protocol.id()]).collect(),
+            number: None,
             protection: Protection::Plaintext,
             inner: Inside::default(),
         };
@@ -428,7 +431,7 @@ fn take(
 }
 
 /// Tells a dissector and those inside it that the flow has ended.
-fn finish(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) {
+pub(super) fn finish(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) {
     guarded(chain, talk, scene, |dissector, sink| dissector.finish(sink));
     for inner in chain.inner.chains() {
         finish(inner, talk, scene);

@@ -9,10 +9,10 @@ use farshore_model::{Direction, Locus, Observation, Protection, Span};
 
 use super::inside::{Inside, Stream};
 use super::opening::{Recognised, recognise};
-use super::reading::{Chain, Scene, Talk, opening};
+use super::reading::{Chain, Scene, Talk, finish, opening};
 use crate::engine::Readable;
 use crate::packet::Mark;
-use crate::protocols::{Dissector, Field, Milestone, PROTOCOLS, Progress, Session, Sink, Start};
+use crate::protocols::{Dissector, Field, Milestone, PROTOCOLS, Progress, Protocol, Session, Sink, Start};
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
 
@@ -53,12 +53,20 @@ impl FlowSink<'_, '_> {
         }
     }
 
-    /// Hands bytes to the dissector of that name, started if need be.
+    /// Hands bytes to the dissector of that name.
     fn hand(&mut self, direction: Direction, hint: &'static str, it: Segment<'_>) -> Progress {
-        if self.inside.chain(hint).is_none() {
-            let Some(protocol) = PROTOCOLS.iter().find(|protocol| protocol.id() == hint) else {
-                return Progress::Done;
-            };
+        self.call(hint, None, |dissector, sink| dissector.segment(direction, it, sink))
+    }
+
+    /// Calls the dissector of that name, started if need be, for one stream if there are several.
+    fn call(
+        &mut self,
+        hint: &'static str,
+        number: Option<u64>,
+        call: impl FnOnce(&mut dyn Dissector, &mut dyn Sink) -> Progress,
+    ) -> Progress {
+        if self.inside.chain(hint, number).is_none() {
+            let Some(protocol) = named(hint) else { return Progress::Done };
             let dissector = protocol.start(&opening(Start::Hinted, self.layers, self.scene), self.scene.limits);
             let layers = self.layers.iter().copied().chain([hint]).collect();
             self.talk.names(hint);
@@ -66,16 +74,17 @@ impl FlowSink<'_, '_> {
                 hint,
                 dissector,
                 layers,
+                number: number.map(|it| (it, [false; 2])),
                 protection: self.protection,
                 inner: Inside::default(),
             });
         }
-        let Some(chain) = self.inside.chain(hint) else {
+        let Some(chain) = self.inside.chain(hint, number) else {
             return Progress::Done;
         };
         chain.protection = self.protection;
         let (dissector, mut sink) = chain.sink(self.talk, self.scene);
-        dissector.segment(direction, it, &mut sink)
+        call(dissector, &mut sink)
     }
 
     /// Shows bytes that no protocol reads.
@@ -100,6 +109,11 @@ impl FlowSink<'_, '_> {
             payload: true,
         });
     }
+}
+
+/// The protocol of that name.
+fn named(hint: &str) -> Option<&'static dyn Protocol> {
+    PROTOCOLS.iter().find(|protocol| protocol.id() == hint).copied()
 }
 
 impl Sink for FlowSink<'_, '_> {
@@ -209,6 +223,28 @@ impl Sink for FlowSink<'_, '_> {
             progress = self.hand(direction, hint, it);
         }
         progress
+    }
+
+    fn substream(&mut self, number: u64, direction: Direction, hint: Option<&'static str>, it: Segment<'_>, end: bool) {
+        let Some(protocol) = hint.and_then(named) else {
+            if matches!(self.inside.stream, Stream::Silent) {
+                self.inside.stream = Stream::Unknown { up: 0, down: 0 };
+            }
+            if let Segment::Bytes(piece) = it {
+                self.payload(direction, &piece);
+            }
+            return;
+        };
+        let own = (!protocol.is_multiplexed()).then_some(number);
+        self.call(protocol.id(), own, |dissector, sink| {
+            dissector.substream(number, direction, it, end, sink)
+        });
+        if end
+            && own.is_some()
+            && let Some(mut chain) = self.inside.over(number, direction)
+        {
+            finish(&mut chain, self.talk, self.scene);
+        }
     }
 
     fn carries(&mut self, it: &'static str) {

@@ -21,6 +21,7 @@ mod gtp_c;
 mod hexadecimal;
 mod http;
 mod http2;
+mod http3;
 mod imap;
 pub(crate) mod ipsec;
 mod irc;
@@ -86,6 +87,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &gtp_c::GTP_C,
     &http::HTTP,
     &http2::HTTP2,
+    &http3::HTTP3,
     &ipsec::IKE,
     &imap::IMAP,
     &irc::IRC,
@@ -133,6 +135,10 @@ pub trait Protocol: Sync {
     }
     /// How content is protected in a flow of this protocol, unless the dissector learns better.
     fn protection(&self) -> Protection;
+    /// Whether one dissector reads all the streams that run side by side, rather than each its own.
+    fn is_multiplexed(&self) -> bool {
+        false
+    }
     /// Starts reading one flow.
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector>;
 }
@@ -183,6 +189,11 @@ pub enum Start<'a> {
 pub trait Dissector: Send {
     /// Takes the next segment of one direction.
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress;
+    /// Takes the next segment of one direction of one of several streams; `end` when it is the last.
+    fn substream(&mut self, number: u64, direction: Direction, it: Segment<'_>, end: bool, out: &mut dyn Sink) -> Progress {
+        let _ = (number, end);
+        self.segment(direction, it, out)
+    }
     /// The flow has ended.
     fn finish(&mut self, out: &mut dyn Sink) {
         let _ = out;
@@ -270,6 +281,11 @@ pub trait Sink {
             self.inner(direction, hint, it);
         }
         Progress::More
+    }
+    /// The next of one of the streams that run side by side inside, by its number; `end` when it is the last of its direction.
+    fn substream(&mut self, number: u64, direction: Direction, hint: Option<&'static str>, it: Segment<'_>, end: bool) {
+        let _ = (number, end);
+        self.stream(direction, hint, it);
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use farshore_model::Direction::{self, Down, Up};
-use farshore_wire::protocols::PROTOCOLS;
+use farshore_wire::protocols::{PROTOCOLS, Protocol};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -31,7 +31,9 @@ fn read(talk: &Talk) -> Kept {
 #[test]
 fn every_protocol_is_recognised_in_its_samples() {
     let talks = talks();
-    for protocol in PROTOCOLS {
+    // What only another protocol can hand over has no beginning of its own.
+    let begins = |it: &&&dyn Protocol| (0..=255).any(|byte| it.begins().stream.contains(byte) || it.begins().datagram.contains(byte));
+    for protocol in PROTOCOLS.iter().filter(begins) {
         let its: Vec<&Talk> = talks.iter().filter(|it| it.protocol == protocol.id()).collect();
         assert!(
             !its.is_empty(),

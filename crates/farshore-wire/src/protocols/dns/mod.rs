@@ -112,7 +112,7 @@ impl Protocol for Resolver {
         let (protocol, framed) = match opening.start {
             Start::Datagrams(_) => (self.id, false),
             Start::Stream { .. } => (self.id, true),
-            Start::Hinted if inside("http") => ("doh", false),
+            Start::Hinted if ["http", "http2", "http3"].into_iter().any(inside) => ("doh", false),
             Start::Hinted if inside("quic") => ("doq", true),
             Start::Hinted if inside("tls") => ("dot", true),
             Start::Hinted => (self.id, opening.transport == Transport::Tcp),

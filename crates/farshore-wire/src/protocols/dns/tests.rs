@@ -148,6 +148,8 @@ fn inside_another_protocol_the_name_says_so() {
         (&["tcp", "tls"][..], "dot", behind_length(QUERY)),
         (&["udp", "quic"][..], "doq", behind_length(QUERY)),
         (&["tcp", "tls", "http"][..], "doh", QUERY.to_vec()),
+        (&["tcp", "tls", "http2"], "doh", QUERY.to_vec()),
+        (&["udp", "quic", "http3"], "doh", QUERY.to_vec()),
     ] {
         assert_eq!(DNS.matches(&hinted(layers)), Match::Yes);
         let out = feed(DNS.start(&hinted(layers), &Limits::default()).as_mut(), &[(Up, &bytes)]);

@@ -2,16 +2,15 @@
 //! to know how a header is packed (`hpack`) or what its value is called (`http::values`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use farshore_model::ledger::Severity;
-use farshore_model::{Direction, Observation, Span, WireText};
+use farshore_model::{Direction, Observation, Span};
 
+use super::fields;
 use super::frame::{HEAD, Head, Kind, PREFACE};
-use super::hpack::{Decoder, Header};
+use super::hpack::Decoder;
 use crate::limits::Limits;
 use crate::protocols::http::body::{Body, Use};
-use crate::protocols::http::values::{self, Text};
 use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
 
 /// Streams followed at once in one direction; servers allow a hundred or so.
@@ -308,7 +307,6 @@ impl Reading<'_> {
         if block.head.kind == Kind::Promise {
             return;
         }
-        let value = |name: &[u8]| list.headers.iter().find(|it| *it.name == *name).map(|it| &*it.value);
         let number = block.head.stream;
         if self.lane.streams.len() >= MOST_STREAMS && !self.lane.streams.contains_key(&number) {
             self.odd(
@@ -319,34 +317,18 @@ impl Reading<'_> {
             return;
         }
         let stream = self.lane.streams.entry(number).or_default();
-        if let Some(method) = value(b":method") {
+        if let Some(request) = fields::request("2", &list) {
             self.out.client_speaks(self.direction);
-            let authority = value(b":authority").filter(|it| !it.is_empty());
-            let host = authority.or_else(|| value(b"host")).map(WireText::from_bytes);
-            let path = value(b":path").or(authority).unwrap_or_default();
-            let request = Observation::Request {
-                version: "2",
-                method: WireText::from_bytes(method),
-                host,
-                path: WireText::from_bytes(path),
-            };
             // A second one on the same stream breaks the protocol; the first is still told.
             if let Some(before) = stream.request.replace((request, whole, block.position)) {
-                tell(before, self.lane.frame, self.out);
+                fields::tell(before, self.lane.frame, self.out);
             }
             stream.asked = true;
         }
-        for header in &list.headers {
-            tell_header(header, stream.asked, authority_said(&list.headers), block, self.out);
-        }
-        let interim = value(b":status").is_some_and(|status| status.starts_with(b"1"));
-        if !interim && !stream.headed {
+        fields::headers(&list, stream.asked, &block.kept, self.out);
+        if !list.is_interim() && !stream.headed {
             stream.headed = true;
-            let coding = value(b"grpc-encoding").or_else(|| value(b"content-encoding")).unwrap_or_default();
-            stream.body.what = match value(b":method") {
-                Some(b"CONNECT") => Use::Skip,
-                _ => Use::by(stream.asked, value(b"content-type").unwrap_or_default(), coding),
-            };
+            stream.body.what = fields::body(&list, stream.asked);
         }
     }
 
@@ -372,7 +354,7 @@ impl Reading<'_> {
         if let Some(mut stream) = self.lane.streams.remove(&number) {
             stream.body.tell(self.out, self.direction);
             if let Some(request) = stream.request {
-                tell(request, self.lane.frame, self.out);
+                fields::tell(request, self.lane.frame, self.out);
             }
         }
     }
@@ -410,7 +392,7 @@ impl Reading<'_> {
         for (_, mut stream) in std::mem::take(&mut self.lane.streams) {
             stream.body.tell_part(self.out, self.direction);
             if let Some(request) = stream.request {
-                tell(request, self.lane.frame, self.out);
+                fields::tell(request, self.lane.frame, self.out);
             }
         }
     }
@@ -430,46 +412,4 @@ impl Reading<'_> {
         piece.origin.offset = piece.origin.offset.saturating_add(head.len() as u64);
         front
     }
-}
-
-fn authority_said(headers: &[Header]) -> bool {
-    headers.iter().any(|it| *it.name == *b":authority" && !it.value.is_empty())
-}
-
-/// Tells one header under the name that HTTP/1 gives it.
-fn tell_header(header: &Header, asked: bool, authority: bool, block: &Block, out: &mut dyn Sink) {
-    let place = |range: Range<usize>| match &header.plain {
-        Some(plain) => block
-            .kept
-            .span(plain.start.saturating_add(range.start)..plain.start.saturating_add(range.end)),
-        None => block.kept.span(header.at.clone()),
-    };
-    let text = Text {
-        bytes: &header.value,
-        place: &place,
-    };
-    let all = 0..header.value.len();
-    match &*header.name {
-        b":path" => values::target_values(text, &all, out),
-        b":authority" => values::tell(text, "http.host", all, out),
-        // The same host again.
-        b"host" if asked && authority => {}
-        [b':', ..] => {}
-        name => values::header(text, asked, name, all, false, out),
-    }
-}
-
-/// Tells a request at its head, with the frame in which it ended.
-fn tell((request, head, position): (Observation, Span, u64), frame: u64, out: &mut dyn Sink) {
-    let whole = if frame > head.frame {
-        Span {
-            frame,
-            offset: position,
-            in_frame: false,
-            ..head
-        }
-    } else {
-        head
-    };
-    out.observe(request, whole);
 }

@@ -10,7 +10,7 @@ use super::huffman;
 use crate::cursor::{Cursor, Stop};
 
 /// What an entry costs beside its bytes (section 4.1).
-const ENTRY: usize = 32;
+pub const ENTRY: usize = 32;
 
 /// The size a table has before any update (RFC 9113, section 6.5.2).
 const FIRST_SIZE: usize = 4096;
@@ -159,7 +159,7 @@ impl Decoder {
 }
 
 /// An integer whose first `bits` bits stand at the end of the next byte (section 5.1).
-fn integer(it: &mut Cursor<'_>, bits: u32) -> Result<usize, Broken> {
+pub fn integer(it: &mut Cursor<'_>, bits: u32) -> Result<usize, Broken> {
     let most = 0xff_u8.checked_shr(8_u32.saturating_sub(bits)).unwrap_or(0xff);
     let first = it.u8()? & most;
     let mut value = u64::from(first);
@@ -179,8 +179,14 @@ fn integer(it: &mut Cursor<'_>, bits: u32) -> Result<usize, Broken> {
 
 /// A string literal, and where it stands if as it is (section 5.2).
 fn string(it: &mut Cursor<'_>) -> Result<(Text, Option<Range<usize>>), Broken> {
-    let coded = it.peek(0).is_some_and(|byte| byte & 0x80 != 0);
-    let length = integer(it, 7)?;
+    string_after(it, 7)
+}
+
+/// The same, its length begun with so many bits of the next byte; the bit before them tells whether it is Huffman-coded.
+pub fn string_after(it: &mut Cursor<'_>, bits: u32) -> Result<(Text, Option<Range<usize>>), Broken> {
+    let mark = 1_u8.checked_shl(bits).unwrap_or(0);
+    let coded = it.peek(0).is_some_and(|byte| byte & mark != 0);
+    let length = integer(it, bits)?;
     let start = it.offset();
     let bytes = it.take(length)?;
     if coded {

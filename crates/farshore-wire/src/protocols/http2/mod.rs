@@ -15,9 +15,10 @@
 //! A gap inside a body's frame is counted off. Any other ends the reading of its direction.
 
 mod conversation;
+pub(super) mod fields;
 mod frame;
-mod hpack;
-mod huffman;
+pub(super) mod hpack;
+pub(super) mod huffman;
 
 use farshore_model::{Protection, Transport};
 

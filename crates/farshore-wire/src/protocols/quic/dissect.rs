@@ -1,5 +1,5 @@
-//! Datagrams into handshake bytes. It owns connections, their keys and their ids, and refuses to read the handshake:
-//! whole messages go to the TLS reader.
+//! Datagrams into handshake bytes. It owns connections, their public keys and their ids, and refuses to read the handshake:
+//! whole messages go to the TLS reader; packets under keys of a key log to `sealed`.
 
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use super::crypto_stream::{Added, CryptoStream};
 use super::google;
 use super::initial::Keys;
 use super::packet::{self, Dialect, Id, Kind, Long};
+use super::sealed::{Level, Packet, Sealed};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 use crate::protocols::hexadecimal::spelled;
@@ -25,7 +26,7 @@ const VERSIONS: usize = 3;
 pub(super) struct Connections {
     known: Vec<Connection>,
     failed: u32,
-    crypto_bytes: usize,
+    limits: Limits,
     /// Holds one packet while it is opened; kept for its room.
     room: Vec<u8>,
     /// The id of Google's QUIC that was named already.
@@ -59,6 +60,10 @@ struct Connection {
     repeated: bool,
     /// The ServerHello went by: nothing readable follows.
     answered: bool,
+    /// What keys of a key log may open.
+    sealed: Option<Box<Sealed>>,
+    /// What the client says after a Retry. It has to be the same again (RFC 9000 section 17.2.5.2), and not every client holds to that.
+    again: Option<CryptoStream>,
 }
 
 impl Connection {
@@ -68,6 +73,15 @@ impl Connection {
             *to == self.first_id || Some(*to) == self.server_id
         } else {
             *to == self.client_id
+        }
+    }
+
+    /// The id that packets which go this way are addressed to once the handshake is over.
+    fn receiver(&self, direction: Direction) -> Option<&[u8]> {
+        if direction == self.client {
+            self.server_id.as_ref().map(Id::bytes)
+        } else {
+            Some(self.client_id.bytes())
         }
     }
 
@@ -107,7 +121,7 @@ impl Connections {
         Self {
             known: Vec::new(),
             failed: 0,
-            crypto_bytes: limits.crypto_bytes,
+            limits: limits.clone(),
             room: Vec::new(),
             google: None,
         }
@@ -128,9 +142,65 @@ impl Connections {
                     self.initial(&it, token, arrival, out);
                 }
                 Kind::Retry => self.retry(direction, &it),
-                Kind::Sealed | Kind::Negotiation { .. } => {}
+                Kind::Early => self.sealed(Level::Early, direction, &it, piece.origin, out),
+                Kind::Handshake => self.sealed(Level::Handshake, direction, &it, piece.origin, out),
+                Kind::Negotiation { .. } => {}
             }
             rest = after;
+        }
+        // A packet with a short header may follow in the same datagram (RFC 9000 section 12.2).
+        if rest.len() < piece.bytes.len() && rest.first().is_some_and(|first| *first & 0xc0 == 0x40) {
+            self.short(direction, rest, piece.origin, out);
+        }
+    }
+
+    /// A packet with a long header, under keys of the connection.
+    fn sealed(&mut self, level: Level, direction: Direction, it: &Long<'_>, origin: Origin, out: &mut dyn Sink) {
+        let Self { known, limits, room, .. } = self;
+        let addressed = known
+            .iter_mut()
+            .rev()
+            .filter(|known| known.is_addressed(direction, &it.destination));
+        for sealed in addressed.filter_map(|known| known.sealed.as_mut()) {
+            let packet = Packet {
+                level,
+                direction,
+                bytes: it.bytes,
+                number_at: it.number_at,
+                origin,
+            };
+            if sealed.packet(packet, limits, room, out) {
+                return;
+            }
+        }
+    }
+
+    /// A packet with a short header: it names the receiver's id, without its length.
+    fn short(&mut self, direction: Direction, bytes: &[u8], origin: Origin, out: &mut dyn Sink) {
+        let Self { known, limits, room, .. } = self;
+        let named = |known: &Connection| {
+            known
+                .receiver(direction)
+                .is_some_and(|id| bytes.get(1..).is_some_and(|it| it.starts_with(id)))
+        };
+        // By the id of the handshake; else by one that was given later, of the same length.
+        for by_name in [true, false] {
+            for known in known.iter_mut().rev().filter(|known| named(known) == by_name) {
+                let Some(number_at) = known.receiver(direction).map(|id| id.len().saturating_add(1)) else {
+                    continue;
+                };
+                let Some(sealed) = &mut known.sealed else { continue };
+                let packet = Packet {
+                    level: Level::Traffic,
+                    direction,
+                    bytes,
+                    number_at,
+                    origin,
+                };
+                if sealed.packet(packet, limits, room, out) {
+                    return;
+                }
+            }
         }
     }
 
@@ -161,7 +231,7 @@ impl Connections {
                 if direction != known.client {
                     known.server_id = Some(it.source);
                 }
-                known.frames(direction, frames, &dialect, origin, self.crypto_bytes, out);
+                known.frames(direction, frames, &dialect, origin, &self.limits, out);
                 self.room = room;
                 return;
             }
@@ -170,7 +240,7 @@ impl Connections {
             if let Some((keys, frames)) = open_first(it, &mut room) {
                 let place = self.admit(it, token, keys, arrival, out);
                 if let Some(known) = self.known.get_mut(place) {
-                    known.frames(direction, frames, &dialect, origin, self.crypto_bytes, out);
+                    known.frames(direction, frames, &dialect, origin, &self.limits, out);
                 }
             } else {
                 self.failed = self.failed.saturating_add(1);
@@ -194,13 +264,17 @@ impl Connections {
             known.server_id = None;
             known.retry_id = None;
             known.keys = vec![(it.version, keys)];
+            known.again = known.sealed.is_some().then(CryptoStream::default);
             return place;
         }
         let id = it.destination.bytes();
         let offset = (at as u64).saturating_add(Long::DESTINATION_AT);
         name_session(id, &origin, offset, out);
         if self.known.len() >= CONNECTIONS {
-            self.known.remove(0);
+            let mut oldest = self.known.remove(0);
+            if let Some(sealed) = &mut oldest.sealed {
+                sealed.close(out);
+            }
         }
         self.known.push(Connection {
             client: direction,
@@ -214,6 +288,8 @@ impl Connections {
             sent: false,
             repeated: false,
             answered: false,
+            sealed: None,
+            again: None,
         });
         self.known.len().saturating_sub(1)
     }
@@ -239,7 +315,7 @@ impl Connections {
 
 impl Connection {
     /// Takes the frames of an Initial packet (RFC 9000 section 17.2.2 lists what may be in it).
-    fn frames(&mut self, direction: Direction, frames: &[u8], dialect: &Dialect, origin: Origin, limit: usize, out: &mut dyn Sink) {
+    fn frames(&mut self, direction: Direction, frames: &[u8], dialect: &Dialect, origin: Origin, limits: &Limits, out: &mut dyn Sink) {
         let mut at = Cursor::new("quic", frames);
         while let Ok(kind) = at.u8() {
             if kind == dialect.crypto_frame {
@@ -247,20 +323,36 @@ impl Connection {
                 let Ok(bytes) = packet::variable(&mut at).and_then(|length| at.take(length)) else {
                     return;
                 };
-                self.crypto(direction, offset, bytes, &origin, limit, out);
+                self.crypto(direction, (offset, bytes), dialect, &origin, limits, out);
                 continue;
             }
             match kind {
                 // PADDING and PING.
                 0 | 1 => {}
-                2 | 3 if skip_acknowledgement(&mut at, kind == 3).is_ok() => {}
+                2 | 3 if packet::skip_acknowledgement(&mut at, kind == 3).is_ok() => {}
                 _ => return,
             }
         }
     }
 
-    fn crypto(&mut self, direction: Direction, offset: u64, bytes: &[u8], origin: &Origin, limit: usize, out: &mut dyn Sink) {
+    fn crypto(
+        &mut self,
+        direction: Direction,
+        (offset, bytes): (u64, &[u8]),
+        dialect: &Dialect,
+        origin: &Origin,
+        limits: &Limits,
+        out: &mut dyn Sink,
+    ) {
+        let limit = limits.crypto_bytes;
         let from_client = direction == self.client;
+        if let Some(again) = self.again.as_mut().filter(|_| from_client)
+            && again.add(offset, bytes, origin.frame, limit) == Added::New
+            && let Some(Ok(message)) = again.next(limit)
+        {
+            self.sealed = Sealed::new(direction, &message.bytes, dialect.version_2, out.secrets()).map(Box::new);
+            self.again = None;
+        }
         let stream = if from_client { &mut self.up } else { &mut self.down };
         match stream.add(offset, bytes, origin.frame, limit) {
             Added::New => {}
@@ -302,6 +394,12 @@ impl Connection {
                     },
                 }),
             );
+            if from_client && !out.secrets().is_empty() && message.bytes.first() == Some(&1) {
+                self.sealed = Sealed::new(direction, &message.bytes, dialect.version_2, out.secrets()).map(Box::new);
+            }
+            if let Some(sealed) = self.sealed.as_mut().filter(|_| answer) {
+                sealed.answered(&message.bytes, dialect.version_2, limits, &mut Vec::new(), out);
+            }
             if from_client {
                 if self.repeated && !self.sent {
                     out.milestone(Milestone::HelloRepeated);
@@ -337,11 +435,20 @@ impl Dissector for Connections {
         };
         match piece.bytes.first() {
             Some(first) if Long::is_long(*first) && google::Header::read(piece.bytes).is_none() => self.datagram(direction, &piece, out),
+            Some(first) if first & 0xc0 == 0x40 && self.known.iter().any(|known| known.sealed.is_some()) => {
+                self.short(direction, piece.bytes, piece.origin, out);
+            }
             // Short headers are the bulk of a flow: one test, nothing else.
             Some(first) if first & 0x89 == 0x09 || Long::is_long(*first) => self.google(direction, &piece, out),
             _ => {}
         }
         Progress::More
+    }
+
+    fn finish(&mut self, out: &mut dyn Sink) {
+        for sealed in self.known.iter_mut().filter_map(|known| known.sealed.as_mut()) {
+            sealed.close(out);
+        }
     }
 }
 
@@ -396,22 +503,4 @@ fn place(origin: &Origin, offset: u64, length: usize) -> Span {
 fn is_final_answer(message: &[u8]) -> bool {
     const RETRY: &[u8] = b"\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91";
     message.first() == Some(&2) && message.get(6..).is_some_and(|random| !random.starts_with(RETRY))
-}
-
-/// Steps over an ACK frame (RFC 9000 section 19.3).
-fn skip_acknowledgement(at: &mut Cursor<'_>, with_counts: bool) -> Result<(), crate::cursor::Stop> {
-    packet::variable_u64(at)?;
-    packet::variable_u64(at)?;
-    let ranges = packet::variable_u64(at)?;
-    packet::variable_u64(at)?;
-    for _ in 0..ranges {
-        packet::variable_u64(at)?;
-        packet::variable_u64(at)?;
-    }
-    if with_counts {
-        for _ in 0..3 {
-            packet::variable_u64(at)?;
-        }
-    }
-    Ok(())
 }

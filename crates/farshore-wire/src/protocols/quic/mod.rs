@@ -3,9 +3,10 @@
 //! **Extracted, and why.** The handshake of Initial packets, opened with the keys that the client's first connection
 //! id gives to anyone on the path, and handed to the TLS reader: server name, version, suite, fingerprints. The
 //! connection id itself (a session, never a person). The server's name and the client's software from Google's
-//! hello. A hello that was sent again, because it voids the reading of the round trip.
+//! hello. A hello that was sent again, because it voids the reading of the round trip. With keys of a key log, 0-RTT, Handshake and 1-RTT
+//! packets of all phases: the certificates, and what runs in the streams.
 //!
-//! **Not extracted.** Everything under keys that are not public: Handshake, 0-RTT and 1-RTT packets. Migration to
+//! **Not extracted.** Packets under keys that are not public, where there is no key log; datagrams inside (RFC 9221). Migration to
 //! other addresses: it is another flow here. Drafts before the 22nd, whose headers differ. The server's
 //! side of Google's versions, whose acknowledgements differ.
 //!
@@ -17,6 +18,8 @@ mod dissect;
 mod google;
 mod initial;
 mod packet;
+mod sealed;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -94,8 +97,8 @@ fn evidence(datagram: &[u8]) -> Evidence {
         found = found.max(match it.kind {
             Kind::Negotiation { known: true } => return Evidence::Negotiates,
             Kind::Negotiation { known: false } => Evidence::Conceivable,
-            Kind::Initial { .. } | Kind::Sealed | Kind::Retry if it.fixed => Evidence::Fits,
-            Kind::Initial { .. } | Kind::Sealed | Kind::Retry => Evidence::None,
+            Kind::Initial { .. } | Kind::Early | Kind::Handshake | Kind::Retry if it.fixed => Evidence::Fits,
+            Kind::Initial { .. } | Kind::Early | Kind::Handshake | Kind::Retry => Evidence::None,
         });
         rest = after;
     }

@@ -1,5 +1,5 @@
 //! Long headers (RFC 9000 section 17.2, RFC 8999) and the versions whose Initial packets can be opened. It owns the
-//! layout and the published salts, and refuses short headers: nothing in them can be read without keys.
+//! layout and the published salts; short headers have none that could be read without keys.
 
 use crate::cursor::{Cursor, Stop};
 
@@ -27,8 +27,10 @@ pub(super) struct Long<'a> {
 pub(super) enum Kind {
     /// Handshake bytes under keys that anyone can derive; `token` tells whether it repeats a server's token.
     Initial { token: bool },
-    /// 0-RTT or Handshake: sealed.
-    Sealed,
+    /// Sealed: the client's early data.
+    Early,
+    /// Sealed: the rest of the handshake.
+    Handshake,
     /// The server wants the client to come again.
     Retry,
     /// The server speaks other versions; `known` tells whether one of them is known here.
@@ -112,8 +114,9 @@ fn read_kind(at: &mut Cursor<'_>, first: u8, version: u32) -> Result<(Kind, usiz
             at.skip(length)?;
             Kind::Initial { token: length > 0 }
         }
-        3 => return Ok((Kind::Retry, to_the_end)),
-        _ => Kind::Sealed,
+        1 => Kind::Early,
+        2 => Kind::Handshake,
+        _ => return Ok((Kind::Retry, to_the_end)),
     };
     let length = variable(at)?;
     // A packet number, and enough after it for the sample of header protection.
@@ -149,6 +152,24 @@ pub(super) fn variable_u64(at: &mut Cursor<'_>) -> Result<u64, Stop> {
         value = value << 8 | u64::from(at.u8()?);
     }
     Ok(value)
+}
+
+/// Steps over an ACK frame (RFC 9000 section 19.3).
+pub(super) fn skip_acknowledgement(at: &mut Cursor<'_>, with_counts: bool) -> Result<(), Stop> {
+    variable_u64(at)?;
+    variable_u64(at)?;
+    let ranges = variable_u64(at)?;
+    variable_u64(at)?;
+    for _ in 0..ranges {
+        variable_u64(at)?;
+        variable_u64(at)?;
+    }
+    if with_counts {
+        for _ in 0..3 {
+            variable_u64(at)?;
+        }
+    }
+    Ok(())
 }
 
 /// How a version protects its Initial packets.
