@@ -121,7 +121,7 @@ mod tests {
             .flat_map(|start| [start.wrapping_sub(1), *start, start.wrapping_add(1)])
             .chain([0, u32::MAX])
         {
-            let wanted = starts.iter().zip(values).filter(|(start, _)| **start <= key).last();
+            let wanted = starts.iter().zip(values).rfind(|(start, _)| **start <= key);
             assert_eq!(points.at(key), wanted.map(|(_, value)| value), "{key:08x}");
         }
         assert_eq!(Points::<u32, u8>::default().at(7), None);

@@ -28,6 +28,9 @@ use super::{
     laws::{self, Abroad, AccessLaw, Trigger},
 };
 
+/// An organisation and its owners, if a number has any.
+type Operator = Option<Rc<(Organisation, Vec<Owner>)>>;
+
 /// The laws as they stood on a day, with what is the same for every party written once.
 pub struct Statutes {
     day: Option<Date>,
@@ -36,7 +39,7 @@ pub struct Statutes {
     /// Those of a state and of its unions, by index.
     of_state: HashMap<Country, Rc<[usize]>>,
     /// Who runs a network, and who owns them.
-    operators: HashMap<u32, Option<Rc<(Organisation, Vec<Owner>)>>>,
+    operators: HashMap<u32, Operator>,
     /// The rows a tie brings in, by whose tie it is.
     rows: HashMap<String, HashMap<Known, Rc<[Row]>>>,
 }
@@ -133,7 +136,7 @@ impl Statutes {
     }
 
     /// Who runs a network, and who owns them.
-    fn operator(&mut self, data: &Datasets, asn: u32) -> Option<Rc<(Organisation, Vec<Owner>)>> {
+    fn operator(&mut self, data: &Datasets, asn: u32) -> Operator {
         let known = self.operators.entry(asn).or_insert_with(|| {
             let operator = data.organisation_of_network(asn)?;
             let owners = data.owners(&operator.id);
