@@ -2,7 +2,7 @@
 //!
 //! [`Detectors`] is built once and shown one field at a time; it names what it recognises, where in the field,
 //! and by which decodings. One automaton holds all known values in all their shapes ([`forms`]), one pass
-//! [marks](marks) the key names and anchors of all [packs](pack): what it costs to look does not grow with what is
+//! [marks] the key names and anchors of all [packs](pack): what it costs to look does not grow with what is
 //! looked for. Long base64 runs are [unpacked](unpacking) and looked at again. Short binary encodings mean nothing until
 //! [`Detectors::finish`] has told them from [chance]. What leaves is [masked](value).
 //!
