@@ -164,7 +164,14 @@ impl Router {
         };
         // The flow begins here, where its ports are told, so that flows keep the order of their frames.
         let slot = self.slot(packet, &place);
-        let taken = self.fragments.take(ip, &part, &place, &self.limits);
+        // And it counts the frame here: the bytes that stand in the end may be others, with other ports.
+        if let (Some(slot), Some(header)) = (slot, &packet.transport)
+            && let Some(flow) = self.flows.get_mut(slot as usize)
+        {
+            let direction = live::direction(flow, &ip, header);
+            place.arrivals.iter().for_each(|it| live::count(flow, it, direction));
+        }
+        let taken = self.fragments.take(ip, &part, &place, slot, &self.limits);
         for limit in taken.limits {
             out.limit(limit);
         }
@@ -268,7 +275,7 @@ impl Router {
             return;
         };
         track.tick(frame.time);
-        for part in place.arrivals {
+        for part in place.arrivals.iter().filter(|it| it.counted != Some(slot)) {
             live::count(flow, part, direction);
         }
         live::count_payload(flow, direction, payload(packet, header));

@@ -75,6 +75,8 @@ pub(crate) struct Arrival {
     pub(crate) number: u64,
     pub(crate) time: Option<Timestamp>,
     pub(crate) wire_length: u32,
+    /// The flow that counted it before the packet it is a part of was whole.
+    pub(crate) counted: Option<u32>,
 }
 
 impl Arrival {
@@ -84,6 +86,7 @@ impl Arrival {
             number: frame.number,
             time: frame.time,
             wire_length: frame.wire_length,
+            counted: None,
         }
     }
 }

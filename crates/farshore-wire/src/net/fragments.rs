@@ -180,8 +180,8 @@ pub(crate) struct Fragments {
 }
 
 impl Fragments {
-    /// Takes a part of a datagram.
-    pub(crate) fn take(&mut self, ip: Ip, part: &Fragment<'_>, place: &Place<'_>, limits: &Limits) -> Taken {
+    /// Takes a part of a datagram, and the flow that counted its frames already, if one did.
+    pub(crate) fn take(&mut self, ip: Ip, part: &Fragment<'_>, place: &Place<'_>, counted: Option<u32>, limits: &Limits) -> Taken {
         let mut taken = Taken::default();
         let Some(now) = place.arrivals.last() else { return taken };
         let key = Key {
@@ -218,7 +218,8 @@ impl Fragments {
             within: place.within,
         });
         let before = datagram.room();
-        datagram.arrivals.extend_from_slice(place.arrivals);
+        let arrivals = place.arrivals.iter().map(|it| Arrival { counted, ..*it });
+        datagram.arrivals.extend(arrivals);
         if part.offset == 0 && !datagram.parts.contains_key(&0) {
             datagram.ip = Ip {
                 protocol: part.protocol,

@@ -2,8 +2,10 @@
 
 use farshore_model::{FlowId, Observation, Protection};
 use farshore_wire::Limits;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
-use crate::build::{CLIENT, PLAIN, SERVER, V4, dns_query, ethernet, udp, v6};
+use crate::build::{CLIENT, PLAIN, SERVER, V4, dns_query, ethernet, tcp, udp, v6};
 use crate::run::{Kept, Tape};
 
 const NAME: &str = "a-rather-long-name-that-takes-several-fragments.example";
@@ -269,4 +271,79 @@ fn a_flow_has_a_frame() {
     let kept = run(&[ethernet(0x0800, &packet)], Limits::default());
     assert_eq!(kept.flows.len(), 1);
     assert!(kept.flows.iter().all(|it| it.up.frames + it.down.frames > 0));
+}
+
+/// Two first parts of one datagram that name other ports: the bytes of the first stand, the flow of the other has its frame.
+#[test]
+fn first_fragments_that_contradict_each_other_have_a_frame_each() {
+    for wrap in BOTH {
+        let (whole, other) = (query(), udp(50_001, 53, &[0; 16]));
+        let parts = parts(&whole, 48);
+        let frames: Vec<Vec<u8>> = [(0, true, &parts[0].2), (0, true, &other), (48, false, &parts[1].2)]
+            .map(|(at, more, bytes)| wrap(at, more, bytes, 7))
+            .into();
+        assert_eq!(parts.len(), 2);
+        let kept = run(&frames, Limits::default());
+        let seen: Vec<_> = kept.flows.iter().map(|it| (it.client.port, it.up.frames, it.first_frame)).collect();
+        assert_eq!(seen, [(50_000, 3, 1), (50_001, 1, 2)]);
+        assert_eq!(asked(&kept), [(1, 3)]);
+    }
+}
+
+/// Parts of few datagrams between few hosts, damaged in any way: they contradict each other, are cut by the capture, come again.
+fn scrap() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = prop_oneof![
+        (0..3_u16, 0..40_usize).prop_map(|(port, length)| udp(50_000 + port, 53, &vec![b'x'; length])),
+        (0..3_u16, any::<bool>()).prop_map(|(port, syn)| tcp(50_000 + port, 80, 7, 0, if syn { 2 } else { 16 }, b"GET / ")),
+        // IPv6: an option header before the ports; IPv4: noise.
+        (0..3_u16, 0..30_usize)
+            .prop_map(|(port, length)| [&[17, 0, 0, 0, 0, 0, 0, 0][..], &udp(50_000 + port, 53, &vec![0; length])].concat()),
+        prop::collection::vec(any::<u8>(), 0..40),
+    ];
+    let protocol = prop_oneof![4 => Just(17_u8), 2 => Just(6_u8), 2 => Just(60_u8), 1 => Just(4_u8), 1 => Just(47_u8)];
+    let place = prop_oneof![3 => Just(0_usize), 2 => Just(8_usize), 1 => Just(16_usize), 1 => Just(24_usize)];
+    let cut = prop_oneof![3 => Just(usize::MAX), 1 => 0..80_usize];
+    (bytes, protocol, place, any::<bool>(), 0..2_u16, any::<bool>(), cut).prop_map(|(bytes, protocol, at, more, id, six, cut)| {
+        let mut frame = if six {
+            let part = [
+                &[protocol, 0][..],
+                &(at as u16 | u16::from(more)).to_be_bytes(),
+                &u32::from(id).to_be_bytes(),
+                &bytes,
+            ]
+            .concat();
+            ethernet(
+                0x86dd,
+                &v6("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap(), 44, &part),
+            )
+        } else {
+            let it = V4 {
+                fragment: (at / 8) as u16 | if more { 0x2000 } else { 0 },
+                ..PLAIN
+            };
+            let mut packet = it.packet(CLIENT.parse().unwrap(), SERVER.parse().unwrap(), protocol, &bytes);
+            packet[5] = id as u8;
+            ethernet(0x0800, &packet)
+        };
+        frame.truncate(cut.max(14));
+        frame
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(ProptestConfig::default().cases.max(3_000))
+    })]
+
+    #[test]
+    fn every_flow_has_a_frame_whatever_the_parts_say(frames in prop::collection::vec(scrap(), 1..8)) {
+        let kept = run(&frames, Limits::default());
+        for flow in &kept.flows {
+            prop_assert!(flow.up.frames + flow.down.frames > 0, "{flow:?}");
+        }
+        let seen = &kept.coverage.frames;
+        prop_assert_eq!((seen.total, seen.decoded + seen.stopped), (frames.len() as u64, frames.len() as u64));
+    }
 }
