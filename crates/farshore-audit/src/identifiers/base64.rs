@@ -80,6 +80,11 @@ pub(super) fn is_char_or_percent(byte: u8) -> bool {
     EITHER.get(usize::from(byte)).is_some_and(|it| *it != 0)
 }
 
+/// The sextet of a character in the one alphabet that has it.
+pub(super) fn sextet_of_either(byte: u8) -> Option<u8> {
+    Alphabet::Standard.sextet(byte).or_else(|| Alphabet::Url.sextet(byte))
+}
+
 /// Whether it is one of the characters the alphabets do not share.
 pub(super) const fn is_special(byte: u8) -> bool {
     matches!(byte, b'+' | b'/' | b'-' | b'_')

@@ -212,8 +212,9 @@ fn padding(rest: &[u8]) -> usize {
 
 /// A compressed stream from any of the first places (a token may have a version before it), else plain text.
 fn unpack_run(chars: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(Vec<&'static str>, Vec<u8>)> {
+    let mut run = Streams { chars, specials: None };
     for start in 0..4 {
-        if let Some(stream) = stream_at(chars, start, limits, budget) {
+        if let Some(stream) = run.at(start, limits, budget) {
             return Some(stream);
         }
     }
@@ -227,7 +228,7 @@ fn unpack_run(chars: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(Vec
                 None if url => break,
                 None => continue,
             };
-            if let Some(stream) = stream_at(chars, place.saturating_add(1), limits, budget) {
+            if let Some(stream) = run.at(place.saturating_add(1), limits, budget) {
                 return Some(stream);
             }
         }
@@ -251,49 +252,61 @@ fn unpack_run(chars: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(Vec
     Some((vec!["base64"], decode(chars, alphabet, budget)?))
 }
 
-/// A compressed stream that begins here.
-fn stream_at(chars: &[u8], start: usize, limits: &Limits, budget: &mut Budget) -> Option<(Vec<&'static str>, Vec<u8>)> {
-    let chars = chars
-        .get(start..)
-        .filter(|chars| chars.len() >= SHORTEST_RUN && may_be_compressed(chars))?;
-    // Both alphabets agree on the header's characters unless it holds 62 or 63: then each is tried.
-    for alphabet in alphabets(chars) {
-        let head = base64::decode_prefix(chars.get(..8).unwrap_or(chars), alphabet);
-        if !is_zlib(&head) && !is_gzip(&head) {
-            continue;
-        }
-        let Some(bytes) = decode(chars, alphabet, budget) else { continue };
-        if let Some((name, bytes)) = inflate(&bytes, limits, budget) {
-            return Some((vec!["base64", name], bytes));
-        }
-    }
-    None
+/// Compressed streams in a run.
+struct Streams<'a> {
+    chars: &'a [u8],
+    /// Where the last characters of either alphabet alone stand, once that was asked.
+    specials: Option<(Option<usize>, Option<usize>)>,
 }
 
-/// Whether the first two characters can be those of a header, see [`is_zlib`] and [`is_gzip`]: the method is 8 and the
-/// window no more than 7, which fixes 6 bits of 12 and leaves no 62 or 63; or it is `1f 8b`.
+impl Streams<'_> {
+    /// A stream that begins here.
+    fn at(&mut self, start: usize, limits: &Limits, budget: &mut Budget) -> Option<(Vec<&'static str>, Vec<u8>)> {
+        let chars = self.chars.get(start..);
+        let chars = chars.filter(|chars| chars.len() >= SHORTEST_RUN && may_be_compressed(chars))?;
+        // Both alphabets agree on the header's characters unless it holds 62 or 63: then each is tried.
+        for alphabet in self.alphabets(start) {
+            let head = base64::decode_prefix(chars.get(..8).unwrap_or(chars), alphabet);
+            if !is_zlib(&head) && !is_gzip(&head) {
+                continue;
+            }
+            let Some(bytes) = decode(chars, alphabet, budget) else { continue };
+            if let Some((name, bytes)) = inflate(&bytes, limits, budget) {
+                return Some((vec!["base64", name], bytes));
+            }
+        }
+        None
+    }
+
+    /// The alphabets the rest of the run may be in: by its 62s and 63s; when it has none of them it does not matter.
+    fn alphabets(&mut self, start: usize) -> impl Iterator<Item = Alphabet> + use<> {
+        let chars = self.chars;
+        let (standard, url) = self.specials.get_or_insert_with(|| {
+            let last = |two: [u8; 2]| chars.iter().rposition(|byte| two.contains(byte));
+            (last(*b"+/"), last(*b"-_"))
+        });
+        let (standard, url) = (*standard >= Some(start), *url >= Some(start));
+        let first = if url { Alphabet::Url } else { Alphabet::Standard };
+        std::iter::once(first).chain((standard && url).then_some(Alphabet::Standard))
+    }
+}
+
+/// Whether the first characters can be those of a header, see [`is_zlib`] and [`is_gzip`], in one of the alphabets.
 fn may_be_compressed(chars: &[u8]) -> bool {
-    matches!(
-        chars,
-        [b'C' | b'G' | b'K' | b'O' | b'S' | b'W' | b'a' | b'e', b'A'..=b'P', ..] | [b'H', b'4', ..]
-    )
+    let Some([one, two, three]) = chars.first_chunk::<3>() else {
+        return false;
+    };
+    let sextets = [one, two, three].map(|char| base64::sextet_of_either(*char).map(u16::from));
+    let [Some(one), Some(two), Some(three)] = sextets else {
+        return false;
+    };
+    let head = (one << 10 | two << 4 | three >> 2).to_be_bytes();
+    is_zlib(&head) || head == [0x1f, 0x8b]
 }
 
 /// Bytes that UTF-8 has nowhere (RFC 3629 §1), and control characters other than those of lines.
 fn never_in_text(byte: u8) -> bool {
     matches!(byte, 0..=8 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f | 0xc0 | 0xc1 | 0xf5..=0xff)
-}
-
-/// The alphabets a run may be in: by its 62s and 63s, both when it has none of them it does not matter.
-fn alphabets(chars: &[u8]) -> impl Iterator<Item = Alphabet> + use<> {
-    let standard = chars.iter().any(|b| matches!(b, b'+' | b'/'));
-    let url = chars.iter().any(|b| matches!(b, b'-' | b'_'));
-    let (first, second) = match (standard, url) {
-        (_, false) => (Alphabet::Standard, None),
-        (false, true) => (Alphabet::Url, None),
-        (true, true) => (Alphabet::Url, Some(Alphabet::Standard)),
-    };
-    std::iter::once(first).chain(second)
 }
 
 pub(super) fn decode(chars: &[u8], alphabet: Alphabet, budget: &mut Budget) -> Option<Vec<u8>> {

@@ -87,9 +87,15 @@ fn cost_is_linear_on_the_worst_that_was_thought_of() {
             }
             start.elapsed()
         };
-        let small = time(1 << 17).max(Duration::from_millis(20));
-        let large = time(1 << 20);
-        assert!(large < small * 32, "{piece:?}: {small:?} for an eighth, {large:?} for the whole");
+        // Whoever else is at work here stops at some time.
+        let fits = (0..5).any(|_| {
+            let small = time(1 << 17).max(Duration::from_millis(20));
+            time(1 << 20) < small * 32
+        });
+        assert!(
+            fits,
+            "{piece:?}: more than 32 times as much for eight times the text, five times over"
+        );
     }
 }
 
