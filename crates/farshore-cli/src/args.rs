@@ -83,7 +83,7 @@ pub(crate) struct Audit {
     /// Inputs read side by side (default: as many as there are processors)
     #[arg(long, value_name = "N", help_heading = "Running")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
-    /// Set a ceiling of reading, such as body-bytes=1000000
+    /// Set a ceiling of reading or of looking for values, such as body-bytes=1000000
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
     pub(crate) limit: Vec<String>,
     /// Say more on standard error

@@ -1,5 +1,6 @@
 //! `farshore audit`: reads the inputs side by side, merges them in the order given, judges, writes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context;
 use farshore::model::Date;
 use farshore::policy::{self, Scope, pack::Pack};
-use farshore::{Audit, Circumstances, Datasets, Detecting, Detectors, DigestKey, Ledger, Limits, Reading, Secrets, keys, known};
+use farshore::{
+    Audit, Circumstances, Datasets, Detecting, DetectingLimits, Detectors, DigestKey, Ledger, Limits, Reading, Secrets, keys, known,
+};
 use farshore_report::{BorderShape, Options, Sections};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -22,7 +25,8 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     output::check(args.output.as_deref(), args.force)?;
     let paths: Vec<_> = args.read.iter().chain(&args.inputs).cloned().collect();
     let sources = inputs::sources(&paths, args.labels.as_deref(), &args.label)?;
-    let detectors = detectors(args)?;
+    let (limits, detecting) = limits(&args.limit)?;
+    let detectors = detectors(args, detecting)?;
     let packs = packs(&args.policy)?;
     let scope = args.scope.as_deref().map(read_scope).transpose()?;
     let as_of = args
@@ -30,7 +34,6 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         .as_deref()
         .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
         .transpose()?;
-    let limits = limits(&args.limit)?;
 
     let secrets = secrets(&args.keys)?;
     let (mut ledger, unreadable) = read_all(&sources, (&limits, &secrets), &detectors, args)?;
@@ -155,7 +158,7 @@ fn warn(source: &Source, ledger: &Ledger) {
         ));
     }
     for (name, times) in &ledger.coverage.limits {
-        let raise = if Limits::NAMES.contains(name) {
+        let raise = if limit_names().any(|it| it == *name) {
             format!("; --limit {name}=N raises it")
         } else {
             String::new()
@@ -167,7 +170,7 @@ fn warn(source: &Source, ledger: &Ledger) {
     }
 }
 
-fn detectors(args: &args::Audit) -> anyhow::Result<Detectors> {
+fn detectors(args: &args::Audit, limits: DetectingLimits) -> anyhow::Result<Detectors> {
     let mut values = Vec::new();
     let mut last = None;
     for path in &args.known {
@@ -182,7 +185,7 @@ fn detectors(args: &args::Audit) -> anyhow::Result<Detectors> {
     let options = Detecting {
         show_pii: args.show_pii,
         digest_key,
-        ..Detecting::default()
+        limits,
     };
     let built = Detectors::new(&values, options);
     match last {
@@ -230,8 +233,9 @@ fn read_scope(path: &Path) -> anyhow::Result<Scope> {
     Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
-fn limits(settings: &[String]) -> anyhow::Result<Limits> {
-    let mut limits = Limits::default();
+/// The ceilings of reading and those of the detectors, by one flag: no two have one name.
+fn limits(settings: &[String]) -> anyhow::Result<(Limits, DetectingLimits)> {
+    let (mut reading, mut detecting) = (Limits::default(), DetectingLimits::default());
     for setting in settings {
         let (name, value) = setting
             .split_once('=')
@@ -239,9 +243,22 @@ fn limits(settings: &[String]) -> anyhow::Result<Limits> {
         let value = value
             .parse()
             .with_context(|| format!("--limit {setting}: expected a whole number"))?;
-        limits.set(name, value).with_context(|| format!("--limit {setting}"))?;
+        let set = if Limits::NAMES.contains(&name) {
+            reading.set(name, value).map_err(anyhow::Error::from)
+        } else if DetectingLimits::NAMES.contains(&name) {
+            detecting.set(name, value).map_err(anyhow::Error::from)
+        } else {
+            let names: BTreeSet<_> = limit_names().collect();
+            let names: Vec<_> = names.into_iter().collect();
+            Err(anyhow::anyhow!("no limit is named `{name}`; there are: {}", names.join(", ")))
+        };
+        set.with_context(|| format!("--limit {setting}"))?;
     }
-    Ok(limits)
+    Ok((reading, detecting))
+}
+
+fn limit_names() -> impl Iterator<Item = &'static str> {
+    Limits::NAMES.iter().chain(DetectingLimits::NAMES).copied()
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {

@@ -40,7 +40,9 @@ mod shards;
 
 pub use auditor::{Auditor, Reading, read};
 
-pub use farshore_audit::identifiers::{Detectors, DetectorsError, DigestKey, Known, KnownError, Options as Detecting, known};
+pub use farshore_audit::identifiers::{
+    Detectors, DetectorsError, DigestKey, Known, KnownError, Limits as DetectingLimits, Options as Detecting, known,
+};
 pub use farshore_audit::inquiry::{self, Inquirer, Inquiry};
 pub use farshore_audit::judge::{Circumstances, judge};
 pub use farshore_audit::parties::{self, Datasets};

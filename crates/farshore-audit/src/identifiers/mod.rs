@@ -32,6 +32,7 @@ mod checks;
 mod forms;
 mod hints;
 pub mod known;
+pub mod limits;
 mod marks;
 pub mod pack;
 mod scan;
@@ -51,8 +52,8 @@ use farshore_model::sighting::SightedValue;
 
 pub use chance::{Chance, Confirmed, WeakGroup};
 pub use known::{Known, KnownError};
+pub use limits::Limits;
 pub use pack::{Pack, PackError};
-pub use unpacking::Limits;
 pub use value::DigestKey;
 
 use chance::Tally;

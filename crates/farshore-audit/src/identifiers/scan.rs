@@ -15,9 +15,10 @@ use super::checks::{Accepted, Candidate};
 use super::forms::{self, Variant};
 use super::hints;
 use super::known::{self, Known, KnownError};
+use super::limits::Limits;
 use super::marks::{Marker, Marks, PackSet};
 use super::pack::{Pack, Ready};
-use super::unpacking::{self, Budget, Limits, Unpacked};
+use super::unpacking::{self, Budget, Unpacked};
 use super::value;
 use super::{DetectorsError, FieldView, Found, Options};
 

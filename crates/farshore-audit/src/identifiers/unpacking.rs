@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::base64::{self, Alphabet};
 use super::hints;
+use super::limits::Limits;
 
 /// Shorter runs are words, names and numbers.
 const SHORTEST_RUN: usize = 16;
@@ -17,39 +18,6 @@ const SHORTEST_RUN: usize = 16;
 const RATIO_FREE: usize = 1 << 16;
 /// The places of one run where a token may begin, after its first four: behind each `/`, `-`, `_` or `+`.
 const STARTS: usize = 256;
-
-/// Ceilings of the detectors, per field. Hitting one is visible in [`Detectors::limits_hit`](super::Detectors::limits_hit).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes that decoding and inflating may make of one field, all nesting levels together.
-    pub unpacked_bytes: usize,
-    /// Inflated bytes for one deflated byte, past the first 64 KiB. Deflate itself ends at 1032.
-    pub inflation_ratio: usize,
-    /// Streams of one field that are tried.
-    pub unpack_attempts: usize,
-    /// Encodings inside encodings; base64 of zlib is two.
-    pub unpack_depth: usize,
-    /// Findings in one field.
-    pub findings: usize,
-    /// Bytes of values behind key names that are looked at, as a multiple of the field's length.
-    pub hinted_bytes: usize,
-    /// Field paths, and payloads with a weak hit, that are told apart when chance is judged.
-    pub weak_places: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            unpacked_bytes: 1 << 21,
-            inflation_ratio: 200,
-            unpack_attempts: 64,
-            unpack_depth: 6,
-            findings: 1 << 10,
-            hinted_bytes: 8,
-            weak_places: 1 << 16,
-        }
-    }
-}
 
 /// What one field has used up.
 pub(super) struct Budget {

@@ -120,6 +120,7 @@ fn flags_that_make_no_sense_are_refused() {
         (vec!["audit", &example, "--limit", "speed=1"], "body-bytes"),
         (vec!["audit", &example, "--limit", "body-bytes"], "NAME=VALUE"),
         (vec!["audit", &example, "--limit", "body-bytes=many"], "whole number"),
+        (vec!["audit", &example, "--limit", "unpack-depth=65"], "64 is the most"),
         (vec!["audit", &example, "--as-of", "yesterday"], "YYYY-MM-DD"),
         (vec!["audit", &example, "--label", "alice"], "KEY=VALUE"),
         (vec!["audit", &example, "--policy", "no-such-pack"], "no-plaintext-identifiers"),
@@ -134,9 +135,23 @@ fn flags_that_make_no_sense_are_refused() {
     }
     // All the names there are, when one is not among them.
     let done = run(["audit", &example, "--limit", "speed=1"]);
-    for name in ["flows", "reorder-bytes", "observations", "undecided-datagrams"] {
+    for name in ["flows", "reorder-bytes", "observations", "undecided-datagrams", "unpacked-bytes"] {
         done.says(name);
     }
+}
+
+#[test]
+fn a_ceiling_of_the_detectors_is_set_and_told_when_it_is_hit() {
+    let example = example().into_os_string().into_string().unwrap();
+    let all = run(["audit", &example, "--format=json"]).json();
+    let done = run(["audit", &example, "--format=json", "--limit", "findings=0"]);
+    done.ends(0)
+        .says("the ceiling findings was hit")
+        .says("--limit findings=N raises it");
+    let none = done.json();
+    assert!(none["coverage"]["limits"]["findings"].as_u64() > Some(0), "{}", none["coverage"]);
+    let found = |audit: &serde_json::Value| audit["exposures"].as_array().unwrap().len();
+    assert!(found(&none) < found(&all));
 }
 
 #[test]
