@@ -4,11 +4,10 @@
 use std::ops::{Range, RangeInclusive};
 
 use aes::{Aes128, Aes256};
-use aria::{Aria128, Aria256};
 use camellia::{Camellia128, Camellia256};
 use cbc::Decryptor;
 use cbc::cipher::{Array, BlockCipherDecrypt, BlockModeDecrypt, InnerIvInit, KeyInit, StreamCipher};
-use des::{Des, TdesEde3};
+use des::TdesEde3;
 use hmac::{Hmac, Mac};
 use md5::Md5;
 use rc4::Rc4;
@@ -129,9 +128,6 @@ impl Classic {
             Cipher::Aes256Cbc => chained(unchains::<Aes256>(key)?),
             Cipher::Camellia128Cbc => chained(unchains::<Camellia128>(key)?),
             Cipher::Camellia256Cbc => chained(unchains::<Camellia256>(key)?),
-            Cipher::Aria128Cbc => chained(unchains::<Aria128>(key)?),
-            Cipher::Aria256Cbc => chained(unchains::<Aria256>(key)?),
-            Cipher::DesCbc => chained(unchains::<Des>(key)?),
             Cipher::TripleDesCbc => chained(unchains::<TdesEde3>(key)?),
             Cipher::ChaCha20Poly1305 => Form::Implicit(Aead::new(terms.suite.cipher, key)?, iv.try_into().ok()?),
             cipher => Form::Explicit(Aead::new(cipher, key)?, iv.try_into().ok()?),
@@ -203,9 +199,9 @@ impl Classic {
         }
     }
 
-    /// Whether what it opens is known to be right.
-    pub(crate) const fn proves(&self) -> bool {
-        !matches!(self.code, Some(Code::Unchecked(_)))
+    /// Whether nobody without keys reads what it opens.
+    pub(crate) const fn hides(&self) -> bool {
+        !matches!(self.form, Form::Null)
     }
 }
 

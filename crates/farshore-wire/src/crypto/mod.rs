@@ -16,4 +16,4 @@ pub(crate) use classic::{Classic, Ends, Header, Terms};
 pub(crate) use modern::Modern;
 pub(crate) use packets::Packets;
 pub(crate) use schedule::{Hash, Randoms, extended_master, master};
-pub(crate) use suite::{Cipher, Suite};
+pub(crate) use suite::Suite;

@@ -3,20 +3,14 @@
 
 use super::aead::Aead;
 use super::schedule::expand_label;
-use super::suite::{Cipher, Suite};
+use super::suite::Suite;
 
 /// One direction under one traffic secret.
 pub(crate) struct Modern {
-    seal: Seal,
+    aead: Aead,
     iv: [u8; 12],
     suite: Suite,
     secret: Vec<u8>,
-}
-
-enum Seal {
-    Aead(Aead),
-    /// Integrity only (RFC 9150): so many bytes of code, which are not checked.
-    Code(usize),
 }
 
 impl Modern {
@@ -26,12 +20,9 @@ impl Modern {
         if secret.len() != hash.length() {
             return None;
         }
-        let seal = match suite.cipher {
-            Cipher::Null => Seal::Code(hash.length()),
-            cipher => Seal::Aead(Aead::new(cipher, &expand_label(hash, secret, b"key", cipher.key_length())?)?),
-        };
+        let key = expand_label(hash, secret, b"key", suite.cipher.key_length())?;
         Some(Self {
-            seal,
+            aead: Aead::new(suite.cipher, &key)?,
             iv: expand_label(hash, secret, b"iv", 12)?.try_into().ok()?,
             suite,
             secret: secret.to_vec(),
@@ -46,24 +37,12 @@ impl Modern {
 
     /// Opens the record with that number; `header` is its five bytes. Says how many are left without the tag.
     pub(crate) fn open(&self, number: u64, header: [u8; 5], sealed: &mut [u8]) -> Option<usize> {
-        match &self.seal {
-            Seal::Aead(aead) => aead.open(&nonce(&self.iv, number), &header, sealed),
-            Seal::Code(length) => sealed.len().checked_sub(*length),
-        }
-    }
-
-    /// Whether what it opens is known to be right.
-    pub(crate) const fn proves(&self) -> bool {
-        matches!(self.seal, Seal::Aead(_))
+        self.aead.open(&nonce(&self.iv, number), &header, sealed)
     }
 
     /// Bytes that protection adds to a record, but for padding: the tag and the inner type.
     pub(crate) fn overhead(&self) -> usize {
-        let code = match &self.seal {
-            Seal::Aead(aead) => aead.tag_length(),
-            Seal::Code(length) => *length,
-        };
-        code.saturating_add(1)
+        self.aead.tag_length().saturating_add(1)
     }
 }
 

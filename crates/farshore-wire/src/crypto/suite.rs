@@ -13,9 +13,6 @@ pub(crate) enum Cipher {
     Aes256Cbc,
     Camellia128Cbc,
     Camellia256Cbc,
-    Aria128Cbc,
-    Aria256Cbc,
-    DesCbc,
     TripleDesCbc,
     Aes128Gcm,
     Aes256Gcm,
@@ -38,9 +35,6 @@ impl Cipher {
         ("AES_256_CBC", Self::Aes256Cbc),
         ("CAMELLIA_128_CBC", Self::Camellia128Cbc),
         ("CAMELLIA_256_CBC", Self::Camellia256Cbc),
-        ("ARIA_128_CBC", Self::Aria128Cbc),
-        ("ARIA_256_CBC", Self::Aria256Cbc),
-        ("DES_CBC", Self::DesCbc),
         ("3DES_EDE_CBC", Self::TripleDesCbc),
         ("AES_128_GCM", Self::Aes128Gcm),
         ("AES_256_GCM", Self::Aes256Gcm),
@@ -59,11 +53,9 @@ impl Cipher {
     pub(crate) const fn key_length(self) -> usize {
         match self {
             Self::Null => 0,
-            Self::DesCbc => 8,
             Self::Rc4
             | Self::Aes128Cbc
             | Self::Camellia128Cbc
-            | Self::Aria128Cbc
             | Self::Aes128Gcm
             | Self::Camellia128Gcm
             | Self::Aria128Gcm
@@ -72,7 +64,6 @@ impl Cipher {
             Self::TripleDesCbc => 24,
             Self::Aes256Cbc
             | Self::Camellia256Cbc
-            | Self::Aria256Cbc
             | Self::Aes256Gcm
             | Self::Camellia256Gcm
             | Self::Aria256Gcm
@@ -85,10 +76,8 @@ impl Cipher {
     /// Bytes of a block, for ciphers that are chained.
     pub(crate) const fn block_length(self) -> Option<usize> {
         match self {
-            Self::DesCbc | Self::TripleDesCbc => Some(8),
-            Self::Aes128Cbc | Self::Aes256Cbc | Self::Camellia128Cbc | Self::Camellia256Cbc | Self::Aria128Cbc | Self::Aria256Cbc => {
-                Some(16)
-            }
+            Self::TripleDesCbc => Some(8),
+            Self::Aes128Cbc | Self::Aes256Cbc | Self::Camellia128Cbc | Self::Camellia256Cbc => Some(16),
             _ => None,
         }
     }
@@ -105,12 +94,6 @@ pub(crate) struct Suite {
 impl Suite {
     /// The suite of that name; `None` for those that cannot be opened here.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        // RFC 9150: integrity only.
-        match name {
-            "TLS_SHA256_SHA256" => return Some(Self::of(Cipher::Null, Hash::Sha256)),
-            "TLS_SHA384_SHA384" => return Some(Self::of(Cipher::Null, Hash::Sha384)),
-            _ => {}
-        }
         let protection = match name.split_once("_WITH_") {
             Some((exchange, _)) if exchange.contains("EXPORT") => return None,
             Some((_, protection)) => protection,
@@ -158,7 +141,6 @@ mod tests {
             ("TLS_CHACHA20_POLY1305_SHA256", Cipher::ChaCha20Poly1305, Hash::Sha256),
             ("TLS_AES_256_GCM_SHA384", Cipher::Aes256Gcm, Hash::Sha384),
             ("TLS_DH_anon_WITH_AES_128_GCM_SHA256", Cipher::Aes128Gcm, Hash::Sha256),
-            ("TLS_SHA384_SHA384", Cipher::Null, Hash::Sha384),
         ] {
             assert_eq!(Suite::named(name), Some(Suite::of(cipher, hash)), "{name}");
         }
@@ -166,6 +148,8 @@ mod tests {
             "TLS_RSA_EXPORT_WITH_RC4_40_MD5",
             "TLS_RSA_WITH_IDEA_CBC_SHA",
             "TLS_RSA_WITH_SEED_CBC_SHA",
+            "TLS_RSA_WITH_DES_CBC_SHA",
+            "TLS_SHA384_SHA384",
             "TLS_NULL_WITH_NULL_NULL",
             "ECC_SM4_CBC_SM3",
             "0x1234",

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use farshore_model::flow::KeyUse;
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::observation::Observed;
-use farshore_model::{Direction, Locus, Observation, Protection, Span};
+use farshore_model::{Direction, Locus, Observation, Protection, Span, Transport};
 
 use super::inside::{Inside, Stream};
-use super::opening::{Recognised, recognise};
+use super::opening::{Beginning, Recognised, recognise};
 use super::reading::{Chain, Scene, Talk, finish, opening};
 use crate::engine::Readable;
 use crate::packet::Mark;
-use crate::protocols::{Dissector, Field, Milestone, PROTOCOLS, Progress, Protocol, Session, Sink, Start};
+use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Progress, Protocol, Session, Sink, Start};
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
 
@@ -85,6 +85,22 @@ impl FlowSink<'_, '_> {
         chain.protection = self.protection;
         let (dissector, mut sink) = chain.sink(self.talk, self.scene);
         call(dissector, &mut sink)
+    }
+
+    /// Asks the protocols whose a stream inside is that begins so. Over datagrams it may as well be datagrams.
+    fn recognise(&self, direction: Direction, latest: &Piece<'_>, begun: &Beginning) -> Recognised {
+        let latest = [(direction, latest.bytes)];
+        let datagrams = opening(Start::Datagrams(&latest), self.layers, self.scene);
+        if datagrams.transport == Transport::Udp
+            && let Recognised::Yes(protocol) = recognise(&datagrams)
+        {
+            return Recognised::Yes(protocol);
+        }
+        recognise(&Opening {
+            transport: Transport::Tcp,
+            start: begun.start(),
+            ..datagrams
+        })
     }
 
     /// Shows bytes that no protocol reads.
@@ -198,7 +214,7 @@ impl Sink for FlowSink<'_, '_> {
             (Some(hint), _) => Some(hint),
             // What came before a gap no longer leads on.
             (None, Segment::Gap(_)) => None,
-            (None, Segment::Bytes(_)) => match recognise(&opening(undecided.start(), self.layers, self.scene)) {
+            (None, Segment::Bytes(piece)) => match self.recognise(direction, piece, &undecided) {
                 Recognised::Yes(protocol) => Some(protocol.id()),
                 Recognised::Maybe if undecided.len() <= self.scene.limits.opening_bytes => {
                     self.inside.stream = Stream::Undecided(undecided);

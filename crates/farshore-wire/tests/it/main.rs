@@ -13,6 +13,7 @@ mod roles;
 mod round_trips;
 mod run;
 mod samples;
+mod sessions;
 mod streams;
 mod talk;
 mod tunnels;

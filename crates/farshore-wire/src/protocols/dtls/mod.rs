@@ -5,8 +5,10 @@
 //! name the other side's browser), JA3 and JA4, the times of the hellos. Messages that were cut into fragments, came out of
 //! order or twice are put together.
 //!
+//! With keys of a key log, what runs inside, up to 1.2.
+//!
 //! # What is not
-//! Records under keys; the handshake of 1.3 after its hellos; records with connection ids (RFC 9146). A message of which a
+//! Records that no keys open; the handshake of 1.3 after its hellos; records with connection ids (RFC 9146). A message of which a
 //! fragment was not captured is not told.
 //!
 //! # Beside it
@@ -14,13 +16,17 @@
 
 mod reassembly;
 mod record;
+mod sealed;
+
+use std::ops::Range;
 
 use farshore_model::{Direction, Protection, Transport};
 
 use self::reassembly::Side;
-use self::record::{Evidence, Records};
+use self::record::{Evidence, Record, Records};
+use self::sealed::Sealed;
 use super::neighbours::Neighbours;
-use super::{Begins, Dissector, FirstBytes, Match, Milestone, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Milestone, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// DTLS.
@@ -74,6 +80,9 @@ impl Protocol for Dtls {
             neighbours: alone.then(|| Neighbours::new(opening, limits).beside("dtls")),
             up: Side::new(limits),
             down: Side::new(limits),
+            sealed: Sealed::default(),
+            positions: [0; 2],
+            room: Vec::new(),
         })
     }
 }
@@ -83,6 +92,11 @@ struct Flow {
     neighbours: Option<Neighbours>,
     up: Side,
     down: Side,
+    sealed: Sealed,
+    /// Bytes inside so far, each way.
+    positions: [u64; 2],
+    /// Holds one record while it is opened; kept for its room.
+    room: Vec<u8>,
 }
 
 impl Dissector for Flow {
@@ -95,34 +109,81 @@ impl Dissector for Flow {
             return Progress::More;
         }
         for record in Records::new(piece.bytes) {
-            if !record.is_clear_handshake() {
-                continue;
-            }
-            let mut at = record.at.start;
-            while let Some(fragment) = record::Fragment::read(piece.bytes, at..record.at.end) {
-                at = fragment.body.end;
-                if self.is_another_hello(direction, &fragment, piece.bytes) {
-                    self.up.forget();
-                    self.down.forget();
-                }
-                let side = match direction {
-                    Direction::Up => &mut self.up,
-                    Direction::Down => &mut self.down,
-                };
-                if side.has_told(&fragment) {
-                    if fragment.kind == 1 {
-                        out.milestone(Milestone::HelloRepeated);
-                    }
-                } else {
-                    side.fragment(direction, &fragment, &piece, out);
-                }
+            if record.is_clear_handshake() {
+                self.fragments(direction, &piece, record.at, out);
+            } else if record.epoch > 0 {
+                self.opened(direction, &piece, &record, out);
             }
         }
         Progress::More
     }
+
+    fn finish(&mut self, out: &mut dyn Sink) {
+        self.sealed.close(out);
+    }
 }
 
 impl Flow {
+    /// A record under keys.
+    fn opened(&mut self, direction: Direction, piece: &Piece<'_>, record: &Record, out: &mut dyn Sink) {
+        let mut room = std::mem::take(&mut self.room);
+        if let Some(content) = self.sealed.open(direction, piece.bytes, record, &mut room, out) {
+            if self.sealed.hides(direction) {
+                out.under(Protection::Dtls);
+            }
+            let [up, down] = &mut self.positions;
+            let position = match direction {
+                Direction::Up => up,
+                Direction::Down => down,
+            };
+            let inside = Piece {
+                bytes: room.get(content).unwrap_or_default(),
+                missing: 0,
+                origin: Origin {
+                    offset: *position,
+                    in_frame: false,
+                    ..piece.origin
+                },
+            };
+            match record.kind {
+                22 => self.fragments(direction, &inside, 0..inside.bytes.len(), out),
+                23 if !inside.bytes.is_empty() => {
+                    *position = position.saturating_add(inside.bytes.len() as u64);
+                    out.stream(direction, None, Segment::Bytes(inside));
+                }
+                _ => {}
+            }
+            out.under(Protection::Plaintext);
+        }
+        self.room = room;
+    }
+
+    /// Fragments of messages, in clear or opened.
+    fn fragments(&mut self, direction: Direction, piece: &Piece<'_>, part: Range<usize>, out: &mut dyn Sink) {
+        let mut at = part.start;
+        while let Some(fragment) = record::Fragment::read(piece.bytes, at..part.end) {
+            at = fragment.body.end;
+            if self.is_another_hello(direction, &fragment, piece.bytes) {
+                self.up.forget();
+                self.down.forget();
+            }
+            let side = match direction {
+                Direction::Up => &mut self.up,
+                Direction::Down => &mut self.down,
+            };
+            if side.has_told(&fragment) {
+                if fragment.kind == 1 {
+                    out.milestone(Milestone::HelloRepeated);
+                }
+                continue;
+            }
+            let kept = Sealed::wants(fragment.kind, out.secrets());
+            if let Some(hello) = side.fragment(direction, &fragment, piece, kept, out) {
+                self.sealed.hello(direction, &hello, out.secrets());
+            }
+        }
+    }
+
     /// Whether this begins another handshake on the same ports: a hello numbered like one told before, but another.
     fn is_another_hello(&self, direction: Direction, fragment: &record::Fragment, bytes: &[u8]) -> bool {
         let side = match direction {

@@ -16,6 +16,9 @@ const MOST_MESSAGES: usize = 32;
 /// Fragments one message may have: 256 KiB in pieces of 1 KiB.
 const MOST_FRAGMENTS: usize = 256;
 
+/// Where a hello's random stands, behind kind, length and version.
+const RANDOM: std::ops::Range<usize> = 6..38;
+
 /// Messages remembered as told.
 const MOST_TOLD: usize = 256;
 
@@ -69,8 +72,8 @@ impl Side {
         random.is_some_and(|it| !self.random.is_empty() && it != self.random)
     }
 
-    /// Takes a fragment, and tells the message that it completes.
-    pub fn fragment(&mut self, direction: Direction, it: &Fragment, piece: &Piece<'_>, out: &mut dyn Sink) {
+    /// Takes a fragment, and tells the message that it completes; gives it back if it is `kept`.
+    pub fn fragment(&mut self, direction: Direction, it: &Fragment, piece: &Piece<'_>, kept: bool, out: &mut dyn Sink) -> Option<Vec<u8>> {
         let key = (it.number, it.kind);
         let part = |range: &std::ops::Range<usize>| {
             let bytes = piece.bytes.get(range.clone()).unwrap_or_default().to_vec();
@@ -87,7 +90,7 @@ impl Side {
             // What lies there will hardly be completed any more.
             self.pending.clear();
             self.gathered = 0;
-            return;
+            return None;
         }
         let message = self.pending.entry(key).or_insert_with(|| Pending {
             length: it.length,
@@ -96,13 +99,13 @@ impl Side {
         });
         // A fragment of another length belongs to another message.
         if message.length != it.length || message.parts.len() >= MOST_FRAGMENTS {
-            return;
+            return None;
         }
         let (bytes, origin) = part(&it.body);
         self.gathered = self.gathered.saturating_add(bytes.len());
         message.parts.push((it.offset, bytes, origin));
         if !message.is_whole() {
-            return;
+            return None;
         }
         if let Some(message) = self.pending.remove(&key) {
             let held: usize = message.parts.iter().map(|(_, bytes, _)| bytes.len()).sum();
@@ -116,17 +119,19 @@ impl Side {
             };
             let (header, origin) = &message.header;
             tell(header, *origin, out);
-            let mut start = Vec::new();
+            let mut whole = header.clone();
             message.walk(|bytes, origin| {
-                if start.len() < 34 {
-                    start.extend_from_slice(bytes.get(..34.min(bytes.len())).unwrap_or_default());
+                if kept || whole.len() < RANDOM.end {
+                    whole.extend_from_slice(bytes);
                 }
                 tell(bytes, origin, out);
             });
             if it.kind == 1 {
-                self.random = start.get(2..34).unwrap_or_default().to_vec();
+                self.random = whole.get(RANDOM).unwrap_or_default().to_vec();
             }
+            return kept.then_some(whole);
         }
+        None
     }
 }
 

@@ -12,7 +12,10 @@ const LONGEST: usize = (1 << 14) + 2048;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub kind: u8,
+    pub version: [u8; 2],
     pub epoch: u16,
+    /// Its number, begun with the epoch (RFC 6347, section 4.1).
+    pub number: u64,
     pub at: Range<usize>,
     /// The content goes on beyond the captured bytes.
     pub cut: bool,
@@ -44,8 +47,9 @@ impl Iterator for Records<'_> {
     fn next(&mut self) -> Option<Record> {
         let kind = self.it.u8().ok()?;
         let version = self.it.u16().ok()?;
-        let epoch = self.it.u16().ok()?;
-        self.it.skip(6).ok()?;
+        let number = u64::from_be_bytes(self.it.array().ok()?);
+        let [high, low, ..] = number.to_be_bytes();
+        let epoch = u16::from_be_bytes([high, low]);
         let length = usize::from(self.it.u16().ok()?);
         if !matches!(kind, 20..=24) || !is_version(version) || length == 0 || length > LONGEST {
             return None;
@@ -54,7 +58,14 @@ impl Iterator for Records<'_> {
         let cut = length > self.it.left();
         let _ = self.it.skip(length.min(self.it.left()));
         let at = start..self.it.offset();
-        Some(Record { kind, epoch, at, cut })
+        Some(Record {
+            kind,
+            version: version.to_be_bytes(),
+            epoch,
+            number,
+            at,
+            cut,
+        })
     }
 }
 

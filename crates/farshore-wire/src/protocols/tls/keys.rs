@@ -168,23 +168,15 @@ impl Keys {
         if !self.is_modern() {
             return false;
         }
-        // RFC 9150: no secret is needed to read what is not hidden.
-        let code_only = suite.cipher == crypto::Cipher::Null;
-        let known = match self.known {
-            Some(known) => known,
-            None if code_only => Known::default(),
-            None => return false,
-        };
+        let Some(known) = self.known else { return false };
         let mut more = false;
-        let nothing = vec![0; suite.schedule().length()];
         let client = self.client;
         for (direction, handshake, traffic) in [
             (client, known.client_handshake, known.client_traffic),
             (client.reverse(), known.server_handshake, known.server_traffic),
         ] {
             for (stage, secret) in [(Stage::Handshake, handshake), (Stage::Traffic, traffic)] {
-                let secret = secret.as_ref().map(|it| it.bytes()).or(code_only.then_some(&nothing[..]));
-                if let Some(keys) = secret.and_then(|secret| Modern::new(suite, secret)) {
+                if let Some(keys) = secret.and_then(|secret| Modern::new(suite, secret.bytes())) {
                     let opener = self.side(direction).opener.get_or_insert_with(Opener::modern);
                     if !opener.has(stage) {
                         opener.add(stage, keys);
@@ -312,13 +304,17 @@ impl Keys {
     }
 
     fn reason(&self) -> Option<Cow<'static, str>> {
+        let failed = |side: &Side| side.opener.as_ref().and_then(Opener::reason);
+        if let Some(because) = failed(&self.up).or_else(|| failed(&self.down)) {
+            return Some(because.into());
+        }
         let closed = |side: &Side| side.sealed && side.opener.is_none();
         if !closed(&self.up) && !closed(&self.down) {
             return None;
         }
-        let Some(offer) = &self.offer else {
+        if self.offer.is_none() {
             return Some("the capture begins after the handshake".into());
-        };
+        }
         let Some(answer) = self.answer.as_ref().filter(|it| !it.is_retry()) else {
             return Some(if self.known.is_some() {
                 "no answer of the server was captured".into()
@@ -345,7 +341,6 @@ impl Keys {
                 "the change of ciphers was not captured".into()
             });
         }
-        let _ = offer;
         let client_closed = closed(if self.client == Direction::Up { &self.up } else { &self.down });
         let purposes = if client_closed {
             [

@@ -149,8 +149,7 @@ impl Opened {
             self.failed(direction, out);
             return;
         };
-        let proved = keys.opener(direction).is_some_and(|opener| opener.proves());
-        if proved {
+        if keys.opener(direction).is_some_and(|opener| opener.hides()) {
             keys.opened(out);
             out.under(Protection::Tls);
         }
@@ -222,12 +221,7 @@ impl Opened {
     fn failed(&mut self, direction: Direction, out: &mut dyn Sink) {
         let Some(keys) = &mut self.keys else { return };
         let Some(opener) = keys.opener(direction) else { return };
-        if opener.is_spent() {
-            let because = if opener.lossy {
-                "packet loss"
-            } else {
-                "the keys do not fit the records"
-            };
+        if let Some(because) = opener.reason().filter(|_| opener.is_spent()) {
             keys.give_up(direction, because);
         }
         self.gap(direction, u64::MAX, out);

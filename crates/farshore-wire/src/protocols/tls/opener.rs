@@ -21,8 +21,10 @@ pub(super) struct Opener {
     /// Records that may be missing before the next one.
     missing: u64,
     failed: u32,
+    /// Whether any record opened.
+    opened: bool,
     /// Whether anything was lost since the last record that opened.
-    pub(super) lossy: bool,
+    lossy: bool,
 }
 
 enum Keys {
@@ -63,6 +65,7 @@ impl Opener {
             number: 0,
             missing: 0,
             failed: 0,
+            opened: false,
             lossy: false,
         }
     }
@@ -113,6 +116,16 @@ impl Opener {
         self.failed >= PATIENCE
     }
 
+    /// Why the latest records did not open, if they did not.
+    pub(super) const fn reason(&self) -> Option<&'static str> {
+        match (self.failed, self.lossy, self.opened) {
+            (0, ..) => None,
+            (_, true, _) => Some("packet loss"),
+            (_, false, false) => Some("the keys do not fit the records"),
+            (_, false, true) => Some("some records fit no key"),
+        }
+    }
+
     /// Opens a record in place.
     pub(super) fn open(&mut self, header: [u8; 5], sealed: &mut [u8]) -> Option<Record> {
         let opened = self.open_next(header, sealed);
@@ -120,6 +133,7 @@ impl Opener {
             Some(_) => {
                 self.failed = 0;
                 self.missing = 0;
+                self.opened = true;
                 self.lossy = false;
             }
             None => {
@@ -209,11 +223,11 @@ impl Opener {
         }
     }
 
-    /// Whether what it opens is known to be right.
-    pub(super) fn proves(&self) -> bool {
+    /// Whether nobody without keys reads what it opens.
+    pub(super) const fn hides(&self) -> bool {
         match &self.keys {
-            Keys::Classic(keys) => keys.proves(),
-            Keys::Modern(stages) => stages.iter().all(|(_, keys)| keys.proves()),
+            Keys::Classic(keys) => keys.hides(),
+            Keys::Modern(_) => true,
         }
     }
 }

@@ -1,0 +1,185 @@
+//! Records under keys, opened with those of a key log (RFC 6347 section 4.1, RFC 4347). It owns epochs and the keys of each, and
+//! refuses to put messages together or to know what runs inside.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use farshore_model::Direction;
+
+use super::record::Record;
+use crate::crypto::hello::{Answer, Offer};
+use crate::crypto::{Classic, Ends, Header, Randoms, Suite, Terms, suites};
+use crate::protocols::{Session, Sink};
+use crate::secrets::{Known, Secrets};
+
+/// Records that fit no key, one after another, before a direction is given up.
+const PATIENCE: u32 = 32;
+
+/// One flow's keys.
+#[derive(Default)]
+pub struct Sealed {
+    client: Option<Direction>,
+    offer: Option<Offer>,
+    answer: Option<Answer>,
+    known: Option<Known>,
+    /// The keys that the next epoch brings.
+    next: Option<Ends>,
+    up: Way,
+    down: Way,
+    opened: bool,
+}
+
+/// One direction.
+#[derive(Default)]
+struct Way {
+    /// The latest epoch.
+    begun: u16,
+    /// Its keys.
+    latest: Option<(u16, Classic)>,
+    failed: u32,
+    /// Protected records went by, and some of them did not open.
+    sealed: bool,
+    closed: bool,
+}
+
+impl Sealed {
+    /// Whether hellos are of use.
+    pub fn wants(kind: u8, secrets: &Secrets) -> bool {
+        matches!(kind, 1 | 2) && !secrets.is_empty()
+    }
+
+    /// A whole hello went by, in the shape it has in TLS.
+    pub fn hello(&mut self, direction: Direction, message: &[u8], secrets: &Secrets) {
+        if let (Some(1), Ok(offer)) = (message.first(), Offer::read(message)) {
+            self.client = Some(direction);
+            self.known = secrets.of_random(&offer.random);
+            self.offer = Some(offer);
+            self.answer = None;
+            self.next = None;
+        } else if let (Some(2), Ok(answer)) = (message.first(), Answer::read(message)) {
+            self.client = Some(direction.reverse());
+            self.answer = Some(answer);
+            self.next = self.derive();
+        }
+    }
+
+    fn derive(&self) -> Option<Ends> {
+        let (offer, answer, known) = (self.offer.as_ref()?, self.answer.as_ref()?, self.known?);
+        let terms = Terms {
+            suite: Suite::named(&suites::name(answer.suite))?,
+            // Each is made of a version of TLS (RFC 4347 section 3, RFC 6347 section 3).
+            version: match answer.version {
+                0xfefd => 0x0303,
+                0xfeff => 0x0302,
+                _ => return None,
+            },
+            encrypt_then_mac: answer.encrypt_then_mac,
+        };
+        let randoms = Randoms {
+            client: &offer.random,
+            server: &answer.random,
+        };
+        (!answer.compressed).then(|| Ends::derive(terms, known.master?.bytes(), randoms))?
+    }
+
+    /// Opens a record of a datagram in `room`; says where its content then stands.
+    pub fn open(
+        &mut self,
+        direction: Direction,
+        datagram: &[u8],
+        record: &Record,
+        room: &mut Vec<u8>,
+        out: &mut dyn Sink,
+    ) -> Option<Range<usize>> {
+        let client = self.client == Some(direction);
+        let way = match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        };
+        way.sealed = true;
+        if record.cut || way.failed >= PATIENCE {
+            way.closed = true;
+            return None;
+        }
+        // Once for each epoch: its first record.
+        if way.begun < record.epoch {
+            way.begun = record.epoch;
+            let suite = || self.answer.as_ref().and_then(|it| Suite::named(&suites::name(it.suite)));
+            let keys = match &mut self.next {
+                Some(ends) => ends.take(client),
+                None => suite().and_then(Classic::open_to_all),
+            };
+            way.latest = keys.map(|keys| (record.epoch, keys));
+        }
+        let content = way
+            .latest
+            .as_mut()
+            .filter(|(epoch, _)| *epoch == record.epoch)
+            .and_then(|(_, keys)| {
+                room.clear();
+                room.extend_from_slice(datagram.get(record.at.clone())?);
+                let header = Header {
+                    kind: record.kind,
+                    version: record.version,
+                };
+                let (content, _) = keys.open(header, record.number..=record.number, room)?;
+                Some((content, keys.hides()))
+            });
+        let Some((content, hidden)) = content else {
+            way.failed = way.failed.saturating_add(1);
+            way.closed = true;
+            return None;
+        };
+        way.failed = 0;
+        if hidden && !self.opened {
+            self.opened = true;
+            if let Some(print) = self.offer.as_ref().and_then(|it| it.random.first_chunk()) {
+                out.session(Session::Opened(*print));
+            }
+        }
+        Some(content)
+    }
+
+    /// Whether what is opened hid something.
+    pub fn hides(&self, direction: Direction) -> bool {
+        let way = match direction {
+            Direction::Up => &self.up,
+            Direction::Down => &self.down,
+        };
+        way.latest.as_ref().is_some_and(|(_, keys)| keys.hides())
+    }
+
+    /// Nothing more comes: says why something stayed closed, if anything did.
+    pub fn close(&self, out: &mut dyn Sink) {
+        if !out.secrets().is_empty()
+            && let Some(because) = self.reason()
+        {
+            out.session(Session::Missed(because));
+        }
+    }
+
+    fn reason(&self) -> Option<Cow<'static, str>> {
+        let closed = |way: &Way| way.sealed && way.closed;
+        if !closed(&self.up) && !closed(&self.down) {
+            return None;
+        }
+        if self.offer.is_none() {
+            return Some("the capture begins after the handshake".into());
+        }
+        let Some(known) = self.known else {
+            return Some("no such client random".into());
+        };
+        let Some(answer) = &self.answer else {
+            return Some("no answer of the server was captured".into());
+        };
+        let name = suites::name(answer.suite);
+        Some(match answer.version {
+            _ if Suite::named(&name).is_none() => format!("unsupported suite {name}").into(),
+            0xfefd | 0xfeff if answer.compressed => "compressed before it was encrypted".into(),
+            0xfefd | 0xfeff if known.master.is_none() => "the key log has no CLIENT_RANDOM for the session".into(),
+            0xfefd | 0xfeff if self.opened => return None,
+            0xfefd | 0xfeff => "the keys do not fit the records".into(),
+            _ => "unsupported version of DTLS".into(),
+        })
+    }
+}
