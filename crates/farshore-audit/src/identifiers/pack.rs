@@ -41,6 +41,8 @@ pub(super) const PACKS: &[&str] = &[
     include_str!("../../../../packs/identifiers/device-name.toml"),
     include_str!("../../../../packs/identifiers/user-id.toml"),
     include_str!("../../../../packs/identifiers/cookie.toml"),
+    include_str!("../../../../packs/identifiers/patient-id.toml"),
+    include_str!("../../../../packs/identifiers/patient-name.toml"),
 ];
 
 /// A pack, as its file says.

@@ -19,6 +19,7 @@ mod first_bytes;
 mod ftp;
 mod gtp_c;
 mod hexadecimal;
+mod hl7;
 mod http;
 mod http2;
 mod http3;
@@ -30,6 +31,7 @@ mod ldap;
 mod lines;
 mod mail;
 mod mqtt;
+mod mysql;
 mod neighbours;
 mod netbios;
 #[cfg(test)]
@@ -38,8 +40,10 @@ mod ntp;
 mod oicq;
 mod openvpn;
 mod pop3;
+mod postgres;
 mod quic;
 mod radius;
+mod rsh;
 mod rtp;
 mod rtsp;
 mod sasl;
@@ -85,6 +89,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ipsec::ESP,
     &ftp::FTP,
     &gtp_c::GTP_C,
+    &hl7::HL7,
     &http::HTTP,
     &http2::HTTP2,
     &http3::HTTP3,
@@ -96,13 +101,18 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::LLMNR,
     &dns::MDNS,
     &mqtt::MQTT,
+    &mysql::MYSQL,
     &netbios::NETBIOS,
     &ntp::NTP,
     &oicq::OICQ,
     &openvpn::OPENVPN,
     &pop3::POP3,
+    &postgres::POSTGRES,
     &quic::QUIC,
     &radius::RADIUS,
+    &rsh::REXEC,
+    &rsh::RLOGIN,
+    &rsh::RSH,
     &rtp::RTP,
     &rtsp::RTSP,
     &sd_rtn::SD_RTN,
