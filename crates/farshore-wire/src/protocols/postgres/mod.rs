@@ -98,8 +98,11 @@ fn begins(bytes: &[u8]) -> Match {
     }
 }
 
+/// Where a name and its value are in a first message.
+type Pair = (Range<usize>, Range<usize>);
+
 /// Names and values of a first message; an error if it is not whole or not one.
-fn beginning(mut it: Cursor<'_>) -> Result<Vec<(Range<usize>, Range<usize>)>, Stop> {
+fn beginning(mut it: Cursor<'_>) -> Result<Vec<Pair>, Stop> {
     let start = it;
     let length = it.u32()? as usize;
     let inside = length
