@@ -129,6 +129,16 @@ fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
     text
 }
 
+/// The three bytes of four characters, if all four are of the alphabet.
+pub(super) fn three(four: &[u8; 4], alphabet: Alphabet) -> Option<[u8; 3]> {
+    let mut held = 0_u32;
+    for char in four {
+        held = held << 6 | u32::from(alphabet.sextet(*char)?);
+    }
+    let [_, bytes @ ..] = held.to_be_bytes();
+    Some(bytes)
+}
+
 /// Whole bytes of the characters up to the first that is none.
 pub(super) fn decode_prefix(text: &[u8], alphabet: Alphabet) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len().saturating_mul(3) / 4);

@@ -72,6 +72,15 @@ pub(super) fn end_of_key(text: &[u8], at: usize) -> Option<usize> {
     key.last().filter(|b| b.is_ascii_alphanumeric()).map(|_| key.len())
 }
 
+/// Whether a value can follow a separator, of which the first byte is given, that has this byte next.
+pub(super) fn may_go_on(separator: u8, next: u8) -> bool {
+    match separator {
+        b'%' => next == b'3',
+        b'>' => !next.is_ascii_control() && next != b'<',
+        _ => next == b'\t' || !(next.is_ascii_control() || matches!(next, b'&' | b'<')),
+    }
+}
+
 struct Walk<'a> {
     text: &'a [u8],
     at: usize,

@@ -78,11 +78,15 @@ pub(super) struct Marker {
     /// What each byte is.
     classes: [u8; 256],
     stops: Vec<Stop>,
-    /// By what stands before a stop: the numbers of the stops that can then be of use, a bit each.
-    after: [u16; 256],
+    /// By the byte before a stop: the numbers of the stops that can then be of use, a bit each.
+    by_before: [u16; 256],
+    /// By the byte behind it.
+    by_next: [u16; 256],
     names: Names,
     /// Field paths, and the packs whose business their whole value is.
     paths: Vec<(String, PackSet)>,
+    /// Their lengths modulo 64, a bit each.
+    path_lengths: u64,
     /// Beginnings of such paths.
     path_starts: Vec<(String, PackSet)>,
 }
@@ -90,22 +94,29 @@ pub(super) struct Marker {
 /// A byte at which the pass stops.
 #[derive(Debug, Default)]
 struct Stop {
-    separator: bool,
+    separator: Option<u8>,
     anchors: Vec<Anchor>,
+}
+
+impl Stop {
+    fn follows(&self, byte: u8, names: &Names) -> bool {
+        let key = names.end_in(byte) || matches!(byte, b' ' | b'\t' | b'"' | b'\'');
+        let anchor = |it: &Anchor| it.around.before().is_none_or(|set| set.has(byte));
+        self.separator.is_some() && key || self.anchors.iter().any(anchor)
+    }
+
+    fn precedes(&self, byte: u8) -> bool {
+        let anchor = |it: &Anchor| it.around.after().is_none_or(|set| set.has(byte));
+        let value = self.separator.is_some_and(|separator| hints::may_go_on(separator, byte));
+        value || self.anchors.iter().any(anchor)
+    }
 }
 
 #[derive(Debug)]
 struct Anchor {
     pack: usize,
-    /// Where in the anchor the stop is.
-    before: usize,
+    /// Around the stop.
     around: Surroundings,
-}
-
-impl Anchor {
-    fn is_at(&self, text: &[u8], stop: usize) -> bool {
-        stop.checked_sub(self.before).is_some_and(|start| self.around.are_at(text, start))
-    }
 }
 
 impl Marker {
@@ -114,9 +125,11 @@ impl Marker {
         let mut it = Self {
             classes: [0; 256],
             stops: Vec::new(),
-            after: [0; 256],
+            by_before: [0; 256],
+            by_next: [0; 256],
             names: Names::default(),
             paths: Vec::new(),
+            path_lengths: 0,
             path_starts: Vec::new(),
         };
         if packs.len() > PackSet::MOST {
@@ -132,7 +145,7 @@ impl Marker {
         }
         // What may follow a name: `=`, `:`, either percent-encoded, and the end of an XML tag.
         for byte in *b"=:%>" {
-            it.stop(byte)?.separator = true;
+            it.stop(byte)?.separator = Some(byte);
         }
         let mut paths = BTreeMap::<&str, PackSet>::new();
         for (number, ready) in packs.iter().enumerate() {
@@ -149,15 +162,16 @@ impl Marker {
         for (path, packs) in paths {
             match path.strip_suffix('*') {
                 Some(start) => it.path_starts.push((start.to_owned(), packs)),
-                None => it.paths.push((path.to_owned(), packs)),
+                None => {
+                    it.path_lengths |= 1 << (path.len() & 63);
+                    it.paths.push((path.to_owned(), packs));
+                }
             }
         }
-        for (byte, after) in (0..=u8::MAX).zip(&mut it.after) {
-            let useful = it.stops.iter().map(|stop| {
-                let key = stop.separator && (it.names.end_in(byte) || matches!(byte, b' ' | b'\t' | b'"' | b'\''));
-                key || stop.anchors.iter().any(|anchor| anchor.around.may_follow(anchor.before, byte))
-            });
-            *after = useful.rev().fold(0, |all, useful| all << 1 | u16::from(useful));
+        let each = |is: &dyn Fn(&Stop) -> bool| it.stops.iter().rev().fold(0, |all, stop| all << 1 | u16::from(is(stop)));
+        for (byte, (before, next)) in (0..=u8::MAX).zip(it.by_before.iter_mut().zip(&mut it.by_next)) {
+            *before = each(&|stop| stop.follows(byte, &it.names));
+            *next = each(&|stop| stop.precedes(byte));
         }
         Ok(it)
     }
@@ -182,7 +196,11 @@ impl Marker {
                 place = place.saturating_add(8);
             }
             if !rest.is_empty() {
-                let classes = rest.iter().rev().fold(0, |all, byte| all << 8 | u64::from(self.class(*byte)));
+                // Of a whole eight, of which some were seen: its length is known, and that is quick.
+                let seen_of_it = 8_u32.saturating_sub(u32::try_from(rest.len()).unwrap_or(0)).saturating_mul(8);
+                let last = chunk.last_chunk::<8>().map(|eight| self.classes_of(eight) >> seen_of_it);
+                let one_by_one = || rest.iter().rev().fold(0, |all, byte| all << 8 | u64::from(self.class(*byte)));
+                let classes = last.unwrap_or_else(one_by_one);
                 seen |= classes;
                 stops |= bits(classes, STOPS) << place;
                 runs |= bits(classes, RUN) << place;
@@ -194,10 +212,7 @@ impl Marker {
             while stops != 0 {
                 let place = usize::try_from(stops.trailing_zeros()).unwrap_or(WIDTH);
                 stops &= stops.wrapping_sub(1);
-                let place = start.saturating_add(place);
-                if self.may_be_useful(text, place) {
-                    self.stop_at(text, place, &mut marks);
-                }
+                self.stop_at(text, start.saturating_add(place), &mut marks);
             }
             start = start.saturating_add(WIDTH);
         }
@@ -219,9 +234,17 @@ impl Marker {
     pub fn named(&self, path: &str) -> PackSet {
         let mut named = PackSet::default();
         self.names.before(path.as_bytes(), path.len(), |pack, _| named.add(pack));
-        let exact = self.paths.iter().filter(|(known, _)| known == path);
-        let starts = self.path_starts.iter().filter(|(start, _)| path.starts_with(start.as_str()));
-        exact.chain(starts).for_each(|(_, packs)| named.0 |= packs.0);
+        // Lengths first, and the last byte: few paths get further.
+        if self.path_lengths >> (path.len() & 63) & 1 == 1 {
+            let exact = self.paths.iter().filter(|(known, _)| known == path);
+            exact.for_each(|(_, packs)| named.0 |= packs.0);
+        }
+        for (start, packs) in &self.path_starts {
+            let last = start.len().checked_sub(1).and_then(|last| path.as_bytes().get(last));
+            if last == start.as_bytes().last() && path.starts_with(start.as_str()) {
+                named.0 |= packs.0;
+            }
+        }
         named
     }
 
@@ -234,7 +257,7 @@ impl Marker {
         let (_, last) = marks.places.last().filter(|_| marks.places.len() >= MOST_PLACES)?;
         (from.max(*last)..text.len()).find(|place| {
             self.anchors_at(text, *place)
-                .any(|anchor| anchor.pack == pack && anchor.is_at(text, *place))
+                .any(|anchor| anchor.pack == pack && anchor.around.are_at(text, *place))
         })
     }
 
@@ -242,17 +265,16 @@ impl Marker {
         self.classes.get(usize::from(byte)).copied().unwrap_or(0)
     }
 
-    fn may_be_useful(&self, text: &[u8], place: usize) -> bool {
-        let number = text.get(place).map_or(0, |byte| self.class(*byte) & NUMBER);
-        let before = place.checked_sub(1).and_then(|before| text.get(before));
-        let useful = before.and_then(|byte| self.after.get(usize::from(*byte)));
-        useful.is_none_or(|useful| useful >> number & 1 == 1)
-    }
-
+    /// The stop that is here, if it can be of use between its neighbours.
     fn stop_of(&self, text: &[u8], place: usize) -> Option<&Stop> {
-        let class = text.get(place).map_or(0, |byte| self.class(*byte));
+        let class = self.class(*text.get(place)?);
         let number = (class & STOPS != 0).then_some(class & NUMBER)?;
-        self.stops.get(usize::from(number))
+        let useful = |by: &[u16; 256], place: Option<usize>| {
+            let neighbour = place.and_then(|place| text.get(place));
+            neighbour.map_or(u16::MAX, |byte| by.get(usize::from(*byte)).copied().unwrap_or(0))
+        };
+        let useful = useful(&self.by_before, place.checked_sub(1)) & useful(&self.by_next, place.checked_add(1));
+        (useful >> number & 1 == 1).then(|| self.stops.get(usize::from(number)))?
     }
 
     fn anchors_at(&self, text: &[u8], place: usize) -> impl Iterator<Item = &Anchor> {
@@ -274,13 +296,10 @@ impl Marker {
     fn add_anchor(&mut self, pack: usize, text: &[u8], around: &Surroundings) -> Result<(), &'static str> {
         // Letters and digits are common in text, in base64 and in hex.
         let rare = text.iter().position(|byte| !byte.is_ascii_alphanumeric());
-        let before = rare.unwrap_or(text.len().saturating_sub(1));
-        for byte in (0..=u8::MAX).filter(|byte| around.may_be(before, *byte)) {
-            self.stop(byte)?.anchors.push(Anchor {
-                pack,
-                before,
-                around: around.clone(),
-            });
+        let around = around.from(rare.unwrap_or(text.len().saturating_sub(1)));
+        for byte in (0..=u8::MAX).filter(|byte| around.at().is_some_and(|set| set.has(*byte))) {
+            let around = around.clone();
+            self.stop(byte)?.anchors.push(Anchor { pack, around });
         }
         Ok(())
     }
@@ -289,7 +308,7 @@ impl Marker {
         let Some(stop) = self.stop_of(text, at) else {
             return;
         };
-        if stop.separator
+        if stop.separator.is_some()
             && let Some(end) = hints::end_of_key(text, at)
         {
             let first = marks.keys.len();
@@ -300,7 +319,7 @@ impl Marker {
         }
         for anchor in &stop.anchors {
             let room = marks.places.len() < MOST_PLACES;
-            if (room || !marks.anchored.has(anchor.pack)) && anchor.is_at(text, at) {
+            if (room || !marks.anchored.has(anchor.pack)) && anchor.around.are_at(text, at) {
                 marks.anchored.add(anchor.pack);
                 if room {
                     marks.places.push((anchor.pack, at));

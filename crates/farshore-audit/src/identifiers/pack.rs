@@ -2,8 +2,8 @@
 //!
 //! A pack names what makes it look (anchors in free text, key names, field paths), the pattern a value must
 //! have, and a check that no pattern can express. To add one: a file there, one line in [`PACKS`]. Refused at
-//! the door: patterns without a longest match (they would make one field cost more than its length) or that match
-//! without an anchor of the pack, unknown keys, unknown checks.
+//! the door: patterns without a longest match (they would make one field cost more than its length) that match
+//! without an anchor of the pack or look around a match, unknown keys, unknown checks.
 
 use serde::Deserialize;
 
@@ -162,6 +162,9 @@ impl Ready {
         let longest = syntax.properties().maximum_len();
         if longest.is_none_or(|longest| longest > LONGEST_MATCH) {
             return Err(fail(format!("the pattern must match at most {LONGEST_MATCH} bytes")));
+        }
+        if !syntax.properties().look_set().is_empty() {
+            return Err(fail("the pattern must not look at what stands around a match".to_owned()));
         }
         if pack.anchors.is_empty() && pack.keys.is_empty() && pack.paths.is_empty() {
             return Err(fail("no anchor, key or path: it would never look".to_owned()));

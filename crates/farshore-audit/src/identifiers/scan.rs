@@ -348,7 +348,8 @@ impl Rules {
         };
         let decoded = if named { hints::percent_decoded(raw) } else { None };
         let value = decoded.as_deref().unwrap_or(raw);
-        if !ready.whole.is_match(value) || ready.refuse.as_ref().is_some_and(|refuse| refuse.is_match(value)) {
+        // What was found by the pattern as it stands needs no second look: patterns do not look around.
+        if named && !ready.whole.is_match(value) || ready.refuse.as_ref().is_some_and(|refuse| refuse.is_match(value)) {
             return;
         }
         let candidate = Candidate {

@@ -85,21 +85,30 @@ impl Surroundings {
         }
     }
 
-    /// Whether this byte may stand so far behind the beginning of the text.
-    pub fn may_be(&self, place: usize, byte: u8) -> bool {
-        let set = self.places.get(self.before.saturating_add(place));
-        set.is_some_and(|set| set.has(byte))
-    }
-
-    /// Whether this byte may stand before what stands so far behind the beginning of the text.
-    pub fn may_follow(&self, place: usize, byte: u8) -> bool {
-        match self.before.saturating_add(place).checked_sub(1) {
-            Some(before) => self.places.get(before).is_some_and(|set| set.has(byte)),
-            None => true,
+    /// The same as seen from a byte of the text further on.
+    pub fn from(&self, place: usize) -> Self {
+        Self {
+            before: self.before.saturating_add(place),
+            places: self.places.clone(),
         }
     }
 
-    /// Whether they are as wanted where the text begins here.
+    /// What may stand there.
+    pub fn at(&self) -> Option<&ByteSet> {
+        self.places.get(self.before)
+    }
+
+    /// What must stand before that, if anything must.
+    pub fn before(&self) -> Option<&ByteSet> {
+        self.before.checked_sub(1).and_then(|before| self.places.get(before))
+    }
+
+    /// What must stand after it, if anything must.
+    pub fn after(&self) -> Option<&ByteSet> {
+        self.places.get(self.before.saturating_add(1))
+    }
+
+    /// Whether they are as wanted around this place.
     pub fn are_at(&self, text: &[u8], start: usize) -> bool {
         let here = start
             .checked_sub(self.before)

@@ -203,8 +203,9 @@ fn unpack_run(chars: &[u8], limits: &Limits, budget: &mut Budget) -> Option<(Vec
     }
     let alphabet = if url { Alphabet::Url } else { Alphabet::Standard };
     let head = chars.get(..64).unwrap_or(chars);
-    // A few bytes of what is no text mostly tell.
-    if base64::decoded(head, alphabet).any(never_in_text) {
+    // The first few bytes of what is no text mostly tell.
+    let threes = head.as_chunks::<4>().0.iter().map_while(|four| base64::three(four, alphabet));
+    if threes.into_iter().any(|three| three.into_iter().any(never_in_text)) {
         return None;
     }
     let head = base64::decode_prefix(head, alphabet);
@@ -259,9 +260,10 @@ impl Streams<'_> {
     }
 }
 
-/// Whether the first characters can be those of a header, see [`is_zlib`] and [`is_gzip`], in one of the alphabets.
+/// Whether the first characters can be those of a header, see [`is_zlib`] and [`is_gzip`], in one of the alphabets. The
+/// first holds the method and the window, or is that of `1f`.
 fn may_be_compressed(chars: &[u8]) -> bool {
-    let Some([one, two, three]) = chars.first_chunk::<3>() else {
+    let Some([one @ (b'C' | b'G' | b'H' | b'K' | b'O' | b'S' | b'W' | b'a' | b'e'), two, three]) = chars.first_chunk::<3>() else {
         return false;
     };
     let sextets = [one, two, three].map(|char| base64::sextet_of_either(*char).map(u16::from));

@@ -217,7 +217,7 @@ fn scan_plainly(detectors: &mut Detectors, field: FieldView<'_>) -> Vec<Found> {
 /// The keys that have a value behind them.
 fn valued<S: Search>(detectors: &Detectors, text: &[u8]) -> Vec<(usize, Range<usize>)> {
     let keys = S::marks(&detectors.rules, text).keys;
-    let has_value = |(_, key): &(usize, Range<usize>)| hints::value_after(text, key, false).is_some();
+    let has_value = |(_, key): &(usize, Range<usize>)| [true, false].iter().any(|spaces| hints::value_after(text, key, *spaces).is_some());
     keys.into_iter().filter(has_value).collect()
 }
 
