@@ -35,7 +35,9 @@ fn drawn(six: bool) -> Vec<IpAddr> {
 fn countries_and_network(bencher: divan::Bencher<'_, '_>, six: bool) {
     let (stretches, addresses) = (Stretches::embedded(), drawn(six));
     bencher.counter(ItemsCount::new(MANY)).bench_local(|| {
-        let said = addresses.iter().filter_map(|address| Some(stretches.said(stretches.answer(*address)?)));
+        let said = addresses
+            .iter()
+            .filter_map(|address| Some(stretches.said(stretches.answer(*address)?)));
         said.fold(0_u32, |sum, said| {
             let named = said.countries.iter().flatten().count();
             sum.wrapping_add(said.asn).wrapping_add(named as u32)

@@ -18,7 +18,7 @@ use clap::Parser;
 /// Audits are made of millions of small pieces from several threads: the system's allocator spends a sixth of the time on
 /// them, and keeps twice the room.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     quiet_faults();

@@ -55,6 +55,10 @@ pub trait Capture {
     fn frame(&self) -> Frame<'_>;
     /// The chunk that frame lies in, and where. Its bytes stay what they are for as long as it is held.
     fn held(&self) -> (&Arc<Vec<u8>>, Range<usize>);
+    /// Whether key logs may stand in such a file, wherever in it.
+    fn may_hold_keys(&self) -> bool {
+        false
+    }
     /// Text of key logs that stands in the file between the frame gone on to and the one before it, once.
     fn keys(&mut self) -> Vec<u8> {
         Vec::new()

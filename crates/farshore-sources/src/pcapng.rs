@@ -230,6 +230,10 @@ impl Capture for PcapngFile<'_> {
         self.latest.held(&self.window)
     }
 
+    fn may_hold_keys(&self) -> bool {
+        true
+    }
+
     fn keys(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.keys)
     }

@@ -16,6 +16,7 @@ use crate::flow::reading::transport_name;
 use crate::limits::Limits;
 use crate::net::fragments::{Datagram, Fragments, Place, Within};
 use crate::packet::{Descent, Header, Packet, Reason};
+use crate::rows::Rows;
 use crate::shard::{Beginning, Ended, Gaps, Numbers, Parcel};
 use crate::transport::sctp::{self, Chunk};
 
@@ -40,9 +41,9 @@ pub struct Router {
     /// hash table must not reach an output.
     table: HashTable<u32>,
     hashes: RandomState,
-    flows: Vec<Flow>,
+    flows: Rows<Flow>,
     /// By flow.
-    tracks: Vec<Track>,
+    tracks: Rows<Track>,
     /// Flows below this number are no longer waited for.
     settled: u32,
     fragments: Fragments,
@@ -58,8 +59,8 @@ impl Router {
             limits,
             table: HashTable::new(),
             hashes: RandomState::new(),
-            flows: Vec::new(),
-            tracks: Vec::new(),
+            flows: Rows::default(),
+            tracks: Rows::default(),
             settled: 0,
             fragments: Fragments::default(),
             watch: Watch::default(),
@@ -105,12 +106,12 @@ impl Router {
                 track.close(flow, Some(it));
             }
         }
-        for (flow, track) in flows.iter_mut().zip(&mut tracks).filter(|(_, track)| !track.complete) {
+        for (flow, track) in flows.iter_mut().zip(tracks.iter_mut()).filter(|(_, track)| !track.complete) {
             track.close(flow, None);
         }
         coverage.gaps.count = coverage.gaps.count.saturating_add(gaps.count);
         coverage.gaps.bytes = coverage.gaps.bytes.saturating_add(gaps.bytes);
-        (flows, coverage)
+        (flows.into(), coverage)
     }
 
     /// Takes a packet, and those it carries.

@@ -145,6 +145,8 @@ pub struct Secrets {
     /// The oldest first. A younger one is less than half as long as the one before it once it is shared, so there are few.
     layers: Vec<Arc<Layer>>,
     sessions: u64,
+    /// No more will come.
+    settled: bool,
 }
 
 /// What is known of one session.
@@ -172,6 +174,7 @@ impl Secrets {
         Self {
             layers: Vec::new(),
             sessions: 0,
+            settled: false,
         }
     }
 
@@ -206,6 +209,16 @@ impl Secrets {
             layer.put(session, purpose, secret);
         }
         true
+    }
+
+    /// No more will come: what is only of use to secrets that are told later need not be kept.
+    pub const fn settle(&mut self) {
+        self.settled = true;
+    }
+
+    /// Whether there are none, and will be none.
+    pub const fn are_none(&self) -> bool {
+        self.is_empty() && self.settled
     }
 
     /// How many sessions there are secrets for.

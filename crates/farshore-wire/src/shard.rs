@@ -14,6 +14,7 @@ use crate::flow::reading::{Outcome, Reading, Scene};
 use crate::limits::Limits;
 use crate::packet::Mark;
 use crate::protocols::{Protocol as _, ipsec};
+use crate::rows::Rows;
 use crate::secrets::Secrets;
 use crate::stream::tcp::{Half, Receipt};
 use crate::stream::{Origin, Piece, Segment};
@@ -97,7 +98,7 @@ pub struct Shard {
     /// Which of how many: flows are dealt round.
     number: u32,
     of: u32,
-    flows: Vec<Slot>,
+    flows: Rows<Slot>,
     gaps: Gaps,
 }
 
@@ -155,7 +156,7 @@ impl Shard {
             secrets: Arc::default(),
             number: u32::try_from(number).unwrap_or(u32::MAX),
             of: u32::try_from(of.max(1)).unwrap_or(u32::MAX),
-            flows: Vec::new(),
+            flows: Rows::default(),
             gaps: Gaps::default(),
         }
     }
@@ -173,8 +174,8 @@ impl Shard {
     /// A flow begins: said before its first parcel, and again after it was [set aside](Self::set_aside).
     pub fn begin(&mut self, flow: FlowId, it: Beginning) {
         let place = self.place(flow);
-        if self.flows.len() <= place {
-            self.flows.resize_with(place.saturating_add(1), Slot::default);
+        while self.flows.len() <= place {
+            self.flows.push(Slot::default());
         }
         if let Some(slot @ Slot::Vacant) = self.flows.get_mut(place) {
             *slot = Slot::Live(Box::new(Live {

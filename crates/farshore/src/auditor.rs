@@ -49,6 +49,9 @@ pub fn read(
     } else {
         let mut capture = farshore_sources::open(InputId(0), reader, how.source)?;
         let mut auditor = Auditor::new(how, detectors.fork());
+        if !capture.may_hold_keys() {
+            auditor.settle();
+        }
         let mut until_told = 0_u32;
         while capture.advance()? {
             let keys = capture.keys();
@@ -97,6 +100,11 @@ impl Auditor {
     /// Takes the text of a key log that stands in the input: it serves the frames that follow.
     pub fn learn(&mut self, text: &[u8]) {
         self.shard.learn(self.learnt.add(text));
+    }
+
+    /// No key log stands in the input: what only its secrets could open is not kept.
+    pub fn settle(&mut self) {
+        self.shard.learn(self.learnt.settle());
     }
 
     /// Takes the next frame.

@@ -43,6 +43,12 @@ impl Learnt {
         }
     }
 
+    /// Nothing will be added.
+    pub(crate) fn settle(&mut self) -> Arc<Secrets> {
+        self.secrets.settle();
+        Arc::new(self.secrets.clone())
+    }
+
     /// Adds the text of a key log; what is known now.
     pub(crate) fn add(&mut self, text: &[u8]) -> Arc<Secrets> {
         let mut log = Keylog::new();

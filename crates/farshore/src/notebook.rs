@@ -9,7 +9,7 @@ use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::sighting::KEPT;
 use farshore_model::{DatumKind, Flow, FlowId, Ledger, Locus, Observation, Protection, Sighting, Span};
-use farshore_wire::{Readable, Recorder};
+use farshore_wire::{Readable, Recorder, Rows};
 
 use crate::Reading;
 
@@ -19,9 +19,9 @@ pub(crate) struct Notebook {
     how: Keeping,
     /// The frame that is being read.
     frame: u64,
-    observations: Vec<At<Observed>>,
-    sightings: Vec<At<(Sighting, Option<WeakGroup>)>>,
-    anomalies: Vec<At<Anomaly>>,
+    observations: Rows<At<Observed>>,
+    sightings: Rows<At<(Sighting, Option<WeakGroup>)>>,
+    anomalies: Rows<At<Anomaly>>,
     limits: BTreeMap<&'static str, u64>,
     detectors: Detectors,
     hashes: RandomState,
@@ -55,10 +55,10 @@ pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
         .map_or([usize::MAX; 3], |it| [it.how.observations, it.how.sightings, it.how.anomalies]);
     let (mut observations, mut sightings, mut anomalies) = (Vec::new(), Vec::new(), Vec::new());
     let mut detectors: Option<Detectors> = None;
-    for mut it in notebooks {
-        append(&mut observations, &mut it.observations);
-        append(&mut sightings, &mut it.sightings);
-        append(&mut anomalies, &mut it.anomalies);
+    for it in notebooks {
+        observations.push(it.observations);
+        sightings.push(it.sightings);
+        anomalies.push(it.anomalies);
         for (name, times) in it.limits {
             add(&mut ledger.coverage.limits, name, times);
         }
@@ -67,39 +67,76 @@ pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
             None => detectors = Some(it.detectors),
         }
     }
+    let confirmed = detectors.as_ref().map(Detectors::finish);
+    for (name, times) in detectors.iter().flat_map(Detectors::limits_hit) {
+        add(&mut ledger.coverage.limits, name, *times);
+    }
     // Each shard kept as many as are allowed: of all, the earliest stay, as if one had read everything.
-    observations.sort_by_key(|it| (it.frame, it.it.flow));
-    sightings.sort_by_key(|it| (it.frame, it.it.0.flow));
-    anomalies.sort_by_key(|it| (it.frame, it.it.flow));
-    for beyond in observations.drain(most.min(observations.len())..) {
-        add(&mut ledger.coverage.limits, "observations", beyond.it.count);
-    }
-    for beyond in sightings.drain(most_sightings.min(sightings.len())..) {
-        add(&mut ledger.coverage.limits, "sightings", beyond.it.0.count);
-    }
-    for _ in anomalies.drain(most_anomalies.min(anomalies.len())..) {
-        add(&mut ledger.coverage.limits, "anomalies", 1);
-    }
-    if let Some(detectors) = detectors {
-        let confirmed = detectors.finish();
-        sightings.retain(|it| it.it.1.is_none_or(|group| confirmed.chance(&group).is_some()));
-        for (name, times) in detectors.limits_hit() {
-            add(&mut ledger.coverage.limits, name, *times);
-        }
-    }
-    ledger.observations = observations.into_iter().map(|it| it.it).collect();
-    ledger.sightings = sightings.into_iter().map(|it| it.it.0).collect();
-    ledger.anomalies = anomalies.into_iter().map(|it| it.it).collect();
+    let limits = &mut ledger.coverage.limits;
+    let (mut kept, mut kept_sightings, mut kept_anomalies) = (0, 0, 0);
+    in_order(
+        observations,
+        |it| it.flow,
+        |it| {
+            if room(&mut kept, most) {
+                ledger.observations.push(it);
+            } else {
+                add(limits, "observations", it.count);
+            }
+        },
+    );
+    in_order(
+        sightings,
+        |(it, _)| it.flow,
+        |(it, weak)| {
+            if !room(&mut kept_sightings, most_sightings) {
+                add(limits, "sightings", it.count);
+            } else if weak.is_none_or(|group| confirmed.as_ref().is_none_or(|it| it.chance(&group).is_some())) {
+                ledger.sightings.push(it);
+            }
+        },
+    );
+    in_order(
+        anomalies,
+        |it| it.flow,
+        |it| {
+            if room(&mut kept_anomalies, most_anomalies) {
+                ledger.anomalies.push(it);
+            } else {
+                add(limits, "anomalies", 1);
+            }
+        },
+    );
     ledger
 }
 
-/// Moves all of `more` behind `all`, without a copy of the first.
-fn append<T>(all: &mut Vec<T>, more: &mut Vec<T>) {
-    if all.is_empty() {
-        std::mem::swap(all, more);
-    } else {
-        all.append(more);
+fn room(kept: &mut usize, most: usize) -> bool {
+    let room = *kept < most;
+    *kept = kept.saturating_add(usize::from(room));
+    room
+}
+
+/// Hands out what several found, by frame and within a frame by flow. Rows are let go as they are taken.
+fn in_order<T, K: Ord>(found: Vec<Rows<At<T>>>, flow: impl Fn(&T) -> K, mut to: impl FnMut(T)) {
+    let mut found: Vec<_> = found.into_iter().map(|it| by_frame(it).peekable()).collect();
+    let mut of_frame = Vec::new();
+    while let Some(frame) = found.iter_mut().filter_map(|it| it.peek().map(|it| it.frame)).min() {
+        for it in &mut found {
+            of_frame.extend(std::iter::from_fn(|| it.next_if(|it| it.frame == frame)).map(|it| it.it));
+        }
+        of_frame.sort_by_key(&flow);
+        of_frame.drain(..).for_each(&mut to);
     }
+}
+
+/// Found in that order, as a rule; a datagram of which fragments are missing is read when nobody waits for them any more.
+fn by_frame<T>(found: Rows<At<T>>) -> impl Iterator<Item = At<T>> {
+    let (mut late, mut in_order) = (Vec::new(), found);
+    if !in_order.iter().is_sorted_by_key(|it| it.frame) {
+        late = std::mem::take(&mut in_order).into();
+        late.sort_by_key(|it| it.frame);
+    }
+    in_order.into_iter().chain(late)
 }
 
 impl Notebook {
@@ -112,9 +149,9 @@ impl Notebook {
                 anomalies: how.limits.anomalies,
             },
             frame: 0,
-            observations: Vec::new(),
-            sightings: Vec::new(),
-            anomalies: Vec::new(),
+            observations: Rows::default(),
+            sightings: Rows::default(),
+            anomalies: Rows::default(),
             limits: BTreeMap::new(),
             detectors,
             hashes: RandomState::new(),

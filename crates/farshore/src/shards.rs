@@ -77,6 +77,9 @@ pub(crate) fn read(
             notebook: Notebook::new(how, detectors.fork()),
         };
         let mut learnt = Learnt::new(&how.secrets);
+        if !capture.may_hold_keys() {
+            fan.learn(&learnt.settle());
+        }
         while capture.advance()? {
             let keys = capture.keys();
             let (chunk, range) = capture.held();

@@ -86,6 +86,9 @@ impl Opened {
 
     /// A handshake message went by in clear.
     pub(super) fn message(&mut self, direction: Direction, message: &[u8], secrets: &Secrets) {
+        if secrets.are_none() {
+            return;
+        }
         self.keys
             .get_or_insert_with(|| Box::new(Keys::new()))
             .message(direction, message, secrets);
