@@ -16,7 +16,7 @@ use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech, Observed, Rec
 use farshore_model::party::{Destination, Location, LocationState, Network, Organisation, Owner, OwnerRelation, Place, Traffic};
 use farshore_model::sighting::SightedValue;
 use farshore_model::verdict::{Outcome, Verdict};
-use farshore_model::{Audit, DatumKind, Endpoint, Flow, FlowId, InputId, Locus, Observation, Protection, Span, Transport, WireText};
+use farshore_model::{Audit, DatumKind, Endpoint, Flow, FlowId, InputId, Locus, Observation, Protection, Rows, Span, Transport, WireText};
 use farshore_report::{OUTPUTS, Options, Output, Sections, escape};
 
 use crate::Script;
@@ -341,7 +341,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             destinations: vec![0],
             evidence: vec![locus()],
         }],
-        flows: vec![Flow {
+        flows: Rows::from(vec![Flow {
             input: InputId(0),
             transport: Transport::Udp,
             client: Endpoint { ip: address, port: 1 },
@@ -363,7 +363,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             })),
             inside: None,
             keys: None,
-        }],
+        }]),
         flow_names: vec![vec![FlowName {
             name: wire(),
             via: NameVia::Dns,

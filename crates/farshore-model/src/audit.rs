@@ -3,7 +3,7 @@
 use crate::ledger::{Anomaly, InputRecord};
 use crate::observation::Observed;
 use crate::party::Destination;
-use crate::{Coverage, Exposure, Flow, Verdict, WireText};
+use crate::{Coverage, Exposure, Flow, Rows, Verdict, WireText};
 
 /// What it means.
 #[derive(Clone, Debug, Default)]
@@ -25,11 +25,11 @@ pub struct Audit {
     /// Outcomes.
     pub verdicts: Vec<Verdict>,
     /// The flows, as in the ledger.
-    pub flows: Vec<Flow>,
+    pub flows: Rows<Flow>,
     /// Names of each flow, best first, by the index of the flow.
     pub flow_names: Vec<Vec<FlowName>>,
     /// The facts, as in the ledger.
-    pub observations: Vec<Observed>,
+    pub observations: Rows<Observed>,
     /// Whether values are shown as they are.
     pub show_pii: bool,
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::observation::Observed;
-use crate::{Coverage, Flow, FlowId, InputId, Locus, Sighting, Timestamp, WireText};
+use crate::{Coverage, Flow, FlowId, InputId, Locus, Rows, Sighting, Timestamp, WireText};
 
 /// One input, as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,9 +68,9 @@ pub struct Ledger {
     /// What could be seen and what could not.
     pub coverage: Coverage,
     /// The flows, by input and first frame; [`FlowId`] is the index.
-    pub flows: Vec<Flow>,
+    pub flows: Rows<Flow>,
     /// The facts, in the order of their frames.
-    pub observations: Vec<Observed>,
+    pub observations: Rows<Observed>,
     /// The identifiers.
     pub sightings: Vec<Sighting>,
     /// The oddities.
@@ -108,8 +108,8 @@ impl Ledger {
         }
         self.coverage.merge(other.coverage);
         self.inputs.append(&mut other.inputs);
-        self.flows.append(&mut other.flows);
-        self.observations.append(&mut other.observations);
+        self.flows.extend(other.flows);
+        self.observations.extend(other.observations);
         self.sightings.append(&mut other.sightings);
         self.anomalies.append(&mut other.anomalies);
     }

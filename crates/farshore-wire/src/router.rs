@@ -7,7 +7,7 @@
 use ahash::RandomState;
 use farshore_model::flow::App;
 use farshore_model::ledger::{Anomaly, Severity};
-use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Locus, Transport, WireText};
+use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Locus, Rows, Transport, WireText};
 use hashbrown::HashTable;
 
 use crate::flow::interference::{Seen, Watch};
@@ -16,7 +16,6 @@ use crate::flow::reading::transport_name;
 use crate::limits::Limits;
 use crate::net::fragments::{Datagram, Fragments, Place, Within};
 use crate::packet::{Descent, Header, Packet, Reason};
-use crate::rows::Rows;
 use crate::shard::{Beginning, Ended, Gaps, Numbers, Parcel};
 use crate::transport::sctp::{self, Chunk};
 
@@ -98,7 +97,7 @@ impl Router {
     }
 
     /// Completes the records of all flows with what reading them came to.
-    pub fn close(self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Vec<Flow>, Coverage) {
+    pub fn close(self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Rows<Flow>, Coverage) {
         let (mut flows, mut coverage, mut tracks) = (self.flows, self.coverage, self.tracks);
         for it in ended {
             let at = it.flow.0 as usize;
@@ -111,7 +110,7 @@ impl Router {
         }
         coverage.gaps.count = coverage.gaps.count.saturating_add(gaps.count);
         coverage.gaps.bytes = coverage.gaps.bytes.saturating_add(gaps.bytes);
-        (flows.into(), coverage)
+        (flows, coverage)
     }
 
     /// Takes a packet, and those it carries.

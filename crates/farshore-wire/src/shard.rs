@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use farshore_model::{Direction, FlowId, InputId, Timestamp, Transport};
+use farshore_model::{Direction, FlowId, InputId, Rows, Timestamp, Transport};
 
 use crate::engine::Recorder;
 use crate::flow::live::pick_mut;
@@ -14,7 +14,6 @@ use crate::flow::reading::{Outcome, Reading, Scene};
 use crate::limits::Limits;
 use crate::packet::Mark;
 use crate::protocols::{Protocol as _, ipsec};
-use crate::rows::Rows;
 use crate::secrets::Secrets;
 use crate::stream::tcp::{Half, Receipt};
 use crate::stream::{Origin, Piece, Segment};

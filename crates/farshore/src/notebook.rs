@@ -8,8 +8,8 @@ use farshore_audit::identifiers::{Detectors, FieldView, Found, WeakGroup};
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::sighting::KEPT;
-use farshore_model::{DatumKind, Flow, FlowId, Ledger, Locus, Observation, Protection, Sighting, Span};
-use farshore_wire::{Readable, Recorder, Rows};
+use farshore_model::{DatumKind, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span};
+use farshore_wire::{Readable, Recorder};
 
 use crate::Reading;
 

@@ -72,7 +72,11 @@ fn the_domain_of_the_edge_tells_the_organisation() {
         assert!(!organisation.source.is_empty() && !organisation.as_of.is_empty() && !organisation.fictional);
         let names: Vec<_> = audit.flow_names[0].iter().map(|it| (it.name.as_str(), it.via, it.frame)).collect();
         assert_eq!(names, [(name.as_str(), NameVia::SdRtn, 1)]);
-        assert_eq!(audit.flows[0].protection, Protection::Opaque, "not read is not encrypted");
+        assert_eq!(
+            audit.flows.get(0).unwrap().protection,
+            Protection::Opaque,
+            "not read is not encrypted"
+        );
         let told = audit
             .observations
             .iter()

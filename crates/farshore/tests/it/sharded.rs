@@ -45,7 +45,7 @@ fn the_ceiling_of_facts_drops_the_same_ones() {
     let mut told = Vec::new();
     for jobs in [1, 2, 3] {
         let some = ledger(bytes, &detectors, jobs, most);
-        assert_eq!(some.observations, all.observations[..most]);
+        assert!(some.observations.iter().eq(all.observations.iter().take(most)));
         told.push(some.coverage.limits.get("observations").copied());
     }
     assert!(told.iter().all(|it| *it > Some(0) && *it == told[0]), "{told:?}");

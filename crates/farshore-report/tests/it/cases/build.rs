@@ -276,7 +276,7 @@ pub fn base(flows: Vec<Flow>) -> Audit {
             ..FlowCoverage::default()
         },
         flow_names: vec![vec![]; flows.len()],
-        flows,
+        flows: flows.into(),
         ..Audit::default()
     }
 }

@@ -15,12 +15,12 @@ pub fn every_fact() -> Audit {
         .into_iter()
         .map(|it| flow("203.0.113.7", 443, it))
         .collect();
-    audit.flows[1].transport = Transport::Icmp;
-    audit.flows[1].initiator = InitiatorBasis::Protocol;
-    audit.flows[2].transport = Transport::Icmp6;
-    audit.flows[2].initiator = InitiatorBasis::Port;
-    audit.flows[3].transport = Transport::Other(47);
-    audit.flows[3].initiator = InitiatorBasis::FirstPacket;
+    audit.flows.get_mut(1).unwrap().transport = Transport::Icmp;
+    audit.flows.get_mut(1).unwrap().initiator = InitiatorBasis::Protocol;
+    audit.flows.get_mut(2).unwrap().transport = Transport::Icmp6;
+    audit.flows.get_mut(2).unwrap().initiator = InitiatorBasis::Port;
+    audit.flows.get_mut(3).unwrap().transport = Transport::Other(47);
+    audit.flows.get_mut(3).unwrap().initiator = InitiatorBasis::FirstPacket;
     let vias = [
         NameVia::Sni,
         NameVia::QuicSni,

@@ -372,7 +372,7 @@ fn log() -> Audit {
         ..input("vpc.log")
     };
     audit.exposures.clear();
-    audit.flows[0].protection = Protection::Empty;
+    audit.flows.get_mut(0).unwrap().protection = Protection::Empty;
     audit
 }
 
@@ -448,7 +448,7 @@ fn nowhere() -> Audit {
         opaque: u64::MAX,
         empty: u64::MAX,
     };
-    audit.flows[0].randomness = Some(Box::new([
+    audit.flows.get_mut(0).unwrap().randomness = Some(Box::new([
         Some(Randomness {
             sampled: 0,
             entropy: f64::NAN,

@@ -1,13 +1,13 @@
-//! A long list that grows without moving: what millions of flows and facts are kept in while a capture is read.
+//! A long list that grows without moving: what millions of flows and facts are kept in.
 //!
 //! A `Vec` that grows takes room for all it has twice over, copies it, and leaves a hole of the old size behind. Rows are
-//! added block by block. It is no map and no queue: rows are numbered from 0, and none is taken out.
+//! added block by block. It is no map and no queue: rows are numbered from 0, and none is taken out of the middle.
 
 /// Rows of a full block: a few hundred kilobytes of what is kept here.
 const BLOCK: usize = 1 << 11;
 
 /// A list in blocks.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows<T> {
     /// All are full but the last.
     blocks: Vec<Vec<T>>,
@@ -54,14 +54,51 @@ impl<T> Rows<T> {
         self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)
     }
 
+    /// The last row.
+    pub fn last(&self) -> Option<&T> {
+        self.blocks.last()?.last()
+    }
+
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
         self.blocks.iter().flatten()
     }
 
     /// All of them, in order, to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub fn iter_mut(&mut self) -> <&mut Self as IntoIterator>::IntoIter {
         self.blocks.iter_mut().flatten()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Rows<T> {
+    type Item = &'a T;
+    type IntoIter = std::iter::Flatten<std::slice::Iter<'a, Vec<T>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a mut Rows<T> {
+    type Item = &'a mut T;
+    type IntoIter = std::iter::Flatten<std::slice::IterMut<'a, Vec<T>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}
+
+impl<T> Extend<T> for Rows<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, more: I) {
+        more.into_iter().for_each(|it| self.push(it));
+    }
+}
+
+impl<T> FromIterator<T> for Rows<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
+        let mut rows = Self::default();
+        rows.extend(all);
+        rows
     }
 }
 
@@ -72,6 +109,12 @@ impl<T> IntoIterator for Rows<T> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.blocks.into_iter().flatten()
+    }
+}
+
+impl<T> From<Vec<T>> for Rows<T> {
+    fn from(all: Vec<T>) -> Self {
+        all.into_iter().collect()
     }
 }
 
@@ -103,7 +146,9 @@ mod tests {
                 assert_eq!(rows.get(last), Some(&(last * 2)));
                 *rows.get_mut(last).unwrap() += 1;
             }
-            assert_eq!((rows.get(count), rows.get_mut(count)), (None, None));
+            assert_eq!(rows.get(count), None);
+            assert_eq!(rows.get_mut(count), None);
+            assert_eq!(rows.last(), count.checked_sub(1).and_then(|last| rows.get(last)));
             let mut list = (0..count).map(|it| it * 2).collect::<Vec<_>>();
             list.iter_mut().last().into_iter().for_each(|it| *it += 1);
             assert!(rows.iter().eq(&list));
