@@ -40,14 +40,15 @@ pub fn streams(truth: &Capture, audit: &Audit) -> Vec<(String, Option<String>)> 
     truth.streams.iter().map(one).collect()
 }
 
-/// SHA-256 of the samples of a stream in clear. Every payload must be a frame of the recording, in its order.
+/// SHA-256 of the samples of a stream in clear, with silence where its clock says that nothing was sent. Every payload must be a frame
+/// of the recording, in its order.
 pub fn hash(stream: &Stream, truth: &Capture, frames: &[Vec<u8>]) -> String {
     let recording = [HARBOUR, LANTERNS].into_iter().find(|it| it.file == stream.source).unwrap();
     let spoken = recording.frames();
     let flow = truth.flows.iter().find(|it| it.flow == stream.flow).unwrap();
     let ports = [flow.client.port, flow.server.port];
     let mut hash = Sha256::new();
-    let (mut packets, mut next) = (0, None);
+    let (mut packets, mut next, mut due) = (0, None, None::<u32>);
     for frame in frames {
         // Ethernet, IPv4 without options, UDP, RTP without extension.
         let port = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
@@ -72,6 +73,11 @@ pub fn hash(stream: &Stream, truth: &Capture, frames: &[Vec<u8>]) -> String {
             "frame {number} after {next:?}"
         );
         next = Some(number + 1);
+        let time = u32::from_be_bytes([payload[3], payload[4], payload[5], payload[6]]);
+        for _ in 0..time.wrapping_sub(due.unwrap_or(time)) {
+            hash.update(0_i16.to_le_bytes());
+        }
+        due = Some(time.wrapping_add(160));
         for code in codes {
             hash.update(sample(*code).to_le_bytes());
         }

@@ -2,12 +2,15 @@
 //!
 //! # What is extracted, and why it matters
 //! Each source of a flow is one [`Observation::Media`](farshore_model::Observation::Media): SSRC, payload type, codec
-//! where the type is static, packets, and whether anyone on the path can turn it back into sound. G.711 is decoded, hashed, and put to a test that cipher
-//! text fails (stated in `sound.rs`, with its error), because every byte is valid G.711. A voice that can be heard is the
-//! gravest thing a capture of a call can show, so it is said only when shown.
+//! where the type is static or the payloads show it, packets, and whether anyone on the path can turn it back into sound. G.711, G.722 and Opus
+//! are decoded, hashed (with silence where packets are missing), and put to a test that cipher
+//! text fails (stated in `g711.rs` and `trial.rs`, with its error), because their decoders make something of any bytes. A voice that can be heard is the
+//! gravest thing a capture of a call can show, so it is said only when shown. A dynamic payload type is taken for Opus when its packets
+//! last, by their own framing (RFC 6716, section 3), as long as the clock says, too often for chance.
 //!
 //! # What is not
-//! Other codecs are not decoded: `cannot-tell`, never `no`: statistics alone do not show encryption. Streams of RTCP,
+//! Other codecs are not decoded: `cannot-tell`, never `no`: statistics alone do not show encryption. So it is with media whose
+//! frames are encrypted below their framing, as conferences do it: it is named and not heard. Streams of RTCP,
 //! of telephone events alone, of SSRC 0. Under SRTP (RFC 3711) the header is in clear as well, so this finds SRTP too; a payload longer
 //! than its samples by what a tag takes is said to be that.
 //!
@@ -30,10 +33,14 @@
 //! A packet header in which the clock is wall time does not pass, nor one whose counter is little-endian, of 32 bits, or moves
 //! by packets of both directions more than 8 apart.
 
+mod g711;
+mod g722;
+mod opus;
 mod packet;
 mod recognition;
 mod sound;
 mod streams;
+mod trial;
 
 use farshore_model::{Protection, Transport};
 

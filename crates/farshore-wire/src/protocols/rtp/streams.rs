@@ -7,7 +7,8 @@ use farshore_model::{Direction, Observation, Protection, Span};
 
 use super::packet::{Packet, codec};
 use super::recognition::LARGEST_LOSS;
-use super::sound::{Heard, Law, Sound};
+use super::sound::Sound;
+use super::trial::Outcome;
 use crate::protocols::{Dissector, Piece, Progress, Segment, Sink};
 
 /// Sources followed in one flow: a conference server sends dozens through one port, a flood more.
@@ -15,6 +16,9 @@ const MOST_SOURCES: usize = 64;
 
 /// Payload types counted per source.
 const MOST_TYPES: usize = 16;
+
+/// Payload types of one source that are decoded: of a call, speech and the tones of keys.
+const MOST_SOUNDS: usize = 3;
 
 /// Times a source must go on from its highest sequence number before it counts, which takes three packets (RFC 3550,
 /// appendix A.1, asks for two).
@@ -38,7 +42,7 @@ struct Source {
     highest: u64,
     advances: u64,
     types: BTreeMap<u8, u64>,
-    sound: Option<(u8, Box<Sound>)>,
+    sounds: Vec<(u8, Sound)>,
 }
 
 impl Dissector for Streams {
@@ -97,7 +101,7 @@ impl Source {
             highest: u64::from(packet.sequence) | 1 << 16,
             advances: 0,
             types: BTreeMap::new(),
-            sound: None,
+            sounds: Vec::new(),
         }
     }
 
@@ -111,11 +115,15 @@ impl Source {
             *times = times.saturating_add(1);
         }
         let number = self.number(packet.sequence);
-        let Some(law) = Law::of(packet.payload_type) else { return };
-        let (kind, sound) = self.sound.get_or_insert_with(|| (packet.payload_type, Box::new(Sound::new(law))));
-        if *kind == packet.payload_type {
+        if !self.sounds.iter().any(|(kind, _)| *kind == packet.payload_type)
+            && self.sounds.len() < MOST_SOUNDS
+            && let Some(sound) = Sound::of(packet.payload_type)
+        {
+            self.sounds.push((packet.payload_type, sound));
+        }
+        if let Some((_, sound)) = self.sounds.iter_mut().find(|(kind, _)| *kind == packet.payload_type) {
             let whole = packet.unpadded().filter(|_| piece.missing == 0);
-            sound.packet(number, packet.timestamp, whole);
+            sound.packet(number, packet.timestamp, packet.marker, whole);
         }
     }
 
@@ -133,14 +141,17 @@ impl Source {
 
     fn told(self, ssrc: u32) -> Observation {
         let payload_type = self.types.iter().max_by_key(|(_, times)| **times).map_or(0, |(kind, _)| *kind);
-        let codec = codec(payload_type);
-        let recoverable = match self.sound.filter(|(kind, _)| *kind == payload_type) {
-            Some((_, sound)) => match sound.heard() {
-                Heard::Sound { because, sound } => Recovery::Yes { because, sound },
-                Heard::Nothing(because) => Recovery::CannotTell { because },
-            },
-            None if codec.is_empty() => Recovery::CannotTell {
-                because: format!("payload type {payload_type} is dynamic and nothing named its codec"),
+        let named = codec(payload_type);
+        let heard = self
+            .sounds
+            .into_iter()
+            .find(|(kind, _)| *kind == payload_type)
+            .map(|(_, sound)| sound.heard());
+        let codec = heard.as_ref().and_then(|it| it.codec).unwrap_or(named);
+        let recoverable = match heard {
+            Some(it) => match it.outcome {
+                Outcome::Sound(because) => Recovery::Yes { because, sound: it.sound },
+                Outcome::Nothing(because) => Recovery::CannotTell { because },
             },
             None => Recovery::CannotTell {
                 because: format!("no decoder for {codec} is applied"),

@@ -97,7 +97,7 @@ fn hash(samples: &[i16]) -> String {
 
 #[test]
 fn a_voice_is_heard_and_hashed() {
-    for (kind, law, encode) in [(0, sound::Law::Mu, encode_ulaw as fn(i16) -> u8), (8, sound::Law::A, encode_alaw)] {
+    for (kind, law, encode) in [(0, g711::Law::Mu, encode_ulaw as fn(i16) -> u8), (8, g711::Law::A, encode_alaw)] {
         let codes: Vec<u8> = voice(16_000).into_iter().map(encode).collect();
         let list = stream_of(kind, 160, codes.chunks(160));
         let out = read(&upward(&list));
@@ -320,4 +320,152 @@ fn a_flood_of_sources_stays_bounded() {
     let list: Vec<_> = (0..5_000_u32).map(|ssrc| packet(0, false, 1, 2, ssrc, &[0xff; 160])).collect();
     let out = feed(RTP.start(&datagrams(1, 2, &[]), &Limits::default()).as_mut(), &upward(&list));
     assert_eq!(out.observed.len(), 0, "one packet is no stream");
+}
+
+/// Packets one behind the other, each after its length in two bytes.
+pub(super) fn packets(mut file: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some((length, rest)) = file.split_first_chunk() {
+        let (packet, rest) = rest.split_at(usize::from(u16::from_le_bytes(*length)));
+        all.push(packet.to_vec());
+        file = rest;
+    }
+    all
+}
+
+const SPEECH: &[u8] = include_bytes!("samples/voice.opus");
+const MUSIC: &[u8] = include_bytes!("samples/stereo.opus");
+
+/// A stream of Opus packets of 20 ms, some of which may have been changed.
+fn opus_stream(file: &[u8], mut change: impl FnMut(usize, &mut Vec<u8>)) -> Vec<Vec<u8>> {
+    let mut all = packets(file);
+    all.iter_mut().enumerate().for_each(|(at, it)| change(at, it));
+    stream_of(111, 960, all.iter().map(Vec::as_slice))
+}
+
+#[test]
+fn opus_is_recognised_by_its_framing_and_heard() {
+    for file in [SPEECH, MUSIC] {
+        let out = read(&upward(&opus_stream(file, |_, _| {})));
+        let Observation::Media { codec, payload_type, .. } = &out.observed[0].0 else {
+            panic!()
+        };
+        assert_eq!((codec.as_str(), *payload_type), ("opus", 111));
+        let Recovery::Yes { because, sound } = recovery(&out) else {
+            panic!("{:?}", recovery(&out))
+        };
+        let stereo = file == MUSIC;
+        let mut decoder = opus::Decoder::new(stereo).unwrap();
+        let decoded: Vec<i16> = packets(file).iter().flat_map(|it| decoder.decode(it).unwrap().to_vec()).collect();
+        assert_eq!(sound, &hash(&decoded));
+        assert!(
+            because.contains("XOR random bytes (p <= 1e-") && because.ends_with("0 packets lost"),
+            "{because}"
+        );
+        assert_eq!(out.protection, Some(Protection::Plaintext));
+    }
+}
+
+#[test]
+fn silence_stands_where_packets_are_missing() {
+    let mut list = opus_stream(SPEECH, |_, _| {});
+    let mut decoder = opus::Decoder::new(false).unwrap();
+    let mut decoded = Vec::new();
+    for (at, packet) in packets(SPEECH).iter().enumerate() {
+        if (100..103).contains(&at) {
+            decoded.extend([0; 960]);
+        } else {
+            decoded.extend_from_slice(decoder.decode(packet).unwrap());
+        }
+    }
+    list.drain(100..103);
+    let out = read(&upward(&list));
+    let Recovery::Yes { because, sound } = recovery(&out) else {
+        panic!("{:?}", recovery(&out))
+    };
+    assert_eq!(sound, &hash(&decoded));
+    assert!(because.ends_with("3 packets lost"), "{because}");
+}
+
+#[test]
+fn g722_is_heard() {
+    let codes = include_bytes!("samples/voice.g722");
+    let out = read(&upward(&stream_of(9, 160, codes.chunks_exact(160))));
+    let Recovery::Yes { sound, .. } = recovery(&out) else {
+        panic!("{:?}", recovery(&out))
+    };
+    assert_eq!(sound, include_str!("samples/voice.g722.sha256").trim());
+}
+
+/// Whole payloads encrypted: no framing is left of Opus.
+#[test]
+fn encrypted_opus_is_not_even_named() {
+    let mut key = Random(4);
+    let sealed = opus_stream(SPEECH, |_, it| it.iter_mut().for_each(|byte| *byte ^= key.next().to_le_bytes()[0]));
+    let out = read(&upward(&sealed));
+    let Observation::Media { codec, .. } = &out.observed[0].0 else {
+        panic!()
+    };
+    assert_eq!(codec, "");
+    assert!(matches!(recovery(&out), Recovery::CannotTell { because } if because.contains("not framed as Opus")));
+}
+
+/// The first byte stays in clear for whoever passes the frames on, the rest is encrypted, as conferences do it between their ends;
+/// with a trailer of its own, too.
+#[test]
+fn an_inner_layer_is_not_heard() {
+    for (file, trailer) in [(SPEECH, 0), (SPEECH, 13), (MUSIC, 0), (MUSIC, 13)] {
+        let mut key = Random(21);
+        let sealed = opus_stream(file, |at, it| {
+            it[1..].iter_mut().for_each(|byte| *byte ^= key.next().to_le_bytes()[0]);
+            if trailer > 0 {
+                it.extend(key.bytes(trailer - 4));
+                it.extend((at as u32).to_be_bytes());
+            }
+        });
+        let out = read(&upward(&sealed));
+        let Observation::Media { codec, .. } = &out.observed[0].0 else {
+            panic!()
+        };
+        assert_eq!(codec, "opus");
+        assert!(
+            matches!(recovery(&out), Recovery::CannotTell { because } if because.starts_with("not told from cipher text")),
+            "{:?}",
+            recovery(&out)
+        );
+    }
+    let mut key = Random(22);
+    let sealed: Vec<u8> = include_bytes!("samples/voice.g722")
+        .iter()
+        .map(|it| it ^ key.next().to_le_bytes()[0])
+        .collect();
+    let out = read(&upward(&stream_of(9, 160, sealed.chunks_exact(160))));
+    assert!(matches!(recovery(&out), Recovery::CannotTell { because } if because.starts_with("not told from cipher text")));
+}
+
+#[test]
+fn text_labelled_as_g722_is_not_heard() {
+    let words = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "sleeps"];
+    let mut random = Random(8);
+    let mut text = String::new();
+    while text.len() < 40_000 {
+        text.push_str(words[usize::try_from(random.next() % 11).unwrap()]);
+        text.push(' ');
+    }
+    let out = read(&upward(&stream_of(9, 160, text.as_bytes().chunks_exact(160))));
+    assert!(
+        matches!(recovery(&out), Recovery::CannotTell { because } if because.contains("one sign")),
+        "{:?}",
+        recovery(&out)
+    );
+}
+
+/// The clock of one who forges it goes a minute on with each packet.
+#[test]
+fn a_forged_clock_makes_no_hours_of_silence() {
+    let list: Vec<_> = (0..200_u16)
+        .map(|at| packet(0, true, at, u32::from(at) * 8_000 * 600, SSRC, &[0xff; 160]))
+        .collect();
+    let out = feed(RTP.start(&datagrams(1, 2, &[]), &Limits::default()).as_mut(), &upward(&list));
+    assert!(matches!(recovery(&out), Recovery::CannotTell { .. }));
 }
