@@ -74,8 +74,9 @@ fn named(mut inquirer: Inquirer<'_>, names: &[String], args: &args::Who) -> anyh
 fn lines(inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
     let tsv = match args.format {
         Some(WhoFormat::Tsv) => true,
-        Some(WhoFormat::Ndjson) | None => false,
-        Some(WhoFormat::Json | WhoFormat::Terminal) => {
+        // One object a line is what JSON means here: there may be no end of lines.
+        Some(WhoFormat::Ndjson | WhoFormat::Json) | None => false,
+        Some(WhoFormat::Terminal) => {
             anyhow::bail!("standard input is answered line by line: --format ndjson (the default) or tsv")
         }
     };

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn every_row_reads_and_names_known_countries() {
         let rows: Vec<OrganisationRow> = read(TABLE).unwrap();
-        assert_eq!(rows.len(), 248);
+        assert!(rows.len() > 700);
         let known = |code: &str| countries::country_name(code).is_some();
         for row in &rows {
             let codes = [&row.hq_country, &row.incorporated_in].into_iter().filter(|code| !code.is_empty());
@@ -231,7 +231,7 @@ mod tests {
                 assert!(registrable, "{domain}");
             }
         }
-        assert_eq!(seen.len(), 940);
+        assert!(seen.len() > 2_300);
     }
 
     #[test]

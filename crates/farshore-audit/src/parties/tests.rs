@@ -139,6 +139,33 @@ fn a_host_is_operated_or_hosted_never_both() {
     }
 }
 
+/// Names that people know the operators of, `-` for those nobody can tell or who are merely hosted.
+#[test]
+fn names_are_given_to_whom_they_belong() {
+    let checked: Vec<(&str, &str)> = include_str!("checked_names.tsv")
+        .lines()
+        .filter_map(|it| it.split_once('\t'))
+        .collect();
+    assert!(checked.len() > 600);
+    let data = Datasets::embedded();
+    let (mut answered, mut wrong, mut silent) = (0_usize, Vec::new(), Vec::new());
+    for (name, wanted) in &checked {
+        match data.organisation_of_host(name).map(|found| found.organisation.id) {
+            Some(found) => {
+                answered += 1;
+                if found != *wanted {
+                    wrong.push(format!("{name}: {found}, not {wanted}"));
+                }
+            }
+            None if *wanted != "-" => silent.push(*name),
+            None => {}
+        }
+        assert!(registrable_domain(name).is_some(), "{name}");
+    }
+    assert!(answered > 500 && wrong.len() * 50 <= answered, "{wrong:#?}");
+    assert!(silent.len() * 50 <= checked.len(), "{silent:#?}");
+}
+
 #[test]
 fn an_entity_of_the_web_has_a_name_and_no_country() {
     let found = Datasets::embedded().organisation_of_host("lux.speedcurve.com").unwrap();

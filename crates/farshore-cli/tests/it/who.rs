@@ -133,7 +133,7 @@ fn what_is_no_question_ends_with_the_next_step() {
     run(["who", "https://example.com/x"]).ends(2).says("host alone");
     run(["who", "0.0.0.0/0"]).ends(2).says("longer prefix");
     run(["who", "-", "8.8.8.8"]).ends(2).says("stands alone");
-    run(["who", "-", "--format=json"]).ends(2).says("ndjson");
+    run(["who", "-", "--format=terminal"]).ends(2).says("ndjson");
     run(["who", "8.8.8.8", "--as-of=yesterday"]).ends(2).says("YYYY-MM-DD");
 }
 
