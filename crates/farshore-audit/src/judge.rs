@@ -7,6 +7,7 @@ use farshore_model::coverage::KeyCoverage;
 use farshore_model::flow::Protection;
 use farshore_model::{Date, Ledger};
 
+use crate::discover::discover;
 use crate::parties::Datasets;
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
@@ -39,6 +40,8 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
     keys(&ledger, &mut coverage.keys);
+    // Without anything to compare, nothing was searched.
+    let discovery = (!ledger.specimens.is_empty()).then(|| discover(&ledger));
     let verdicts = with
         .packs
         .iter()
@@ -50,6 +53,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         flow_names,
         destinations,
         exposures,
+        discovery,
         verdicts,
         show_pii: with.show_pii,
         inputs: ledger.inputs,

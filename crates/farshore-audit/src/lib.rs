@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod destinations;
+pub mod discover;
 pub mod ech;
 pub mod exposure;
 pub mod identifiers;

@@ -16,6 +16,8 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Who receives what, where, readable by whom, judged
     Audit(Box<Audit>),
+    /// Find the identifiers nobody named, by comparing captures
+    Discover(Box<Discover>),
     /// What is known of one party: claims, disagreement, owner, legal reach
     Who(Who),
     /// What is built in: packs, data, protocols, formats
@@ -84,6 +86,52 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "N", help_heading = "Running")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
     /// Set a ceiling of reading or of looking for values, such as body-bytes=1000000
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
+    pub(crate) limit: Vec<String>,
+    /// Say more on standard error
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
+    pub(crate) verbose: u8,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Discover {
+    /// Captures (pcap, pcapng), folders of them, or `-` for standard input: one of each run
+    #[arg(value_name = "INPUT", required_unless_present = "read")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Read this capture (the same as INPUT)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) read: Vec<PathBuf>,
+
+    /// What is known of the inputs, in CSV: a column `input`, then any of user, room, device, build and others; empty: unknown
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labels: Option<PathBuf>,
+    /// What is known of all inputs
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
+    pub(crate) label: Vec<String>,
+    /// Secrets of TLS, QUIC and DTLS sessions, as for `audit`
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) keys: Vec<PathBuf>,
+
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Write to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the output file
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(crate) color: Color,
+
+    /// Inputs read side by side (default: as many as there are processors)
+    #[arg(long, value_name = "N", help_heading = "Running")]
+    pub(crate) jobs: Option<std::num::NonZeroUsize>,
+    /// Set a ceiling of reading, such as flow-specimens=100
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
     pub(crate) limit: Vec<String>,
     /// Say more on standard error

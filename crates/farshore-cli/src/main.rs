@@ -5,10 +5,12 @@
 mod args;
 mod audit;
 mod diagnose;
+mod discover;
 mod inputs;
 mod list;
 mod message;
 mod output;
+mod reading;
 mod who;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let done = match args.verb {
         args::Verb::Audit(it) => audit::run(&it),
+        args::Verb::Discover(it) => discover::run(&it),
         args::Verb::Who(it) => who::run(&it),
         args::Verb::List(it) => list::run(&it),
     };

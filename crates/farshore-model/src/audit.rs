@@ -3,7 +3,7 @@
 use crate::ledger::{Anomaly, InputRecord};
 use crate::observation::Observed;
 use crate::party::Destination;
-use crate::{Coverage, Exposure, Flow, Rows, Verdict, WireText};
+use crate::{Coverage, Discovery, Exposure, Flow, Rows, Verdict, WireText};
 
 /// What it means.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Audit {
     pub destinations: Vec<Destination>,
     /// What reached whom, how protected.
     pub exposures: Vec<Exposure>,
+    /// Identifiers nobody named; `None`: they were not searched for.
+    pub discovery: Option<Discovery>,
     /// Oddities.
     pub anomalies: Vec<Anomaly>,
     /// Outcomes.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::observation::Observed;
-use crate::{Coverage, Flow, FlowId, InputId, Locus, Rows, Sighting, Timestamp, WireText};
+use crate::{Coverage, Flow, FlowId, InputId, Locus, Rows, Sighting, Specimen, Timestamp, WireText};
 
 /// One input, as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Ledger {
     pub sightings: Vec<Sighting>,
     /// The oddities.
     pub anomalies: Vec<Anomaly>,
+    /// The openings of conversations, kept when there are others to compare them with.
+    pub specimens: Vec<Specimen>,
 }
 
 impl Ledger {
@@ -106,11 +108,16 @@ impl Ledger {
             it.flow.iter_mut().for_each(flow);
             it.evidence.iter_mut().for_each(|locus| input(&mut locus.input));
         }
+        for it in &mut other.specimens {
+            flow(&mut it.flow);
+            input(&mut it.locus.input);
+        }
         self.coverage.merge(other.coverage);
         self.inputs.append(&mut other.inputs);
         self.flows.extend(other.flows);
         self.observations.extend(other.observations);
         self.sightings.append(&mut other.sightings);
         self.anomalies.append(&mut other.anomalies);
+        self.specimens.append(&mut other.specimens);
     }
 }

@@ -52,6 +52,10 @@ impl Output for Ndjson {
         lines::<v1::Destinations>(audit, out)?;
         lines::<v1::Laws>(audit, out)?;
         lines::<v1::Exposures>(audit, out)?;
+        lines::<v1::Identifiers>(audit, out)?;
+        if let Some(it) = &audit.discovery {
+            line("discovery", v1::Design::new(it), out)?;
+        }
         lines::<v1::Anomalies>(audit, out)?;
         lines::<v1::Verdicts>(audit, out)?;
         if options.sections.flows {

@@ -9,7 +9,7 @@ use std::io::{Result, Write};
 use farshore_model::{Audit, Outcome};
 
 use crate::escape::{columns, visible_within};
-use crate::findings::{Item, Part, Story, Tone, bytes, count};
+use crate::findings::{Item, Part, Story, Tone, argued, bytes, count, design};
 use crate::words::Word;
 use crate::{Options, Output};
 
@@ -35,11 +35,36 @@ impl Output for Terminal {
         screen.top()?;
         screen.headline(&story.headline)?;
         screen.part("Seen", "on the wire, and who can read it", &story.seen, 5)?;
+        screen.part("Found", "identifiers that nobody named", &story.found, 5)?;
         screen.part("Inferred", "who receives it; claims, not proof", &story.inferred, 4)?;
         screen.part("Not seen", "and so neither good nor bad", &story.unseen, 8)?;
         screen.part("Judged", "", &story.judged, 6)?;
         screen.remaining_verdicts(6)?;
         screen.sections(options)
+    }
+}
+
+/// The screen of `discover`: what was compared, what was found, and how sure it is.
+pub fn discovery(audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
+    let mut screen = Screen {
+        audit,
+        width: options.width.clamp(WIDTHS.0, WIDTHS.1),
+        color: options.color,
+        out,
+    };
+    screen.top()?;
+    let design = Part::all(audit.discovery.iter().flat_map(design));
+    screen.part("Compared", "what these captures could show", &design, design.total)?;
+    let found = argued(audit);
+    match found.total {
+        0 => screen.wrapped(
+            "\n",
+            "",
+            "No identifier was found that these captures could show to be one.",
+            None,
+            Some(Ink::Bold),
+        ),
+        _ => screen.part("Found", "identifiers that nobody named", &found, 40),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
-use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Protection, Span};
+use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Protection, Span};
 
 use crate::limits::Limits;
 use crate::router::{Outlet, Router};
@@ -30,6 +30,8 @@ pub struct Readable<'a> {
     pub protection: Protection,
     /// Raw payload that no protocol reads, rather than a field of one.
     pub payload: bool,
+    /// Which way it went; of fields their path tells.
+    pub direction: Option<Direction>,
 }
 
 /// Whoever keeps what is found.

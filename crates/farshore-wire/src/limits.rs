@@ -30,6 +30,13 @@ pub struct Limits {
     pub observations: usize,
     /// Sightings of identifiers kept in one ledger; each takes about as much.
     pub sightings: usize,
+    /// Openings of conversations kept in one ledger, to be compared with those of others.
+    pub specimens: usize,
+    /// Payloads kept of one conversation each way, and values of one field in it: what tells who is who comes early and
+    /// again and again.
+    pub flow_specimens: usize,
+    /// Bytes kept of each.
+    pub specimen_bytes: usize,
     /// Anomalies kept in one ledger: whoever reads them has the point long before.
     pub anomalies: usize,
     /// Bytes of IP fragments kept until their datagrams are whole: a datagram has 64 KiB at most, and few are under way
@@ -60,6 +67,9 @@ impl Default for Limits {
             inflated_bytes: 1 << 20,
             observations: 1 << 20,
             sightings: 1 << 20,
+            specimens: 1 << 17,
+            flow_specimens: 24,
+            specimen_bytes: 512,
             anomalies: 1 << 16,
             fragment_bytes: 1 << 22,
             fragments: 1 << 8,
@@ -87,6 +97,9 @@ impl Limits {
             "inflated-bytes" => self.inflated_bytes = size,
             "observations" => self.observations = size,
             "sightings" => self.sightings = size,
+            "specimens" => self.specimens = size,
+            "flow-specimens" => self.flow_specimens = size,
+            "specimen-bytes" => self.specimen_bytes = size,
             "anomalies" => self.anomalies = size,
             "fragment-bytes" => self.fragment_bytes = size,
             "fragments" => self.fragments = size,
@@ -103,6 +116,7 @@ impl Limits {
         "body-bytes",
         "crypto-bytes",
         "encapsulations",
+        "flow-specimens",
         "flows",
         "fragment-bytes",
         "fragments",
@@ -115,6 +129,8 @@ impl Limits {
         "reorder-bytes",
         "reorder-segments",
         "sightings",
+        "specimen-bytes",
+        "specimens",
         "undecided-datagrams",
         "waiting-flows",
     ];

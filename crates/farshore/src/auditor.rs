@@ -29,6 +29,8 @@ pub struct Reading {
     pub secrets: Arc<Secrets>,
     /// Keep every fact, rather than the first of those alike in a flow: for a listing of all of them.
     pub every_fact: bool,
+    /// Keep the openings of conversations, for [`discover`](crate::discover) to compare.
+    pub specimens: bool,
     /// How many shards may read flows side by side, beside the thread that reads frames; up to one: all in this thread.
     /// The answer is the same.
     pub jobs: usize,

@@ -40,6 +40,7 @@ mod shards;
 
 pub use auditor::{Auditor, Reading, read};
 
+pub use farshore_audit::discover::discover;
 pub use farshore_audit::identifiers::{
     Detectors, DetectorsError, DigestKey, Known, KnownError, Limits as DetectingLimits, Options as Detecting, known,
 };

@@ -8,7 +8,7 @@ use farshore_audit::identifiers::{Detectors, FieldView, Found, WeakGroup};
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::sighting::KEPT;
-use farshore_model::{DatumKind, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span};
+use farshore_model::{DatumKind, Direction, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span, Specimen};
 use farshore_wire::{Readable, Recorder};
 
 use crate::Reading;
@@ -22,6 +22,9 @@ pub(crate) struct Notebook {
     observations: Rows<At<Observed>>,
     sightings: Rows<At<(Sighting, Option<WeakGroup>)>>,
     anomalies: Rows<At<Anomaly>>,
+    specimens: Rows<At<Specimen>>,
+    /// How many were kept, by flow and digest of path and direction.
+    openings: HashMap<(FlowId, u64), usize>,
     limits: BTreeMap<&'static str, u64>,
     detectors: Detectors,
     hashes: RandomState,
@@ -38,6 +41,14 @@ struct Keeping {
     observations: usize,
     sightings: usize,
     anomalies: usize,
+    specimens: Option<Openings>,
+}
+
+/// How much is kept of the openings of conversations.
+struct Openings {
+    most: usize,
+    of_flow: usize,
+    bytes: usize,
 }
 
 /// Something found, and the frame that was being read.
@@ -53,12 +64,17 @@ pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
     let [most, most_sightings, most_anomalies] = notebooks
         .first()
         .map_or([usize::MAX; 3], |it| [it.how.observations, it.how.sightings, it.how.anomalies]);
-    let (mut observations, mut sightings, mut anomalies) = (Vec::new(), Vec::new(), Vec::new());
+    let most_specimens = notebooks
+        .first()
+        .and_then(|it| it.how.specimens.as_ref())
+        .map_or(usize::MAX, |it| it.most);
+    let (mut observations, mut sightings, mut anomalies, mut specimens) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut detectors: Option<Detectors> = None;
     for it in notebooks {
         observations.push(it.observations);
         sightings.push(it.sightings);
         anomalies.push(it.anomalies);
+        specimens.push(it.specimens);
         for (name, times) in it.limits {
             add(&mut ledger.coverage.limits, name, times);
         }
@@ -73,7 +89,7 @@ pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
     }
     // Each shard kept as many as are allowed: of all, the earliest stay, as if one had read everything.
     let limits = &mut ledger.coverage.limits;
-    let (mut kept, mut kept_sightings, mut kept_anomalies) = (0, 0, 0);
+    let (mut kept, mut kept_sightings, mut kept_anomalies, mut kept_specimens) = (0, 0, 0, 0);
     in_order(
         observations,
         |it| it.flow,
@@ -104,6 +120,17 @@ pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
                 ledger.anomalies.push(it);
             } else {
                 add(limits, "anomalies", 1);
+            }
+        },
+    );
+    in_order(
+        specimens,
+        |it| it.flow,
+        |it| {
+            if room(&mut kept_specimens, most_specimens) {
+                ledger.specimens.push(it);
+            } else {
+                add(limits, "specimens", 1);
             }
         },
     );
@@ -147,11 +174,18 @@ impl Notebook {
                 observations: how.limits.observations,
                 sightings: how.limits.sightings,
                 anomalies: how.limits.anomalies,
+                specimens: how.specimens.then_some(Openings {
+                    most: how.limits.specimens,
+                    of_flow: how.limits.flow_specimens,
+                    bytes: how.limits.specimen_bytes,
+                }),
             },
             frame: 0,
             observations: Rows::default(),
             sightings: Rows::default(),
             anomalies: Rows::default(),
+            specimens: Rows::default(),
+            openings: HashMap::default(),
             limits: BTreeMap::new(),
             detectors,
             hashes: RandomState::new(),
@@ -187,6 +221,39 @@ impl Notebook {
         let (frame, next) = (self.frame, u32::try_from(self.sightings.len()).unwrap_or(u32::MAX));
         self.seen.insert(digest, next);
         self.sightings.push(At { frame, it: (it, weak) });
+    }
+
+    /// Keeps one of the first readable things of a flow, if somebody compares them.
+    fn keep(&mut self, it: &Readable<'_>) {
+        let Some(how) = &self.how.specimens else { return };
+        let key = (it.flow, self.hashes.hash_one((it.path, it.direction == Some(Direction::Up))));
+        let kept = self.openings.entry(key).or_default();
+        if *kept >= how.of_flow || it.value.is_empty() {
+            return;
+        }
+        *kept = kept.saturating_add(1);
+        if self.specimens.len() >= how.most {
+            self.limit("specimens");
+            return;
+        }
+        self.specimens.push(At {
+            frame: self.frame,
+            it: Specimen {
+                flow: it.flow,
+                direction: it.direction,
+                path: it.path.into(),
+                payload: it.payload,
+                bytes: it.value.get(..how.bytes).unwrap_or(it.value).into(),
+                length: it.value.len() as u64,
+                protection: it.protection,
+                locus: Locus {
+                    input: it.input,
+                    span: it.at,
+                    layers: it.layers.into(),
+                    decoded_by: Vec::new(),
+                },
+            },
+        });
     }
 
     /// Whether a fact like this one was seen in the flow before; if so it is counted there.
@@ -310,6 +377,7 @@ impl Recorder for Notebook {
     }
 
     fn field(&mut self, it: Readable<'_>) {
+        self.keep(&it);
         let view = FieldView {
             path: it.path,
             value: it.value,

@@ -4,12 +4,14 @@
 //! All text in it is already visible (see [`crate::escape`]) and cut to a length. It refuses to add a judgement, and
 //! to say of a state that it reads or receives.
 
+mod found;
 mod inferred;
 mod judged;
 mod phrase;
 mod seen;
 mod unseen;
 
+pub use found::{argued, design};
 pub use inferred::{laws, organisation, owner, places};
 pub use judged::{judged_groups, judged_order};
 pub use phrase::{bytes, count, long, name};
@@ -17,8 +19,13 @@ pub use seen::{answer, worst_first};
 
 use farshore_model::{Audit, Locus, Outcome};
 
-/// Searches this version does not make.
-pub const NOT_SEARCHED: [&str; 2] = ["identifiers", "links"];
+/// Searches that were not made: those this version cannot make, and those that one capture gives nothing to.
+pub fn not_searched(audit: &Audit) -> &'static [&'static str] {
+    match audit.discovery {
+        Some(_) => &["links"],
+        None => &["identifiers", "links"],
+    }
+}
 
 /// The whole story.
 pub struct Story {
@@ -26,6 +33,8 @@ pub struct Story {
     pub headline: Item,
     /// What is readable on the wire, by whom.
     pub seen: Part,
+    /// What nobody named and is an identifier all the same.
+    pub found: Part,
     /// Who receives it, where, and whose law could order whom.
     pub inferred: Part,
     /// What could not be seen, and why.
@@ -46,6 +55,11 @@ pub struct Part {
 const KEPT: usize = 64;
 
 impl Part {
+    /// All of them, which are few.
+    pub fn all(items: impl Iterator<Item = Item>) -> Self {
+        Self::of(items)
+    }
+
     fn of(mut items: impl Iterator<Item = Item>) -> Self {
         let kept: Vec<Item> = items.by_ref().take(KEPT).collect();
         let total = kept.len().saturating_add(items.count());
@@ -148,6 +162,7 @@ impl Story {
         Self {
             headline,
             seen: Part::of(seen.into_iter()),
+            found: found::part(audit),
             inferred: inferred::part(audit),
             unseen: Part::of(unseen::items(audit).into_iter()),
             judged: judged::part(audit),

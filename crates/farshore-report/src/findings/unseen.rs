@@ -160,7 +160,11 @@ fn oddities(audit: &Audit, items: &mut Vec<Item>) {
 fn searches(audit: &Audit, items: &mut Vec<Item>) {
     items.push(Item::new(
         Tone::Plain,
-        "identifiers in unknown formats, links between people: this version does not search for them",
+        if audit.discovery.is_some() {
+            "not searched for: links between people"
+        } else {
+            "not searched for: links between people; identifiers in unknown formats, in one capture alone"
+        },
     ));
     if !audit.verdicts.is_empty() && !audit.verdicts.iter().any(|it| it.outcome == Outcome::Met) {
         items.push(Item::new(

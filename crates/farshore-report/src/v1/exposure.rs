@@ -158,7 +158,8 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    fn new(it: &'a Locus) -> Self {
+    /// Of a locus.
+    pub(super) fn new(it: &'a Locus) -> Self {
         Self {
             input: it.input.0,
             frame: it.span.frame,

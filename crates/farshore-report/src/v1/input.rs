@@ -112,7 +112,7 @@ pub struct Coverage<'a> {
     limits: &'a BTreeMap<&'static str, u64>,
     stops: Vec<Stop<'a>>,
     /// Searches this version does not make: what they would find is unknown, not absent.
-    not_searched: [&'static str; 2],
+    not_searched: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -191,7 +191,7 @@ impl<'a> Coverage<'a> {
             },
             limits: &it.limits,
             stops: it.stops.iter().map(|(reason, frames)| Stop { reason, frames: *frames }).collect(),
-            not_searched: crate::findings::NOT_SEARCHED,
+            not_searched: crate::findings::not_searched(audit),
         }
     }
 }

@@ -6,12 +6,14 @@
 mod destination;
 mod exposure;
 mod flow;
+mod identifier;
 mod input;
 mod observation;
 
 pub use destination::{Destination, Law};
 pub use exposure::{Anomaly, Exposure, Verdict};
 pub use flow::Flow;
+pub use identifier::{Design, Identifier};
 pub(crate) use input::is_log;
 pub use input::{Coverage, Input, Tool};
 pub use observation::Row;
@@ -44,8 +46,8 @@ pub struct Document<'a> {
     destinations: Each<'a, Destinations>,
     laws: Each<'a, Laws>,
     exposures: Each<'a, Exposures>,
-    // Neither is searched for yet; `coverage.not_searched` says so.
-    identifiers: [(); 0],
+    identifiers: Each<'a, Identifiers>,
+    // Not searched for yet; `coverage.not_searched` says so.
     links: [(); 0],
     anomalies: Each<'a, Anomalies>,
     verdicts: Each<'a, Verdicts>,
@@ -53,6 +55,8 @@ pub struct Document<'a> {
     flows: Option<Each<'a, Flows>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     observations: Option<Each<'a, Observations>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discovery: Option<Design<'a>>,
 }
 
 impl<'a> Document<'a> {
@@ -66,12 +70,13 @@ impl<'a> Document<'a> {
             destinations: Each(audit, Destinations),
             laws: Each(audit, Laws),
             exposures: Each(audit, Exposures),
-            identifiers: [],
+            identifiers: Each(audit, Identifiers),
             links: [],
             anomalies: Each(audit, Anomalies),
             verdicts: Each(audit, Verdicts),
             flows: sections.flows.then_some(Each(audit, Flows)),
             observations: sections.observations.then_some(Each(audit, Observations)),
+            discovery: audit.discovery.as_ref().map(Design::new),
         }
     }
 }
@@ -119,6 +124,8 @@ lists! {
     Laws "law" |audit| Law::all(&audit.destinations);
     /// The exposures.
     Exposures "exposure" |audit| (0..).zip(&audit.exposures).map(|(index, it)| Exposure::new(index, it, audit.show_pii));
+    /// The identifiers nobody named.
+    Identifiers "identifier" |audit| audit.discovery.iter().flat_map(|it| &it.identifiers).map(Identifier::new);
     /// The anomalies.
     Anomalies "anomaly" |audit| audit.anomalies.iter().map(Anomaly::new);
     /// The verdicts.

@@ -73,6 +73,11 @@ const PROMISED: &[(&str, &str)] = &[
     ),
     ("exposures.*.readers.*", "role party answer because"),
     ("exposures.*.evidence.*", "input frame offset length layers decoded_by"),
+    (
+        "identifiers.*",
+        "roles where encoding distinct support because p_value least_p confirmed_on evidence",
+    ),
+    ("identifiers.*.evidence.*", "input frame offset length layers decoded_by"),
     ("verdicts.*", "pack clause citation outcome because exposures destinations evidence"),
     (
         "flows.*",

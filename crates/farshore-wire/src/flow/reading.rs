@@ -492,6 +492,7 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene:
             at: piece.origin.span(0..piece.bytes.len()),
             protection: Protection::Plaintext,
             payload: true,
+            direction: Some(direction),
         });
     }
 }

@@ -123,6 +123,7 @@ impl FlowSink<'_, '_> {
             at: piece.origin.span(0..piece.bytes.len()),
             protection: self.protection,
             payload: true,
+            direction: Some(direction),
         });
     }
 }
@@ -156,6 +157,7 @@ impl Sink for FlowSink<'_, '_> {
             at: it.at,
             protection: self.protection,
             payload: false,
+            direction: None,
         });
     }
 

@@ -2,6 +2,7 @@
 
 use farshore_model::audit::*;
 use farshore_model::flow::*;
+use farshore_model::identifier::*;
 use farshore_model::observation::*;
 use farshore_model::*;
 
@@ -11,6 +12,7 @@ use super::call;
 /// One of every kind of observation, flow, name and word.
 pub fn every_fact() -> Audit {
     let mut audit = call();
+    audit.discovery = Some(discovery());
     audit.flows = [Protection::Tls, Protection::Quic, Protection::Dtls, Protection::Srtp]
         .into_iter()
         .map(|it| flow("203.0.113.7", 443, it))
@@ -141,4 +143,43 @@ pub fn every_fact() -> Audit {
         })
         .collect();
     audit
+}
+
+/// One place that is an identifier, and the argument.
+fn discovery() -> Discovery {
+    Discovery {
+        identifiers: vec![Identifier {
+            roles: vec![Role::User, Role::Device],
+            firmness: Firmness::Claim,
+            place: "udp/4000 up, offset 18..22".into(),
+            encoding: "u32be".into(),
+            distinct: 4,
+            support: Support {
+                captures: 16,
+                sessions: 32,
+                messages: 128,
+            },
+            because: "each of 16 captures has one value here".into(),
+            p_value: 2.5e-5,
+            p_single: 1.2e-6,
+            least_p: 1.2e-6,
+            confirmed_on: 3,
+            table: vec![Some(0), None, Some(1)],
+            evidence: vec![locus(19)],
+        }],
+        design: Design {
+            captures: 16,
+            aside: 3,
+            sessions: 32,
+            roles: vec![RoleDesign {
+                role: Role::User,
+                distinct: 4,
+                least_p: 1.2e-6,
+            }],
+            places: 1200,
+            steady: 40,
+            hypotheses: 21,
+            cannot_tell: vec!["room: there is one only".into()],
+        },
+    }
 }

@@ -1,0 +1,317 @@
+//! From places that fit to claims: roles that cannot be told apart, p as corrected, and what captures kept aside say to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::ops::Range;
+
+use farshore_model::identifier::{Firmness, Identifier, Role, Support};
+use farshore_model::sighting::KEPT;
+use farshore_model::{Locus, Span};
+
+use super::design::Captures;
+use super::encoding;
+use super::groups::Group;
+use super::partition::{Partition, holm};
+use super::places::{Place, Spot, numbered};
+
+/// Corrected p up to which a fit is a claim.
+const LEVEL: f64 = 0.01;
+/// Captures below which nothing is said at all.
+const LEAST_CAPTURES: usize = 4;
+/// Below so many different values, those that differ in one byte only may be the values of a setting.
+const FEW_VALUES: usize = 4;
+/// Roles that make a place worth telling; the others are only told beside them.
+const SOUGHT: [Role; 3] = [Role::User, Role::Room, Role::Device];
+
+/// How much was tried.
+#[derive(Default)]
+pub(super) struct Survey {
+    /// Places.
+    pub(super) looked: u64,
+    /// Of those, steady ones.
+    pub(super) steady: u64,
+    /// Hypotheses that could come out true.
+    tried: BTreeSet<(Role, Partition)>,
+}
+
+impl Survey {
+    /// Counts steady places, and the hypotheses they make.
+    pub(super) fn steady<'p>(&mut self, captures: &Captures, partitions: impl IntoIterator<Item = &'p Partition>) {
+        for it in partitions {
+            self.steady = self.steady.saturating_add(1);
+            for role in SOUGHT {
+                let Some(labels) = captures.labelled.get(&role) else { continue };
+                let found_on = |at| !captures.is_aside(at);
+                let (mine, theirs) = (it.within(labels, found_on), labels.within(it, found_on));
+                if mine.sizes() == theirs.sizes() && mine.chance() < 1.0 {
+                    self.tried.insert((role, mine));
+                }
+            }
+        }
+    }
+
+    pub(super) fn hypotheses(&self) -> usize {
+        self.tried.len()
+    }
+}
+
+/// A place that fits a role.
+struct Fit<'a> {
+    place: Place<'a>,
+    role: Role,
+    p_single: f64,
+}
+
+/// Places that fit.
+pub(super) struct Claims<'a, 'c> {
+    captures: &'c Captures,
+    fits: Vec<Fit<'a>>,
+}
+
+impl<'a, 'c> Claims<'a, 'c> {
+    pub(super) fn new(captures: &'c Captures) -> Self {
+        Self {
+            captures,
+            fits: Vec::new(),
+        }
+    }
+
+    /// Takes the places of a group that carry a partition, if it is that of a role.
+    pub(super) fn consider(&mut self, it: &Partition, places: impl FnOnce(&Partition, &[&Partition]) -> Vec<Place<'a>>) {
+        if self.captures.one_room() {
+            return;
+        }
+        let mut places = Some(places);
+        for role in SOUGHT {
+            let Some(labels) = self.captures.labelled.get(&role) else {
+                continue;
+            };
+            let train = labels.within(it, |at| !self.captures.is_aside(at));
+            let p_single = train.chance();
+            let seen = it.within(labels, |_| true).known();
+            let fits = p_single < 1.0 && seen >= LEAST_CAPTURES && seen.saturating_mul(5) >= labels.known().saturating_mul(3);
+            if !fits || !it.agrees(labels) {
+                continue;
+            }
+            let others: Vec<&Partition> = self
+                .captures
+                .labelled
+                .iter()
+                .filter(|(it, _)| **it != role)
+                .map(|it| it.1)
+                .collect();
+            if let Some(places) = places.take() {
+                let found = places(it, &others);
+                self.fits.extend(found.into_iter().map(|place| Fit { place, role, p_single }));
+            }
+        }
+    }
+
+    /// What it all comes to.
+    pub(super) fn settle(mut self, survey: &Survey, groups: &[Group<'_>]) -> Vec<Identifier> {
+        // Those that a structure limits, then those that most messages have.
+        self.fits.sort_by_key(|it| {
+            let narrowed = groups.get(it.place.group).map_or(0, |it| it.narrowed);
+            (!it.place.limited, std::cmp::Reverse(it.place.spots.len()), narrowed)
+        });
+        let mut told: BTreeMap<(Role, usize), Vec<Range<usize>>> = BTreeMap::new();
+        let mut found = Vec::new();
+        for fit in self.fits {
+            let mut overlaps = 0_usize;
+            for spot in &fit.place.spots {
+                let at = told.entry((fit.role, spot.message.index)).or_default();
+                let meets = |it: &Range<usize>| it.start < spot.range.end && spot.range.start < it.end;
+                if at.iter().any(meets) {
+                    overlaps = overlaps.saturating_add(1);
+                }
+            }
+            if overlaps.saturating_mul(2) > fit.place.spots.len() {
+                continue;
+            }
+            let Some(identifier) = identifier(&fit, self.captures) else {
+                continue;
+            };
+            for spot in &fit.place.spots {
+                told.entry((fit.role, spot.message.index)).or_default().push(spot.range.clone());
+            }
+            found.push(identifier);
+        }
+        // Places of one role and partition are one hypothesis: they share its share of the level.
+        let mut single: Vec<f64> = found.iter().map(|it| it.p_single).collect();
+        single.sort_by(f64::total_cmp);
+        single.dedup();
+        let corrected = holm(&single, survey.hypotheses());
+        for it in &mut found {
+            let at = single.iter().position(|p| *p >= it.p_single).unwrap_or(0);
+            it.p_value = corrected.get(at).copied().unwrap_or(1.0).max(it.p_single);
+            if it.p_value <= LEVEL {
+                it.firmness = Firmness::Claim;
+            }
+        }
+        found.sort_by(|a, b| {
+            let order = a.firmness.cmp(&b.firmness).then(a.p_single.total_cmp(&b.p_single));
+            order
+                .then(b.support.messages.cmp(&a.support.messages))
+                .then_with(|| a.place.cmp(&b.place))
+        });
+        found
+    }
+}
+
+/// A fit as it is told; `None` if it is something else after all.
+fn identifier(fit: &Fit<'_>, captures: &Captures) -> Option<Identifier> {
+    let place = &fit.place;
+    let column = place.column(captures.count)?;
+    let partition = Partition::of(column.iter().copied());
+    let labels = captures.labelled.get(&fit.role)?;
+    if !partition.agrees(labels) {
+        return None;
+    }
+    let mut values: Vec<&[u8]> = column.iter().flatten().copied().collect();
+    values.sort_unstable();
+    values.dedup();
+    if values.len() < FEW_VALUES && differ_little(&values) || is_length(&place.spots) || is_address(place, captures) {
+        return None;
+    }
+    let roles = roles(fit.role, place, &partition, captures);
+    let aside = |at: &usize| captures.is_aside(*at);
+    let known = |at: &usize| {
+        let here = partition.groups().get(*at).copied().flatten();
+        here.is_some() && labels.groups().get(*at).copied().flatten().is_some()
+    };
+    let confirmed = (0..captures.count).filter(|at| aside(at) && known(at)).count();
+    let support = Support {
+        captures: partition.known() as u64,
+        sessions: place.flows().len() as u64,
+        messages: place.spots.len() as u64,
+    };
+    let word = fit.role.word();
+    let mut because = format!(
+        "each of {} captures has one value here; their {} values part the captures as the {} {word}s do",
+        support.captures,
+        values.len(),
+        labels.distinct(),
+    );
+    if confirmed > 0 {
+        because.push_str(&format!("; {confirmed} captures kept aside agree"));
+    }
+    if roles.len() > 1 {
+        because.push_str("; the captures do not tell these roles apart");
+    }
+    Some(Identifier {
+        roles,
+        firmness: Firmness::Candidate,
+        place: place.name.clone(),
+        encoding: encoding::name(&values),
+        distinct: values.len() as u64,
+        support,
+        because,
+        p_value: 1.0,
+        p_single: fit.p_single,
+        least_p: labels.within(labels, |at| !captures.is_aside(at)).chance(),
+        confirmed_on: confirmed as u64,
+        table: numbered(&column),
+        evidence: evidence(&place.spots),
+    })
+}
+
+/// The roles that part the captures as this place does.
+fn roles(found: Role, place: &Place<'_>, partition: &Partition, captures: &Captures) -> Vec<Role> {
+    let mut roles = BTreeSet::from([found]);
+    for (role, labels) in &captures.labelled {
+        if labels.known() >= partition.known() && labels.agrees(partition) {
+            roles.insert(*role);
+        }
+    }
+    // Who has which device was not told: each may have one.
+    for (one, other) in [(Role::User, Role::Device), (Role::Device, Role::User)] {
+        if roles.contains(&one) && !captures.labelled.contains_key(&other) {
+            roles.insert(other);
+        }
+    }
+    let [by_client, by_server] = captures.by_address(&place.flows());
+    if by_client.is_some_and(|it| it.agrees(partition)) {
+        roles.insert(Role::ClientAddress);
+    }
+    if by_server.is_some_and(|it| it.agrees(partition)) {
+        roles.extend([Role::Relay, Role::Region]);
+    }
+    roles.into_iter().collect()
+}
+
+/// Whether some of these values differ in one byte only.
+fn differ_little(values: &[&[u8]]) -> bool {
+    let pairs = values
+        .iter()
+        .enumerate()
+        .flat_map(|(at, a)| values.iter().skip(at.saturating_add(1)).map(move |b| (a, b)));
+    pairs
+        .into_iter()
+        .any(|(a, b)| a.len() == b.len() && a.iter().zip(*b).filter(|(a, b)| a != b).count() < 2)
+}
+
+/// Whether the value is the length of its message, or of what follows it.
+fn is_length(spots: &[Spot<'_>]) -> bool {
+    let number = |value: &[u8], little: bool| {
+        let join = |sum: i64, byte: &u8| sum.checked_mul(256)?.checked_add(i64::from(*byte));
+        match value.len() {
+            0 | 5.. => None,
+            _ if little => value.iter().rev().try_fold(0, join),
+            _ => value.iter().try_fold(0, join),
+        }
+    };
+    [false, true].into_iter().any(|little| {
+        let mut differences = spots.iter().map(|it| {
+            let length = i64::try_from(it.message.specimen.length).ok()?;
+            length.checked_sub(number(it.value(), little)?)
+        });
+        let Some(Some(first)) = differences.next() else { return false };
+        differences.all(|it| it == Some(first))
+    })
+}
+
+/// Whether the value is an address or a port of its conversation.
+fn is_address(place: &Place<'_>, captures: &Captures) -> bool {
+    let is = |spot: &Spot<'_>, client: bool| {
+        let Some((from, to)) = captures.ends(spot.message.specimen.flow) else {
+            return false;
+        };
+        let ip = if client { from } else { to };
+        let mut octets = match ip {
+            IpAddr::V4(it) => it.octets().to_vec(),
+            IpAddr::V6(it) => it.octets().to_vec(),
+        };
+        let value = spot.value();
+        let forwards = value == octets || value == ip.to_string().as_bytes();
+        octets.reverse();
+        forwards || value == octets
+    };
+    [true, false]
+        .into_iter()
+        .any(|client| place.spots.iter().all(|spot| is(spot, client)))
+}
+
+/// The first frame of each capture, as many as are kept.
+fn evidence(spots: &[Spot<'_>]) -> Vec<Locus> {
+    let mut first: BTreeMap<usize, &Spot<'_>> = BTreeMap::new();
+    for spot in spots {
+        first.entry(spot.message.capture).or_insert(spot);
+    }
+    let locus = |spot: &&Spot<'_>| {
+        let whole = &spot.message.specimen.locus;
+        let as_it_stands = whole.span.length == spot.message.specimen.length;
+        Locus {
+            span: if as_it_stands {
+                Span {
+                    offset: whole.span.offset.saturating_add(spot.range.start as u64),
+                    length: spot.range.len() as u64,
+                    ..whole.span
+                }
+            } else {
+                whole.span
+            },
+            ..whole.clone()
+        }
+    };
+    first.values().take(KEPT).map(locus).collect()
+}

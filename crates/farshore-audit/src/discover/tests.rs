@@ -1,0 +1,220 @@
+//! Small worlds made by hand: what has to be found in them, and what must not be.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
+use farshore_model::identifier::Firmness;
+use farshore_model::ledger::InputRecord;
+use farshore_model::{Direction, Endpoint, Flow, FlowId, InputId, Ledger, Locus, Protection, Role, Span, Specimen, Transport};
+
+use super::discover;
+
+/// Numbers that look random and are the same each time.
+fn noise(seed: u64) -> u64 {
+    let mut it = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
+    it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    it ^ (it >> 31)
+}
+
+#[derive(Clone, Copy)]
+struct Who {
+    capture: u64,
+    user: u64,
+    room: u64,
+}
+
+/// Captures of so many users in so many rooms, a few conversations each of a few messages.
+fn world(captures: u64, users: u64, rooms: u64, labels: &[&str], message: impl Fn(Who, u64) -> Vec<u8>) -> Ledger {
+    let mut ledger = Ledger::default();
+    for capture in 0..captures {
+        let user = capture % users;
+        let room = noise(capture / users * 31 + user) % rooms;
+        let who = Who { capture, user, room };
+        let mut record = InputRecord {
+            name: format!("{capture}.pcap"),
+            sha256: format!("{:016x}", noise(capture + 1000)),
+            ..InputRecord::default()
+        };
+        for label in labels {
+            let value = match *label {
+                "user" => user,
+                _ => room,
+            };
+            record.labels.insert((*label).to_owned(), value.to_string());
+        }
+        ledger.inputs.push(record);
+        for conversation in 0..2 {
+            let flow = FlowId(u32::try_from(ledger.flows.len()).unwrap());
+            ledger.flows.push(conversation_of(capture, conversation));
+            for number in 0..4 {
+                let bytes = message(who, conversation * 10 + number);
+                ledger.specimens.push(Specimen {
+                    flow,
+                    direction: Some(Direction::Up),
+                    path: "udp.payload".into(),
+                    payload: true,
+                    length: bytes.len() as u64,
+                    locus: Locus {
+                        input: InputId(u32::try_from(capture).unwrap()),
+                        span: Span::in_frame(conversation * 10 + number + 1, 42, bytes.len() as u64),
+                        layers: ["udp"].into(),
+                        decoded_by: Vec::new(),
+                    },
+                    bytes: bytes.into(),
+                    protection: Protection::Plaintext,
+                });
+            }
+        }
+    }
+    ledger
+}
+
+fn conversation_of(capture: u64, conversation: u64) -> Flow {
+    let ip = |last: u64| -> IpAddr { [198, 51, 100, u8::try_from(last % 250).unwrap()].into() };
+    let port = 40_000 + u16::try_from(capture * 7 + conversation).unwrap();
+    Flow {
+        input: InputId(u32::try_from(capture).unwrap()),
+        transport: Transport::Udp,
+        client: Endpoint {
+            ip: ip(capture * 2 + conversation),
+            port,
+        },
+        server: Endpoint { ip: ip(249), port: 4000 },
+        initiator: InitiatorBasis::Port,
+        first: None,
+        last: None,
+        first_frame: 1,
+        up: Counter::default(),
+        down: Counter::default(),
+        protocols: Vec::new(),
+        protection: Protection::Opaque,
+        rtt: RoundTrips::default(),
+        randomness: None,
+        gaps: 0,
+        app: None,
+        inside: None,
+        keys: None,
+    }
+}
+
+/// A header, a counter, a clock, a nonce of the conversation, and both ids.
+fn message(who: Who, number: u64) -> Vec<u8> {
+    let id = |kind: u64, it: u64| noise(kind * 1000 + it).to_be_bytes();
+    let mut bytes = vec![0x5a, 0x01, 0, 0];
+    bytes.extend(u16::try_from(number).unwrap().to_be_bytes());
+    bytes.extend((1_700_000_000 + who.capture * 977 + number).to_be_bytes());
+    bytes.extend(&noise(who.capture * 100 + number / 10).to_be_bytes()[..4]);
+    bytes.extend(&id(1, who.user)[..4]);
+    bytes.extend([0, 0]);
+    bytes.extend(id(2, who.room));
+    bytes.extend(noise(who.capture * 100 + number).to_be_bytes());
+    bytes
+}
+
+fn told(ledger: &Ledger) -> Vec<(Vec<Role>, Firmness, String, String)> {
+    let found = discover(ledger).identifiers.into_iter();
+    found.map(|it| (it.roles, it.firmness, it.place, it.encoding)).collect()
+}
+
+fn place(range: &str) -> String {
+    format!("udp/4000 up, offset {range}")
+}
+
+#[test]
+fn users_and_rooms_are_found_where_they_stand_and_nothing_besides() {
+    let ledger = world(20, 6, 4, &["user", "room"], message);
+    let found = discover(&ledger);
+    assert_eq!(
+        told(&ledger),
+        [
+            (vec![Role::User, Role::Device], Firmness::Claim, place("18..22"), "u32be".to_owned()),
+            (vec![Role::Room], Firmness::Claim, place("24..32"), "u64be".to_owned()),
+        ]
+    );
+    for it in &found.identifiers {
+        assert!(
+            it.p_single >= it.least_p && it.p_value >= it.p_single && it.p_value <= 0.01,
+            "{it:?}"
+        );
+        assert_eq!((it.confirmed_on, it.evidence.len()), (4, 20));
+    }
+    assert_eq!((found.design.captures, found.design.aside), (20, 4));
+    assert!(found.design.places > 100 && found.design.hypotheses < 10, "{:?}", found.design);
+}
+
+/// What stands there is read from the evidence, not from the argument.
+#[test]
+fn evidence_points_at_the_value() {
+    let ledger = world(16, 4, 3, &["user"], message);
+    let found = discover(&ledger).identifiers;
+    let spans: Vec<_> = found[0]
+        .evidence
+        .iter()
+        .map(|it| (it.input.0, it.span.offset, it.span.length))
+        .collect();
+    assert_eq!(spans, (0..16).map(|it| (it, 42 + 18, 4)).collect::<Vec<_>>());
+    assert_eq!(found[0].table, (0..16).map(|it| Some(it % 4)).collect::<Vec<_>>());
+}
+
+#[test]
+fn designs_that_cannot_tell_are_told_and_claim_nothing() {
+    for (captures, users, rooms) in [(1, 1, 1), (12, 12, 4), (16, 4, 1)] {
+        let ledger = world(captures, users, rooms, &["user", "room"], message);
+        let found = discover(&ledger);
+        let claims = found.identifiers.iter().filter(|it| it.roles.contains(&Role::User));
+        assert_eq!(claims.count(), 0, "{captures} captures of {users} users in {rooms} rooms");
+        assert!(!found.design.cannot_tell.is_empty());
+    }
+}
+
+/// Four captures are too few for a claim, and enough to name where to look.
+#[test]
+fn few_captures_give_candidates() {
+    let ledger = world(4, 2, 2, &["user"], message);
+    let found = discover(&ledger);
+    let it = &found.identifiers[0];
+    assert_eq!((it.firmness, it.place.as_str()), (Firmness::Candidate, &*place("18..22")));
+    assert!((it.p_single - 1.0 / 3.0).abs() < 1e-9 && (it.least_p - it.p_single).abs() < 1e-9 && it.p_value >= it.p_single);
+}
+
+/// Labels dealt at random fit no place.
+#[test]
+fn wrong_labels_find_nothing() {
+    for seed in 0..20 {
+        let mut ledger = world(16, 4, 4, &["user", "room"], message);
+        for (at, input) in (0..).zip(&mut ledger.inputs) {
+            let dealt = |kind: u64| (noise(seed * 1000 + at * 2 + kind) % 4).to_string();
+            input.labels = BTreeMap::from([("user".to_owned(), dealt(0)), ("room".to_owned(), dealt(1))]);
+        }
+        assert_eq!(told(&ledger), [], "seed {seed}");
+    }
+}
+
+#[test]
+fn another_order_of_captures_finds_the_same() {
+    let ledger = world(20, 6, 4, &["user", "room"], message);
+    let mut other = ledger.clone();
+    other.inputs.reverse();
+    for it in &mut other.flows {
+        it.input.0 = 19 - it.input.0;
+    }
+    for it in &mut other.specimens {
+        it.locus.input.0 = 19 - it.locus.input.0;
+    }
+    assert_eq!(told(&ledger), told(&other));
+}
+
+/// A length, and the client's own address, are not identifiers whatever they part.
+#[test]
+fn lengths_and_addresses_are_no_identifiers() {
+    let ledger = world(16, 4, 4, &["user"], |who, number| {
+        let mut bytes = vec![7, 7];
+        let length = 300 + 7 * who.user + 257 * (who.user % 2);
+        bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
+        bytes.extend((4..length).map(|it| u8::try_from(noise(who.capture * 99 + number * 7 + it) & 255).unwrap()));
+        bytes
+    });
+    assert_eq!(told(&ledger), []);
+}

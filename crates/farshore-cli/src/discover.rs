@@ -1,0 +1,59 @@
+//! `farshore discover`: reads the inputs, compares their conversations, writes what was found and the argument for it.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use farshore::model::audit::{Audit, Tool};
+use farshore::{Detecting, Detectors};
+use farshore_report::Options;
+
+use crate::args;
+use crate::reading::{self, How, limits};
+use crate::{inputs, output};
+
+/// Runs the verb.
+pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
+    output::check(args.output.as_deref(), args.force)?;
+    let paths: Vec<_> = args.read.iter().chain(&args.inputs).cloned().collect();
+    let sources = inputs::sources(&paths, args.labels.as_deref(), &args.label)?;
+    let (limits, detecting) = limits(&args.limit)?;
+    let detectors = Detectors::new(
+        &[],
+        Detecting {
+            limits: detecting,
+            ..Detecting::default()
+        },
+    )?;
+    let how = How {
+        limits: &limits,
+        keys: &args.keys,
+        every_fact: false,
+        specimens: true,
+        jobs: args.jobs,
+        verbose: args.verbose,
+        quiet: args.quiet,
+    };
+    let (ledger, unreadable) = reading::read(&sources, &how, &detectors)?;
+    let discovery = farshore::discover(&ledger);
+    let audit = Audit {
+        tool: Tool {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Tool::default()
+        },
+        inputs: ledger.inputs,
+        coverage: ledger.coverage,
+        discovery: Some(discovery),
+        ..Audit::default()
+    };
+    let options = Options {
+        color: output::color(args.color, args.output.is_some()),
+        width: output::width(),
+        ..Options::default()
+    };
+    let renderer = farshore_report::output(args.format.id()).context("no such format")?;
+    output::write(args.output.as_deref(), args.force, &mut |out| match args.format {
+        args::Format::Terminal => farshore_report::terminal::discovery(&audit, &options, out),
+        _ => renderer.render(&audit, &options, out),
+    })?;
+    Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}

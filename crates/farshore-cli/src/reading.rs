@@ -1,0 +1,191 @@
+//! Reading inputs, whichever verb asks: side by side, merged in the order given, what was lost said at once. It refuses to
+//! judge.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use farshore::{DetectingLimits, Detectors, Ledger, Limits, Reading, Secrets, keys};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::inputs::Source;
+use crate::message;
+
+/// How inputs are read.
+pub(crate) struct How<'a> {
+    /// Ceilings.
+    pub(crate) limits: &'a Limits,
+    /// Key logs.
+    pub(crate) keys: &'a [PathBuf],
+    /// Keep every fact.
+    pub(crate) every_fact: bool,
+    /// Keep the openings of conversations, to compare them.
+    pub(crate) specimens: bool,
+    /// Threads, if the user says.
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Say more.
+    pub(crate) verbose: u8,
+    /// Say nothing but errors.
+    pub(crate) quiet: bool,
+}
+
+/// Reads all inputs; those that cannot be read are named, the rest stands.
+///
+/// Says how many could not.
+pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) -> anyhow::Result<(Ledger, usize)> {
+    let secrets = secrets(with.keys)?;
+    let jobs = with
+        .jobs
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, std::num::NonZeroUsize::get);
+    // Inputs side by side while there are enough of them, else the flows of each.
+    let (side_by_side, shards) = (jobs.min(sources.len()), jobs.checked_div(sources.len()).unwrap_or(1));
+    let bars = MultiProgress::with_draw_target(if with.quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    });
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<anyhow::Result<Ledger>>>> = sources.iter().map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..side_by_side {
+            scope.spawn(|| {
+                while let Some((source, slot)) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    sources.get(at).zip(results.get(at))
+                } {
+                    let how = Reading {
+                        limits: with.limits.clone(),
+                        secrets: Arc::clone(&secrets),
+                        labels: source.labels.clone(),
+                        every_fact: with.every_fact,
+                        specimens: with.specimens,
+                        jobs: shards,
+                        ..Reading::default()
+                    };
+                    let read = read_one(source, &how, detectors, &bars);
+                    if let Ok(mut slot) = slot.lock() {
+                        *slot = Some(read);
+                    }
+                }
+            });
+        }
+    });
+    let mut ledger = Ledger::default();
+    let mut failed = Vec::new();
+    for (source, slot) in sources.iter().zip(results) {
+        match slot.into_inner().ok().flatten() {
+            Some(Ok(part)) => {
+                if !with.quiet {
+                    warn(source, &part);
+                }
+                if with.verbose > 0 {
+                    let (frames, flows, facts) = (part.coverage.frames.total, part.flows.len(), part.observations.len());
+                    message::say(&format!("{}: {frames} frames, {flows} flows, {facts} facts", source.shown()));
+                }
+                ledger.merge(part);
+            }
+            Some(Err(error)) => failed.push(format!("{}: {error:#}", source.shown())),
+            None => failed.push(format!("{}: was not read", source.shown())),
+        }
+    }
+    anyhow::ensure!(!ledger.inputs.is_empty(), "{}", failed.join("\n"));
+    for line in &failed {
+        message::say(line);
+    }
+    // Once, however many inputs they were offered for.
+    ledger.coverage.keys.offered = ledger.coverage.keys.offered.saturating_add(secrets.sessions());
+    Ok((ledger, failed.len()))
+}
+
+fn read_one(source: &Source, how: &Reading, detectors: &Detectors, bars: &MultiProgress) -> anyhow::Result<Ledger> {
+    let reader = source.open()?;
+    let bar = bars.add(ProgressBar::new(source.bytes().unwrap_or_default()));
+    let style = if source.bytes().is_some() {
+        "{msg} {wide_bar} {bytes}/{total_bytes}"
+    } else {
+        "{msg} {spinner} {bytes}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_message(farshore_report::escape::visible(&source.name()));
+    let ledger = farshore::read(reader, &source.name(), how, detectors, &mut |bytes| bar.set_position(bytes));
+    bar.finish_and_clear();
+    Ok(ledger?)
+}
+
+/// What was lost is said at once, not only in the report.
+fn warn(source: &Source, ledger: &Ledger) {
+    for anomaly in ledger.anomalies.iter().filter(|it| it.flow.is_none()) {
+        let frames = ledger.coverage.frames.total;
+        message::say(&format!(
+            "warning: {}: {}; the {frames} frames before it were read",
+            source.shown(),
+            anomaly.because
+        ));
+    }
+    for (name, times) in &ledger.coverage.limits {
+        let raise = if limit_names().any(|it| it == *name) {
+            format!("; --limit {name}=N raises it")
+        } else {
+            String::new()
+        };
+        message::say(&format!(
+            "warning: {}: the ceiling {name} was hit {times} times{raise}",
+            source.shown()
+        ));
+    }
+}
+
+/// The secrets in all key logs named. A file of which no line is one is no key log.
+fn secrets(paths: &[PathBuf]) -> anyhow::Result<Arc<Secrets>> {
+    let mut secrets = Secrets::new();
+    for path in paths {
+        let file = fs::File::open(path).with_context(|| message::shown(path))?;
+        let lines = keys::read(file, &mut secrets).with_context(|| message::shown(path))?;
+        anyhow::ensure!(
+            lines.rows > 0 || lines.others == 0,
+            "{}: no line of it is one of a key log; expected a label, a client random and a secret in hexadecimal digits",
+            message::shown(path)
+        );
+    }
+    Ok(Arc::new(secrets))
+}
+
+/// The ceilings of reading and those of the detectors, by one flag: no two have one name.
+pub(crate) fn limits(settings: &[String]) -> anyhow::Result<(Limits, DetectingLimits)> {
+    let (mut reading, mut detecting) = (Limits::default(), DetectingLimits::default());
+    for setting in settings {
+        let (name, value) = setting
+            .split_once('=')
+            .with_context(|| format!("--limit {setting}: expected NAME=VALUE"))?;
+        let value = value
+            .parse()
+            .with_context(|| format!("--limit {setting}: expected a whole number"))?;
+        let set = if Limits::NAMES.contains(&name) {
+            reading.set(name, value).map_err(anyhow::Error::from)
+        } else if DetectingLimits::NAMES.contains(&name) {
+            detecting.set(name, value).map_err(anyhow::Error::from)
+        } else {
+            let names: BTreeSet<_> = limit_names().collect();
+            let names: Vec<_> = names.into_iter().collect();
+            Err(anyhow::anyhow!("no limit is named `{name}`; there are: {}", names.join(", ")))
+        };
+        set.with_context(|| format!("--limit {setting}"))?;
+    }
+    Ok((reading, detecting))
+}
+
+fn limit_names() -> impl Iterator<Item = &'static str> {
+    Limits::NAMES.iter().chain(DetectingLimits::NAMES).copied()
+}
+
+/// A file of text.
+pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| message::shown(path))
+}
