@@ -1,4 +1,6 @@
-//! Initial packets of QUIC, sealed with the keys that everyone on the path can derive (RFC 9001 section 5).
+//! Packets of QUIC: Initial ones, sealed with the keys that everyone on the path can derive, and those behind the handshake, with
+//! the secrets of a session (RFC 9001 section 5). AES-128-GCM alone.
+#![allow(dead_code, reason = "each bench has its own use for it")]
 
 use aes::Aes128;
 use aes::cipher::BlockCipherEncrypt;
@@ -11,32 +13,69 @@ const SALT: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a,
 ];
 
-/// A client that chose this id for its server.
+/// Bytes of a stream in a packet, so that a datagram fits a frame.
+pub const ROOM: usize = 1180;
+
+/// Who sends Initial packets, by the id that the client chose for the server.
 #[derive(Clone)]
 pub struct Client {
-    id: [u8; 8],
-    packets: Aes128Gcm,
-    headers: Aes128,
-    iv: [u8; 12],
+    /// The id that packets go to.
+    to: Vec<u8>,
+    packets: Packets,
 }
 
 impl Client {
     pub fn new(id: u64) -> Self {
-        let id = id.to_be_bytes();
-        let secret = expand(&Hkdf::new(Some(&SALT), &id), b"client in");
-        let secret = Hkdf::<Sha256>::from_prk(&secret as &[u8; 32]).unwrap();
+        Self::side(id, b"client in", &id.to_be_bytes())
+    }
+
+    /// The server that this client chose the id for. Both go by an empty one of their own.
+    pub fn answering(id: u64) -> Self {
+        Self::side(id, b"server in", &[])
+    }
+
+    fn side(id: u64, label: &[u8], to: &[u8]) -> Self {
+        let secret = expand(&Hkdf::new(Some(&SALT), &id.to_be_bytes()), label);
         Self {
-            id,
-            packets: Aes128Gcm::new(&expand::<16>(&secret, b"quic key").into()),
-            headers: Aes128::new(&expand::<16>(&secret, b"quic hp").into()),
-            iv: expand(&secret, b"quic iv"),
+            to: to.to_vec(),
+            packets: Packets::new(&secret),
         }
     }
 
     /// One packet of these frames, its number in four bytes.
     pub fn seal(&self, number: u32, frames: &[u8]) -> Vec<u8> {
         let length = (frames.len().max(4) + 4 + 16) as u16 | 0x4000;
-        let mut header = [&[0xc3, 0, 0, 0, 1, 8][..], &self.id, &[0, 0], &length.to_be_bytes()].concat();
+        let ids = [&[self.to.len() as u8][..], &self.to, &[0]].concat();
+        let header = [&[0xc3, 0, 0, 0, 1][..], &ids, &[0], &length.to_be_bytes()].concat();
+        self.packets.seal(header, number, frames, 0x0f)
+    }
+}
+
+/// The keys of one side.
+#[derive(Clone)]
+pub struct Packets {
+    packets: Aes128Gcm,
+    headers: Aes128,
+    iv: [u8; 12],
+}
+
+impl Packets {
+    pub fn new(secret: &[u8; 32]) -> Self {
+        let secret = Hkdf::<Sha256>::from_prk(secret).unwrap();
+        Self {
+            packets: Aes128Gcm::new(&expand::<16>(&secret, b"quic key").into()),
+            headers: Aes128::new(&expand::<16>(&secret, b"quic hp").into()),
+            iv: expand(&secret, b"quic iv"),
+        }
+    }
+
+    /// A packet behind the handshake, to the one who goes by this id.
+    pub fn short(&self, id: &[u8], number: u32, frames: &[u8]) -> Vec<u8> {
+        self.seal([&[0x43][..], id].concat(), number, frames, 0x1f)
+    }
+
+    /// `hidden`: the bits of the first byte that are masked.
+    fn seal(&self, mut header: Vec<u8>, number: u32, frames: &[u8], hidden: u8) -> Vec<u8> {
         let number_at = header.len();
         header.extend(number.to_be_bytes());
         let mut nonce = self.iv;
@@ -54,7 +93,7 @@ impl Client {
         body.extend_from_slice(&tag);
         let mut mask = <[u8; 16]>::try_from(&body[..16]).unwrap().into();
         self.headers.encrypt_block(&mut mask);
-        header[0] ^= mask[0] & 0x0f;
+        header[0] ^= mask[0] & hidden;
         header[number_at..]
             .iter_mut()
             .zip(&mask[1..])
@@ -65,8 +104,16 @@ impl Client {
 
 /// A CRYPTO frame (RFC 9000 section 19.6).
 pub fn crypto(offset: u64, bytes: &[u8]) -> Vec<u8> {
-    let number = |value: u64| (value as u32 | 0x8000_0000).to_be_bytes();
     [&[6][..], &number(offset), &number(bytes.len() as u64), bytes].concat()
+}
+
+/// A STREAM frame that goes to the end of its packet (RFC 9000 section 19.8).
+pub fn stream(id: u64, offset: u64, bytes: &[u8]) -> Vec<u8> {
+    [&[0x0c][..], &number(id), &number(offset), bytes].concat()
+}
+
+fn number(value: u64) -> [u8; 4] {
+    (value as u32 | 0x8000_0000).to_be_bytes()
 }
 
 fn expand<const N: usize>(secret: &Hkdf<Sha256>, label: &[u8]) -> [u8; N] {

@@ -1,0 +1,226 @@
+//! What it costs to open sessions with their keys: one download of large records over TLS and one over QUIC, read with the key log
+//! and without, beside what `openssl speed` makes of the same cipher on this machine. Prints rates and ratios, fails when a session
+//! stays closed, and refuses to judge a rate.
+
+#[path = "../hostile/sealed.rs"]
+mod sealed;
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use farshore::model::DatumKind;
+use farshore::{Detecting, Detectors, Known, Reading, Secrets};
+use farshore_lab::client::{Client, Direction, Peer, Transport};
+use farshore_lab::payload::Payload;
+use farshore_lab::pcapng;
+use farshore_lab::random::Random;
+use farshore_lab::tcp::Connection;
+use farshore_lab::tls::certificate::Authority;
+use farshore_lab::tls::{Session, Suite};
+use sealed::Packets;
+
+const NAME: &str = "download.example";
+/// What stands behind the body: found only where all before it was opened.
+const WORD: &str = "found-behind-it-all";
+/// The server's connection id, as the client chose it.
+const ID: u64 = 0x1122_3344_5566_7788;
+/// Bytes of the body.
+const BODY: usize = 96 << 20;
+/// Of several runs the quickest counts: what disturbs makes it slower only.
+const RUNS: usize = 3;
+
+fn main() {
+    println!("| session | closed, MB/s | opened, MB/s | opening alone, MB/s | openssl, MB/s | share |\n|---|---|---|---|---|---|");
+    let cases: [(&str, &str, Made); 4] = [
+        ("TLS 1.3, AES-128-GCM", "aes-128-gcm", tls(Suite::Tls13Aes128Gcm)),
+        ("TLS 1.2, AES-128-GCM", "aes-128-gcm", tls(Suite::Tls12Aes128Gcm)),
+        ("TLS 1.3, ChaCha20-Poly1305", "chacha20-poly1305", tls(Suite::Tls13ChaCha20Poly1305)),
+        ("QUIC 1, AES-128-GCM", "aes-128-gcm", quic()),
+    ];
+    for (name, cipher, made) in cases {
+        let closed = read(&made, &Secrets::default());
+        let opened = read(&made, &made.secrets());
+        assert_eq!((closed.open, opened.open), (false, true), "{name}: what was opened");
+        let rate = |seconds: f64| BODY as f64 / seconds / 1e6;
+        let alone = rate(opened.seconds - closed.seconds);
+        let block = if name.starts_with("QUIC") { sealed::ROOM } else { 1 << 14 };
+        let peer = openssl(cipher, block);
+        println!(
+            "| {name} | {:.0} | {:.0} | {alone:.0} | {} | {} |",
+            rate(closed.seconds),
+            rate(opened.seconds),
+            peer.map_or("not here".to_owned(), |it| format!("{it:.0}")),
+            peer.map_or(String::new(), |it| format!("{:.0} %", alone / it * 100.0)),
+        );
+    }
+}
+
+/// A capture, and the lines of its key log.
+struct Made {
+    capture: Vec<u8>,
+    keylog: Vec<String>,
+}
+
+impl Made {
+    fn new(client: &Client, keylog: &[String]) -> Self {
+        let section = pcapng::Section {
+            application: "",
+            comment: "",
+            interface: "",
+            description: "",
+        };
+        let mut frames: Vec<_> = client.frames.iter().map(|it| (it.at, it.bytes.as_slice())).collect();
+        frames.sort_by_key(|(at, _)| *at);
+        Self {
+            capture: pcapng::file(&section, frames.into_iter()),
+            keylog: keylog.to_vec(),
+        }
+    }
+
+    fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        farshore::keys::read(self.keylog.join("\n").as_bytes(), &mut secrets).expect("a key log");
+        secrets
+    }
+}
+
+/// One download over a TLS connection, and a word behind it.
+fn tls(suite: Suite) -> Made {
+    let mut client = Client::new("decryption", Ipv4Addr::new(192, 0, 2, 2));
+    let flow = client.open(Transport::Tcp, "download", &peer(), 443);
+    let mut connection = Connection::open(&mut client, flow, 0);
+    let (flights, mut session) = open(suite);
+    for (direction, bytes) in flights {
+        connection.send(&mut client, direction, 0, &Payload::new().put(bytes));
+    }
+    let request = format!("GET / HTTP/1.1\r\nHost: {NAME}\r\n\r\n");
+    let head = |length: usize| format!("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n");
+    for body in [body(), WORD.as_bytes().to_vec()] {
+        let sealed = session.seal(Direction::Up, request.as_bytes());
+        connection.send(&mut client, Direction::Up, 0, &Payload::new().put(sealed));
+        let sealed = session.seal(Direction::Down, &[head(body.len()).as_bytes(), &body].concat());
+        connection.send(&mut client, Direction::Down, 0, &Payload::new().put(sealed));
+    }
+    connection.close(&mut client);
+    Made::new(&client, &session.keylog)
+}
+
+/// The same over QUIC: what a handshake says there is what it says in TLS, without the records.
+fn quic() -> Made {
+    let mut client = Client::new("decryption", Ipv4Addr::new(192, 0, 2, 2));
+    let flow = client.open(Transport::Udp, "download", &peer(), 443);
+    let (flights, session) = open(Suite::Tls13Aes128Gcm);
+    let hello = |direction| {
+        let (_, records) = flights.iter().find(|(it, _)| *it == direction).expect("a hello");
+        let length = usize::from(u16::from_be_bytes([records[3], records[4]]));
+        sealed::crypto(0, &records[5..5 + length])
+    };
+    let secret = |label: &str| {
+        let line = session.keylog.iter().find(|line| line.starts_with(label)).expect("a secret");
+        let hex = line.rsplit(' ').next().expect("its last word").as_bytes();
+        let digit = |it: u8| char::from(it).to_digit(16).expect("hex") as u8;
+        std::array::from_fn(|at| digit(hex[2 * at]) << 4 | digit(hex[2 * at + 1]))
+    };
+    let mut at = 0;
+    let mut send = |direction, bytes: Vec<u8>| {
+        at += 100_000;
+        client.udp(flow, at, direction, &Payload::new().put(bytes));
+    };
+    send(Direction::Up, sealed::Client::new(ID).seal(0, &hello(Direction::Up)));
+    send(Direction::Down, sealed::Client::answering(ID).seal(0, &hello(Direction::Down)));
+    let requests = Packets::new(&secret("CLIENT_TRAFFIC_SECRET_0"));
+    let answers = Packets::new(&secret("SERVER_TRAFFIC_SECRET_0"));
+    let mut number = 0;
+    for (stream, body) in [(0, body()), (4, WORD.as_bytes().to_vec())] {
+        // HEADERS with entries of the static table alone (RFC 9204 appendix A): GET https / and 200.
+        send(
+            Direction::Up,
+            requests.short(
+                &[],
+                stream / 4,
+                &sealed::stream(u64::from(stream), 0, &[1, 5, 0, 0, 0xd1, 0xd7, 0xc1]),
+            ),
+        );
+        let length = (body.len() as u32 | 0x8000_0000).to_be_bytes();
+        let said = [&[1, 3, 0, 0, 0xd9, 0][..], &length, &body].concat();
+        for (piece, from) in said.chunks(sealed::ROOM).zip((0..).step_by(sealed::ROOM)) {
+            send(
+                Direction::Down,
+                answers.short(&[], number, &sealed::stream(u64::from(stream), from, piece)),
+            );
+            number += 1;
+        }
+    }
+    Made::new(&client, &session.keylog)
+}
+
+/// What reading came to.
+struct Read {
+    seconds: f64,
+    /// The word behind the body was found.
+    open: bool,
+}
+
+fn read(made: &Made, secrets: &Secrets) -> Read {
+    let word = Known {
+        name: "word".to_owned(),
+        kind: DatumKind::CONTENT,
+        value: WORD.to_owned(),
+    };
+    let detectors = Detectors::new(&[word], Detecting::default()).expect("detectors");
+    let how = Reading {
+        secrets: Arc::new(secrets.clone()),
+        ..Reading::default()
+    };
+    let mut it = Read {
+        seconds: f64::INFINITY,
+        open: false,
+    };
+    for _ in 0..RUNS {
+        #[allow(clippy::disallowed_methods, reason = "time is what is measured")]
+        let began = Instant::now();
+        let ledger = farshore::read(made.capture.as_slice(), "download", &how, &detectors, &mut |_| {}).expect("a capture");
+        it.seconds = it.seconds.min(began.elapsed().as_secs_f64());
+        it.open = ledger.sightings.iter().any(|it| it.known_as.is_some());
+    }
+    it
+}
+
+/// Bytes a second of a cipher in blocks of that size, as OpenSSL measures itself.
+fn openssl(cipher: &str, block: usize) -> Option<f64> {
+    let block = block.to_string();
+    let told = Command::new("openssl")
+        .args(["speed", "-mr", "-seconds", "1", "-bytes", &block, "-evp", cipher])
+        .output()
+        .ok()?;
+    let told = String::from_utf8(told.stdout).ok()?;
+    let line = told.lines().find(|line| line.starts_with("+F:"))?;
+    line.rsplit(':').next()?.trim().parse::<f64>().ok().map(|it| it / 1e6)
+}
+
+fn open(suite: Suite) -> (Vec<(Direction, Vec<u8>)>, Session) {
+    Session::open(
+        NAME,
+        suite,
+        &Authority::new("decryption", "Bench"),
+        &mut Random::named("decryption"),
+    )
+}
+
+fn peer() -> Peer {
+    Peer {
+        name: NAME.to_owned(),
+        address: Ipv4Addr::new(198, 51, 100, 7),
+        party: "",
+        country: "",
+        rtt: 1_000_000,
+        hops: 4,
+    }
+}
+
+/// Bytes that no detector stops at.
+fn body() -> Vec<u8> {
+    vec![0; BODY]
+}
