@@ -19,13 +19,10 @@ use farshore_lab::random::Random;
 use farshore_lab::tcp::Connection;
 use farshore_lab::tls::certificate::Authority;
 use farshore_lab::tls::{Session, Suite};
-use sealed::Packets;
 
 const NAME: &str = "download.example";
 /// What stands behind the body: found only where all before it was opened.
 const WORD: &str = "found-behind-it-all";
-/// The server's connection id, as the client chose it.
-const ID: u64 = 0x1122_3344_5566_7788;
 /// Bytes of the body.
 const BODY: usize = 96 << 20;
 /// Of several runs the quickest counts: what disturbs makes it slower only.
@@ -107,42 +104,25 @@ fn tls(suite: Suite) -> Made {
     Made::new(&client, &session.keylog)
 }
 
-/// The same over QUIC: what a handshake says there is what it says in TLS, without the records.
+/// The same over QUIC.
 fn quic() -> Made {
     let mut client = Client::new("decryption", Ipv4Addr::new(192, 0, 2, 2));
     let flow = client.open(Transport::Udp, "download", &peer(), 443);
-    let (flights, session) = open(Suite::Tls13Aes128Gcm);
-    let hello = |direction| {
-        let (_, records) = flights.iter().find(|(it, _)| *it == direction).expect("a hello");
-        let length = usize::from(u16::from_be_bytes([records[3], records[4]]));
-        let mut hello = records[5..5 + length].to_vec();
-        // The same length, and another protocol first.
-        if let Some(at) = hello.windows(9).position(|it| it == b"\x08http/1.1") {
-            hello[at..at + 9].copy_from_slice(b"\x02h3\x05spare");
-        }
-        sealed::crypto(0, &hello)
-    };
-    let secret = |label: &str| {
-        let line = session.keylog.iter().find(|line| line.starts_with(label)).expect("a secret");
-        let hex = line.rsplit(' ').next().expect("its last word").as_bytes();
-        let digit = |it: u8| char::from(it).to_digit(16).expect("hex") as u8;
-        std::array::from_fn(|at| digit(hex[2 * at]) << 4 | digit(hex[2 * at + 1]))
-    };
+    let session = sealed::Opened::new(NAME);
     let mut at = 0;
     let mut send = |direction, bytes: Vec<u8>| {
         at += 100_000;
         client.udp(flow, at, direction, &Payload::new().put(bytes));
     };
-    send(Direction::Up, sealed::Client::new(ID).seal(0, &hello(Direction::Up)));
-    send(Direction::Down, sealed::Client::answering(ID).seal(0, &hello(Direction::Down)));
-    let requests = Packets::new(&secret("CLIENT_TRAFFIC_SECRET_0"));
-    let answers = Packets::new(&secret("SERVER_TRAFFIC_SECRET_0"));
+    let [asked, answered] = &session.hellos;
+    send(Direction::Up, asked.clone());
+    send(Direction::Down, answered.clone());
     let mut number = 0;
     for (stream, body) in [(0, body()), (4, WORD.as_bytes().to_vec())] {
         // HEADERS with entries of the static table alone (RFC 9204 appendix A): GET https / and 200.
         send(
             Direction::Up,
-            requests.short(
+            session.client.short(
                 &[],
                 stream / 4,
                 &sealed::stream(u64::from(stream), 0, &[1, 5, 0, 0, 0xd1, 0xd7, 0xc1]),
@@ -153,7 +133,7 @@ fn quic() -> Made {
         for (piece, from) in said.chunks(sealed::ROOM).zip((0..).step_by(sealed::ROOM)) {
             send(
                 Direction::Down,
-                answers.short(&[], number, &sealed::stream(u64::from(stream), from, piece)),
+                session.server.short(&[], number, &sealed::stream(u64::from(stream), from, piece)),
             );
             number += 1;
         }

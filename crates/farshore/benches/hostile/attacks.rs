@@ -7,6 +7,8 @@ use std::rc::Rc;
 use farshore::model::Direction;
 
 use super::headers::{ACK, Address, CLIENT, SERVER, SYN, datagram, ethernet, host, ip, noise, tcp, udp};
+use super::made::Made;
+use super::multiplexed;
 use super::sealed::{Client, crypto};
 use super::talk::{Talk, talks};
 
@@ -22,14 +24,22 @@ pub struct Attack {
     pub of: &'static str,
     /// The frames of an attack of that many.
     pub frames: Box<dyn Fn(u64) -> Frames>,
+    /// The key log that goes with them.
+    pub keylog: Box<dyn Fn(u64) -> Box<dyn Read>>,
 }
 
-fn attack<I: Iterator<Item = Vec<u8>> + 'static>(name: &str, full: u64, of: &'static str, frames: impl Fn(u64) -> I + 'static) -> Attack {
+pub fn attack<I: Iterator<Item = Vec<u8>> + 'static>(
+    name: &str,
+    full: u64,
+    of: &'static str,
+    frames: impl Fn(u64) -> I + 'static,
+) -> Attack {
     Attack {
         name: name.to_owned(),
         full,
         of,
         frames: Box::new(move |number| Box::new(frames(number))),
+        keylog: Box::new(|_| Box::new(io::empty())),
     }
 }
 
@@ -41,6 +51,8 @@ pub fn attacks() -> Vec<Attack> {
     all.extend(nesting());
     all.extend(names());
     all.extend(messages());
+    all.extend(multiplexed::attacks());
+    all.extend(keylogs());
     all.extend(conversations());
     all
 }
@@ -144,7 +156,7 @@ fn fragments() -> Vec<Attack> {
 }
 
 /// A stream to port 80: the handshake, then segments by place. Numbers wrap on the way.
-fn stream(port: u16, segments: impl Iterator<Item = (u64, Vec<u8>)> + 'static) -> Frames {
+pub fn stream(port: u16, segments: impl Iterator<Item = (u64, Vec<u8>)> + 'static) -> Frames {
     const FIRST: u32 = u32::MAX - 5_000;
     let up = move |sequence: u32, flags, bytes: &[u8]| {
         ethernet(
@@ -444,6 +456,20 @@ fn messages() -> Vec<Attack> {
     ]
 }
 
+/// Key logs of which next to nothing is of use.
+fn keylogs() -> Vec<Attack> {
+    let lines = |name, line: fn(u64) -> String| {
+        let mut it = attack(name, 1_000_000, "lines", |_| std::iter::once(datagram(CLIENT, (50_000, 443), b"x")));
+        it.keylog = Box::new(move |n| Box::new(Made::new((0..n).map(move |it| line(it).into_bytes()))));
+        it
+    };
+    vec![
+        lines("keylog.sessions", |it| format!("CLIENT_RANDOM {it:064x} {it:096x}\n")),
+        lines("keylog.same-session", |it| format!("CLIENT_RANDOM {:064x} {it:096x}\n", 1)),
+        lines("keylog.noise", |it| format!("{it} is no label of any secret\n")),
+    ]
+}
+
 /// What every protocol's sample can be made into.
 fn conversations() -> Vec<Attack> {
     let readers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../farshore-wire/src/protocols");
@@ -520,46 +546,4 @@ fn both(ports: (u16, u16), messages: impl Iterator<Item = (Direction, Vec<u8>)> 
         });
         parts.collect::<Vec<_>>()
     }))
-}
-
-/// Frames as a capture file in the classic format, made while it is read.
-pub struct File<I> {
-    frames: I,
-    number: u64,
-    waiting: Vec<u8>,
-    at: usize,
-}
-
-impl<I: Iterator<Item = Vec<u8>>> File<I> {
-    pub fn new(frames: I) -> Self {
-        let words = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 262_144, 1];
-        Self {
-            frames,
-            number: 0,
-            waiting: words.iter().flat_map(|word| word.to_le_bytes()).collect(),
-            at: 0,
-        }
-    }
-}
-
-impl<I: Iterator<Item = Vec<u8>>> Read for File<I> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.waiting.len() {
-            self.waiting.clear();
-            self.at = 0;
-            while self.waiting.len() < 1 << 16 {
-                let Some(frame) = self.frames.next() else { break };
-                let (seconds, micros, length) = (self.number / 1_000_000, self.number % 1_000_000, frame.len() as u32);
-                for word in [seconds as u32, micros as u32, length, length] {
-                    self.waiting.extend(word.to_le_bytes());
-                }
-                self.waiting.extend(frame);
-                self.number += 1;
-            }
-        }
-        let size = into.len().min(self.waiting.len() - self.at);
-        into[..size].copy_from_slice(&self.waiting[self.at..self.at + size]);
-        self.at += size;
-        Ok(size)
-    }
 }

@@ -9,6 +9,8 @@ mod attacks;
 #[allow(dead_code, reason = "conversations need some of it")]
 mod build;
 mod headers;
+mod made;
+mod multiplexed;
 mod sealed;
 #[path = "../../../farshore-wire/tests/it/talk.rs"]
 #[allow(dead_code, reason = "what is said is enough")]
@@ -16,9 +18,11 @@ mod talk;
 
 use std::fs;
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
-use attacks::{Attack, File, attacks};
-use farshore::{Detecting, Detectors, Reading, read};
+use attacks::{Attack, attacks};
+use farshore::{Detecting, Detectors, Reading, Secrets, keys, read};
+use made::capture;
 
 /// The most memory that reading may take, in KiB.
 const CEILING: u64 = 1 << 20;
@@ -109,11 +113,17 @@ fn carry_out(attack: &Attack, number: u64) -> String {
     let detectors = Detectors::new(&[], Detecting::default()).expect("detectors");
     let began = seconds();
     // What making the frames takes is not the reader's.
-    std::io::copy(&mut File::new((attack.frames)(number)), &mut std::io::sink()).expect("nothing can fail");
+    std::io::copy(&mut capture((attack.frames)(number)), &mut std::io::sink()).expect("nothing can fail");
     let making = seconds() - began;
     let began = seconds();
-    let file = File::new((attack.frames)(number));
-    let ledger = read(file, &attack.name, &Reading::default(), &detectors, &mut |_| {}).expect("a capture");
+    let mut secrets = Secrets::default();
+    keys::read((attack.keylog)(number), &mut secrets).expect("nothing can fail");
+    let how = Reading {
+        secrets: Arc::new(secrets),
+        ..Reading::default()
+    };
+    let file = capture((attack.frames)(number));
+    let ledger = read(file, &attack.name, &how, &detectors, &mut |_| {}).expect("a capture");
     let reading = (seconds() - began - making).max(0.0);
     let limits: Vec<String> = ledger
         .coverage

@@ -6,6 +6,10 @@ use aes::Aes128;
 use aes::cipher::BlockCipherEncrypt;
 use aes_gcm::Aes128Gcm;
 use aes_gcm::aead::{AeadInOut, KeyInit};
+use farshore_lab::client::Direction;
+use farshore_lab::random::Random;
+use farshore_lab::tls::certificate::Authority;
+use farshore_lab::tls::{Session, Suite};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
@@ -99,6 +103,50 @@ impl Packets {
             .zip(&mask[1..])
             .for_each(|(byte, mask)| *byte ^= mask);
         [header, body].concat()
+    }
+}
+
+/// A session whose handshake is done: what a handshake says in QUIC is what it says in TLS, without the records.
+pub struct Opened {
+    /// The client's first packet, and the server's.
+    pub hellos: [Vec<u8>; 2],
+    pub client: Packets,
+    pub server: Packets,
+    /// Lines of a key log.
+    pub keylog: Vec<String>,
+}
+
+impl Opened {
+    /// One that speaks HTTP/3.
+    pub fn new(name: &str) -> Self {
+        const ID: u64 = 0x1122_3344_5566_7788;
+        let authority = Authority::new("quic", "Bench");
+        let (flights, session) = Session::open(name, Suite::Tls13Aes128Gcm, &authority, &mut Random::named("quic"));
+        let hello = |direction| {
+            let (_, records) = flights.iter().find(|(it, _)| *it == direction).unwrap();
+            let length = usize::from(u16::from_be_bytes([records[3], records[4]]));
+            let mut hello = records[5..5 + length].to_vec();
+            // The same length, and another protocol first.
+            if let Some(at) = hello.windows(9).position(|it| it == b"\x08http/1.1") {
+                hello[at..at + 9].copy_from_slice(b"\x02h3\x05spare");
+            }
+            crypto(0, &hello)
+        };
+        let secret = |label: &str| {
+            let line = session.keylog.iter().find(|line| line.starts_with(label)).unwrap();
+            let hex = line.rsplit(' ').next().unwrap().as_bytes();
+            let digit = |it: u8| char::from(it).to_digit(16).unwrap() as u8;
+            std::array::from_fn(|at| digit(hex[2 * at]) << 4 | digit(hex[2 * at + 1]))
+        };
+        Self {
+            hellos: [
+                Client::new(ID).seal(0, &hello(Direction::Up)),
+                Client::answering(ID).seal(0, &hello(Direction::Down)),
+            ],
+            client: Packets::new(&secret("CLIENT_TRAFFIC_SECRET_0")),
+            server: Packets::new(&secret("SERVER_TRAFFIC_SECRET_0")),
+            keylog: session.keylog,
+        }
     }
 }
 
