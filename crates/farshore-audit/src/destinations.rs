@@ -13,6 +13,9 @@ use farshore_model::{Date, Flow, FlowId, Ledger, Text};
 use crate::naming::{Names, plain};
 use crate::parties::{Datasets, Shared, registrable_domain};
 
+/// What a party goes by of which a record tells neither name nor address.
+const NOT_RECORDED: &str = "not recorded";
+
 /// All destinations in the order of their first frames, and the destination of each flow.
 pub fn destinations(ledger: &Ledger, names: &Names<'_>, data: &Datasets, as_of: Option<Date>) -> (Vec<Destination>, Vec<u32>) {
     let mut groups = Groups::default();
@@ -21,7 +24,8 @@ pub fn destinations(ledger: &Ledger, names: &Names<'_>, data: &Datasets, as_of: 
         let id = FlowId(index);
         let at = match names.best(id) {
             Some(best) => groups.named(&plain(best.name.as_str())),
-            None => groups.addressed(flow.server.ip),
+            None if flow.tells(flow.server) => groups.addressed(flow.server.ip),
+            None => groups.called(NOT_RECORDED, false),
         };
         of_flow.push(at);
         if let Some(group) = groups.all.get_mut(at as usize) {
@@ -123,7 +127,7 @@ impl<'n> Group<'n> {
     }
 
     fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[Cow<'n, str>]) {
-        if self.addresses.last() != Some(&flow.server.ip) {
+        if flow.tells(flow.server) && self.addresses.last() != Some(&flow.server.ip) {
             self.addresses.push(flow.server.ip);
         }
         for name in candidates {

@@ -94,6 +94,9 @@ impl Transport {
 /// How the client was told from the server, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InitiatorBasis {
+    /// Whoever wrote the exchange down, which is known from that rather than from frames. Then an address that was not written
+    /// down is the unspecified one, frames are messages, and bytes are those of messages.
+    Recorded,
     /// A SYN without ACK, or a SYN-ACK, was seen.
     Handshake,
     /// The protocol's own words: a ClientHello, a request, a query.
@@ -217,8 +220,19 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Whether something in it was opened with keys.
+    /// Whether something in it could be read although it was encrypted: with keys, or by whoever wrote it down.
     pub fn is_opened(&self) -> bool {
-        self.keys.as_ref().is_some_and(|it| !it.opened.is_empty())
+        let sealed = matches!(self.protection, Protection::Tls | Protection::Quic | Protection::Dtls);
+        (self.is_recorded() && sealed) || self.keys.as_ref().is_some_and(|it| !it.opened.is_empty())
+    }
+
+    /// Whether one of its ends, or a proxy, wrote it down.
+    pub const fn is_recorded(&self) -> bool {
+        matches!(self.initiator, InitiatorBasis::Recorded)
+    }
+
+    /// Whether the address of that end is known.
+    pub const fn tells(&self, end: Endpoint) -> bool {
+        !(self.is_recorded() && end.ip.is_unspecified())
     }
 }

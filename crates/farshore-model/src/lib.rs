@@ -3,7 +3,7 @@
 //! This crate depends on nothing. It refuses I/O, clocks and serialisation: every serialised form is a
 //! versioned promise with its own types at the rim, so these stay free to change.
 //!
-//! Read in this order: [`frame`] (what was captured), [`flow`] (who talked to whom), [`observation`] and
+//! Read in this order: [`frame`] (what was captured) and [`exchange`] (what was written down), [`flow`] (who talked to whom), [`observation`] and
 //! [`sighting`] (what was said), [`ledger`] (all of it), then [`party`], [`exposure`], [`verdict`] and
 //! [`audit`] (what it means).
 
@@ -19,6 +19,7 @@
 pub mod audit;
 pub mod country;
 pub mod coverage;
+pub mod exchange;
 pub mod exposure;
 pub mod flow;
 pub mod frame;
@@ -36,6 +37,7 @@ pub mod verdict;
 pub use audit::Audit;
 pub use country::Country;
 pub use coverage::Coverage;
+pub use exchange::Exchange;
 pub use exposure::{Answer, Exposure, Reader, ReaderRole};
 pub use flow::{Direction, Endpoint, Flow, FlowId, Protection, Transport};
 pub use frame::{Frame, InputId, LinkType};

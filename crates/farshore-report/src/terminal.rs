@@ -87,7 +87,7 @@ enum Ink {
 impl Screen<'_> {
     fn top(&mut self) -> Result<()> {
         for input in self.audit.inputs.iter().take(3) {
-            let unit = if crate::v1::is_log(input.format) { "row" } else { "frame" };
+            let unit = crate::v1::unit(input.format);
             let mut facts = vec![
                 visible_within(&input.name, 40),
                 input.format.to_owned(),

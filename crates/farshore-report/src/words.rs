@@ -29,7 +29,7 @@ words! {
     Outcome { Met => "met", Breached => "breached", Undetermined => "undetermined", NotApplicable => "not-applicable" }
     Protection { Plaintext => "plaintext", Tls => "tls", Quic => "quic", Dtls => "dtls", Srtp => "srtp", Opaque => "opaque", Empty => "none" }
     Severity { Note => "note", Warning => "warning", Loss => "loss" }
-    InitiatorBasis { Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet" }
+    InitiatorBasis { Recorded => "record", Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet" }
     NameVia { Sni => "sni", QuicSni => "quic-sni", GquicSni => "gquic-sni", DtlsSni => "dtls-sni", HttpHost => "http-host", SdRtn => "sd-rtn", Dns => "dns", Certificate => "certificate" }
     ChannelSecrecy { Sealed => "sealed", Readable => "readable", Anonymous => "anonymous", Unknown => "unknown" }
     ClaimKind { Geolocation => "geolocation", Registration => "registration", CloudRegion => "cloud-region", Geofeed => "geofeed", Name => "name" }

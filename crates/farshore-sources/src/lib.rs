@@ -1,8 +1,8 @@
 //! Foreign formats to inputs. Each format reads an `impl Read` through one bounded [`Window`]; memory does not
 //! grow with the input, and the digest of the input is taken on the way.
 //!
-//! This crate opens no file and interprets no payload: it tells frames apart and keeps what the file says of
-//! itself. What is damaged ends the reading there and is said in the record; what was readable stands.
+//! This crate opens no file and interprets no payload: it tells frames apart, or [records] of exchanges, and keeps what the
+//! file says of itself. What is damaged ends the reading there and is said in the record; what was readable stands.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -22,6 +22,7 @@ mod digest;
 pub mod keylog;
 mod pcap;
 mod pcapng;
+mod records;
 mod window;
 
 use std::io::Read;
@@ -32,19 +33,28 @@ use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
 pub use digest::{AtOnce, Digester};
+pub use records::Records;
 pub use window::Window;
 
 /// All formats, sorted by id. Each sample file is claimed by exactly one.
-pub static FORMATS: &[&dyn Format] = &[&pcap::Pcap, &pcapng::Pcapng];
+pub static FORMATS: &[&dyn Format] = &[&records::har::Har, &records::mitmproxy::Mitmproxy, &pcap::Pcap, &pcapng::Pcapng];
 
-/// A capture format.
+/// A format of inputs: of captures, or of records.
 pub trait Format: Sync {
     /// Its name, as it stands in `inputs[].format`.
     fn id(&self) -> &'static str;
     /// Whether a file that begins with these bytes is of this format.
     fn claims(&self, head: &[u8]) -> bool;
     /// Starts reading, right at the first byte.
-    fn open<'r>(&self, input: InputId, window: Window<'r>) -> Result<Box<dyn Capture + 'r>, OpenError>;
+    fn open<'r>(&self, input: InputId, window: Window<'r>) -> Result<Opened<'r>, OpenError>;
+}
+
+/// An input that is ready to be read, through the door it came by.
+pub enum Opened<'r> {
+    /// Frames.
+    Capture(Box<dyn Capture + 'r>),
+    /// Exchanges that somebody wrote down.
+    Records(Box<dyn Records + 'r>),
 }
 
 /// A capture being read.
@@ -128,6 +138,8 @@ pub struct Summary {
     pub dropped: Option<u64>,
     /// Why reading ended before the file did.
     pub damage: Option<String>,
+    /// Ceilings of reading that were hit, by name, once for each time.
+    pub limits: Vec<&'static str>,
 }
 
 impl Summary {
@@ -144,6 +156,7 @@ impl Summary {
             record,
             dropped,
             damage: whole.fault.or(damage),
+            limits: Vec::new(),
         }
     }
 }
@@ -155,6 +168,9 @@ pub struct Limits {
     pub frame_bytes: usize,
     /// Bytes of one pcapng block that must be held at once; larger ones are stepped over.
     pub block_bytes: usize,
+    /// Bytes of one record that are held at once: a request and its answer with all they carried. The rest of a larger one is
+    /// stepped over.
+    pub record_bytes: usize,
     /// How many times its size a compressed file may inflate to: gzip cannot exceed 1032 (RFC 1951), captures stay
     /// far below.
     pub inflation_ratio: u64,
@@ -165,6 +181,7 @@ impl Default for Limits {
         Self {
             frame_bytes: 1 << 18,
             block_bytes: 1 << 22,
+            record_bytes: 1 << 25,
             inflation_ratio: 1_100,
         }
     }
@@ -175,7 +192,7 @@ impl Default for Limits {
 #[non_exhaustive]
 pub enum OpenError {
     /// It is empty.
-    #[error("offset 0: the input is empty; expected a pcap or pcapng header")]
+    #[error("offset 0: the input is empty; expected a pcap or pcapng header, a HAR or a mitmproxy dump")]
     Empty,
     /// It ends inside its own header.
     #[error("offset {have}: the input ends inside its {format} header; expected at least {expected} bytes")]
@@ -192,7 +209,7 @@ pub enum OpenError {
     Compressed(String),
     /// Its first bytes are no format that is known.
     #[error(
-        "offset 0: {found}; expected a pcap magic number (a1b2c3d4, a1b23c4d, a1b2cd34, 1c0001ac or 1c0001ab, either byte order) or a pcapng section header (0a0d0d0a)"
+        "offset 0: {found}; expected a pcap magic number (a1b2c3d4, a1b23c4d, a1b2cd34, 1c0001ac or 1c0001ab, either byte order) a pcapng section header (0a0d0d0a), a HAR (an object with `log`) or a mitmproxy dump"
     )]
     Unrecognised {
         /// What stands there instead.
@@ -221,18 +238,19 @@ pub struct ReadError {
     pub source: std::io::Error,
 }
 
-/// Recognises the format and starts reading.
+/// Recognises the format of a capture and starts reading. What is no capture is refused: see [`open_any`].
 pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Result<Box<dyn Capture + 'r>, OpenError> {
-    open_with(input, reader, limits, AtOnce::default())
+    match open_any(input, reader, limits, AtOnce::default())? {
+        Opened::Capture(capture) => Ok(capture),
+        Opened::Records(_) => Err(OpenError::Header {
+            offset: 0,
+            expected: "found records of exchanges; expected frames".to_owned(),
+        }),
+    }
 }
 
-/// The same, with somebody else to take the digest.
-pub fn open_with<'r>(
-    input: InputId,
-    reader: impl Read + 'r,
-    limits: Limits,
-    digest: impl Digester + 'r,
-) -> Result<Box<dyn Capture + 'r>, OpenError> {
+/// Recognises the format, whatever door it comes by, and starts reading; somebody else may take the digest.
+pub fn open_any<'r>(input: InputId, reader: impl Read + 'r, limits: Limits, digest: impl Digester + 'r) -> Result<Opened<'r>, OpenError> {
     let mut window = Window::new(Box::new(reader), limits, Box::new(digest))?;
     window.fill(4)?;
     let head = window.bytes();

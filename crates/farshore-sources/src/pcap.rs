@@ -11,7 +11,7 @@ use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
 use crate::bytes::Order;
-use crate::{Capture, Format, Latest, OpenError, ReadError, Summary, Window};
+use crate::{Capture, Format, Latest, OpenError, Opened, ReadError, Summary, Window};
 
 const FILE_HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;
@@ -32,7 +32,7 @@ impl Format for Pcap {
         magic(head).is_some()
     }
 
-    fn open<'r>(&self, input: InputId, mut window: Window<'r>) -> Result<Box<dyn Capture + 'r>, OpenError> {
+    fn open<'r>(&self, input: InputId, mut window: Window<'r>) -> Result<Opened<'r>, OpenError> {
         let header = FILE_HEADER.saturating_add(magic(window.bytes()).map_or(0, |variant| variant.more_of_file));
         let whole = window.fill(header)?;
         let head = window.bytes();
@@ -62,7 +62,7 @@ impl Format for Pcap {
         // The upper half tells of a frame check sequence, or nothing: the link is the lower (section 4 of the draft).
         let link = LinkType(order.u32(head, 20).unwrap_or_default() & 0xffff);
         window.consume(header);
-        Ok(Box::new(PcapFile {
+        Ok(Opened::Capture(Box::new(PcapFile {
             input,
             window,
             order,
@@ -75,7 +75,7 @@ impl Format for Pcap {
             },
             damage: None,
             latest: Latest::NONE,
-        }))
+        })))
     }
 }
 

@@ -12,7 +12,7 @@ use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp, WireText};
 
 use crate::bytes::Order;
-use crate::{Capture, Format, Latest, OpenError, ReadError, Summary, Window};
+use crate::{Capture, Format, Latest, OpenError, Opened, ReadError, Summary, Window};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -43,7 +43,7 @@ impl Format for Pcapng {
         head.starts_with(&SECTION_HEADER.to_be_bytes())
     }
 
-    fn open<'r>(&self, input: InputId, mut window: Window<'r>) -> Result<Box<dyn Capture + 'r>, OpenError> {
+    fn open<'r>(&self, input: InputId, mut window: Window<'r>) -> Result<Opened<'r>, OpenError> {
         let whole = window.fill(SECTION_LEAST)?;
         let head = window.bytes();
         if !whole {
@@ -91,7 +91,7 @@ impl Format for Pcapng {
                 expected: u64::from(length),
             });
         }
-        Ok(Box::new(file))
+        Ok(Opened::Capture(Box::new(file)))
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Readable<'a> {
     pub payload: bool,
     /// Which way it went; of fields their path tells.
     pub direction: Option<Direction>,
+    /// What was undone to read it, in order: it does not stand there as it is.
+    pub decoded_by: &'a [&'static str],
 }
 
 /// Whoever keeps what is found.

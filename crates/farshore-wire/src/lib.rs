@@ -33,6 +33,7 @@ pub mod transport;
 
 pub use cursor::{Cursor, LimitSource, Stop};
 pub use engine::{Engine, Readable, Recorder};
+pub use flow::recorded::Records;
 pub use limits::Limits;
 pub use router::Router;
 pub use secrets::Secrets;

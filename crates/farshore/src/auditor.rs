@@ -7,14 +7,14 @@ use std::sync::Arc;
 use farshore_audit::identifiers::Detectors;
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::{FlowId, Frame, InputId, Ledger};
-use farshore_sources::{OpenError, Summary};
+use farshore_sources::{AtOnce, Capture, OpenError, Opened, Summary};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
 use farshore_wire::{Limits, Recorder, Router, Secrets, Shard};
 
 use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
-use crate::shards;
+use crate::{records, shards};
 
 /// How to read.
 #[derive(Clone, Debug, Default)]
@@ -49,26 +49,10 @@ pub fn read(
     let (mut ledger, bytes) = if how.jobs > 1 {
         shards::read(reader, how, detectors, progress)?
     } else {
-        let mut capture = farshore_sources::open(InputId(0), reader, how.source)?;
-        let mut auditor = Auditor::new(how, detectors.fork());
-        if !capture.may_hold_keys() {
-            auditor.settle();
+        match farshore_sources::open_any(InputId(0), reader, how.source, AtOnce::default())? {
+            Opened::Records(source) => records::read(source, how, detectors, progress)?,
+            Opened::Capture(capture) => frames(capture, how, detectors, progress)?,
         }
-        let mut until_told = 0_u32;
-        while capture.advance()? {
-            let keys = capture.keys();
-            if !keys.is_empty() {
-                auditor.learn(&keys);
-            }
-            auditor.push(&capture.frame());
-            until_told = until_told.wrapping_add(1);
-            if until_told.trailing_zeros() >= 12 {
-                progress(capture.position());
-            }
-        }
-        let summary = capture.finish()?;
-        let bytes = summary.record.bytes;
-        (auditor.finish(summary), bytes)
     };
     for record in &mut ledger.inputs {
         record.name = name.to_owned();
@@ -76,6 +60,34 @@ pub fn read(
     }
     progress(bytes);
     Ok(ledger)
+}
+
+/// Reads all frames in this thread; also tells how many bytes the input had.
+fn frames(
+    mut capture: Box<dyn Capture + '_>,
+    how: &Reading,
+    detectors: &Detectors,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Ledger, u64), OpenError> {
+    let mut auditor = Auditor::new(how, detectors.fork());
+    if !capture.may_hold_keys() {
+        auditor.settle();
+    }
+    let mut until_told = 0_u32;
+    while capture.advance()? {
+        let keys = capture.keys();
+        if !keys.is_empty() {
+            auditor.learn(&keys);
+        }
+        auditor.push(&capture.frame());
+        until_told = until_told.wrapping_add(1);
+        if until_told.trailing_zeros() >= 12 {
+            progress(capture.position());
+        }
+    }
+    let summary = capture.finish()?;
+    let bytes = summary.record.bytes;
+    Ok((auditor.finish(summary), bytes))
 }
 
 /// Turns the frames of one input into a ledger, in one thread.

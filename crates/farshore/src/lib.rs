@@ -36,6 +36,7 @@
 mod auditor;
 pub mod keys;
 mod notebook;
+mod records;
 mod shards;
 
 pub use auditor::{Auditor, Reading, read};

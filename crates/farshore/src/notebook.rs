@@ -351,7 +351,9 @@ impl Recorder for Notebook {
     fn flow(&mut self, _: FlowId, _: Flow) {}
 
     fn observe(&mut self, it: Observed) {
-        if let Observation::Request { path, .. } = &it.what {
+        if let Observation::Request { path, .. } = &it.what
+            && !path.as_str().is_empty()
+        {
             let sighting = Sighting {
                 kind: DatumKind::URL,
                 value: self.detectors.value(&DatumKind::URL, path.as_str()),
@@ -411,7 +413,7 @@ impl Recorder for Notebook {
 /// What a detector found, with where it stands.
 fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
     // A value that was decoded, or lies scattered, cannot be cut into ranges of its place: the whole field's place stands.
-    let span = if it.at.length == it.value.len() as u64 {
+    let span = if it.decoded_by.is_empty() && it.at.length == it.value.len() as u64 {
         Span {
             offset: it.at.offset.saturating_add(found.range.start as u64),
             length: found.range.len() as u64,
@@ -432,7 +434,7 @@ fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
             input: it.input,
             span,
             layers: it.layers.into(),
-            decoded_by: found.decoded_by.clone(),
+            decoded_by: it.decoded_by.iter().chain(&found.decoded_by).copied().collect(),
         }],
         count: 1,
     }

@@ -15,7 +15,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use farshore_audit::identifiers::Detectors;
 use farshore_model::ledger::Anomaly;
 use farshore_model::{FlowId, InputId, Ledger};
-use farshore_sources::{AtOnce, Digester, OpenError};
+use farshore_sources::{AtOnce, Digester, OpenError, Opened};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Ended, Gaps, Parcel};
 use farshore_wire::{Recorder, Router, Secrets, Shard};
@@ -24,6 +24,7 @@ use crate::Reading;
 use crate::auditor::conclude;
 use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
+use crate::records;
 
 /// Batches that may wait for a shard, and chunks for the digest.
 const WAITING: usize = 8;
@@ -56,7 +57,11 @@ pub(crate) fn read(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Ledger, u64), OpenError> {
     std::thread::scope(|scope| {
-        let mut capture = farshore_sources::open_with(InputId(0), reader, how.source, Aside::new(scope))?;
+        let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, Aside::new(scope))? {
+            Opened::Capture(capture) => capture,
+            // They are few and small beside frames.
+            Opened::Records(source) => return Ok(records::read(source, how, detectors, progress)?),
+        };
         let mut router = Router::new(how.limits.clone());
         let (mut lines, mut workers) = (Vec::new(), Vec::new());
         for number in 0..how.jobs {

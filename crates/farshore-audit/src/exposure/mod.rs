@@ -46,6 +46,10 @@ pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u
             evidence: &it.evidence,
             sound: draft.sound.as_deref(),
             channel: draft.channel.as_deref(),
+            recorded: it
+                .flows
+                .iter()
+                .all(|id| ledger.flows.get(id.0 as usize).is_some_and(Flow::is_recorded)),
             designated: destinations.get(it.destination).and_then(|it| designated.frame(&it.name)),
         };
         it.readers = readers::readers(&datum, recipients.at(it.destination), ledger);
@@ -79,6 +83,7 @@ enum Carried<'l> {
     Tunnel,
     Unknown,
     Unseen,
+    Recorded,
     Under(&'l str, ChannelSecrecy),
 }
 
@@ -88,6 +93,7 @@ impl Carried<'_> {
             Self::Tunnel => "what a tunnel carries".into(),
             Self::Unknown => "payload in no known format".into(),
             Self::Unseen => "what an unseen suite carries".into(),
+            Self::Recorded => "what a recorded channel carries".into(),
             Self::Under(cipher, ChannelSecrecy::Sealed) => format!("what {cipher} carries").into(),
             Self::Under(cipher, secrecy) => format!("what {cipher} carries ({secrecy:?})").into(),
         }
@@ -232,6 +238,7 @@ impl<'a> Findings<'a> {
                 (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => Carried::Tunnel,
                 (Protection::Opaque, _) => Carried::Unknown,
                 (_, Some(it)) => Carried::Under(it.cipher, it.secrecy),
+                (_, None) if flow.is_recorded() => Carried::Recorded,
                 (_, None) => Carried::Unseen,
             };
             // A channel over which names are asked for is read by whoever answers: it is told apart.

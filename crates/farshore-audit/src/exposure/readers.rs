@@ -1,6 +1,7 @@
 //! Who could read a datum: one answer and the shortest sound reason for each role.
 //!
-//! `yes` needs bytes that were read, `no` needs a negotiated suite that hides them. Randomness gives neither.
+//! `yes` needs bytes that were read, `no` needs a negotiated suite that hides them, or the record of whoever encrypted them.
+//! Randomness gives neither.
 //! A state is never a reader.
 
 use farshore_model::exposure::Because;
@@ -42,6 +43,8 @@ pub(super) struct Datum<'a> {
     pub evidence: &'a [Locus],
     pub sound: Option<&'a Sound>,
     pub channel: Option<&'a Channel>,
+    /// Whether it is known from what somebody wrote down.
+    pub recorded: bool,
     /// The frame in which the destination was told to answer DNS over HTTPS.
     pub designated: Option<u64>,
 }
@@ -170,6 +173,7 @@ fn in_the_open(datum: &Datum<'_>) -> Open {
             Answer::CannotTell,
             Plain("a tunnel whose ends seal what it carries, as a rule: which suite they agreed on was not read"),
         ),
+        (None, Protection::Opaque, _) if datum.recorded => (Answer::CannotTell, Plain("whether it was encrypted was not recorded")),
         (None, Protection::Opaque | Protection::Empty, _) => (
             Answer::CannotTell,
             Plain("the format is not known: it may be encrypted, compressed or merely undocumented"),
@@ -182,7 +186,7 @@ fn in_the_open(datum: &Datum<'_>) -> Open {
                     channel.cipher,
                     channel.frame,
                     // A datum that could be told apart was opened here; the channel's content as a whole was not.
-                    if datum.kind == &DatumKind::CONTENT {
+                    if datum.kind == &DatumKind::CONTENT || datum.recorded {
                         ""
                     } else {
                         "; opened here with keys"
@@ -202,6 +206,11 @@ fn in_the_open(datum: &Datum<'_>) -> Open {
             ),
             ChannelSecrecy::Unknown => (Answer::CannotTell, Plain("the suite that was chosen is not known")),
         },
+        // Whoever wrote it down is an end of the channel, or was let in by one.
+        (None, Protection::Tls | Protection::Quic | Protection::Dtls, None) if datum.recorded => (
+            Answer::No,
+            Plain("its sender recorded that it went over an encrypted channel; which suite was not recorded"),
+        ),
         (None, _, None) => (Answer::CannotTell, Plain("no choice of a suite was captured")),
     }
 }

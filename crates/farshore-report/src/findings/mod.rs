@@ -113,11 +113,7 @@ impl FrameRef {
     /// `frame 19`; with several inputs, `second.pcap frame 19`.
     pub fn text(&self, audit: &Audit) -> String {
         let input = usize::try_from(self.input).ok().and_then(|index| audit.inputs.get(index));
-        let unit = if input.is_some_and(|input| crate::v1::is_log(input.format)) {
-            "row"
-        } else {
-            "frame"
-        };
+        let unit = input.map_or("frame", |input| crate::v1::unit(input.format));
         match input {
             Some(input) if audit.inputs.len() > 1 => {
                 format!("{} {unit} {}", crate::escape::visible_within(&input.name, 24), self.frame)

@@ -341,13 +341,14 @@ fn by_input(evidence: &[Locus]) -> BTreeMap<u32, Vec<&Locus>> {
 
 fn proof(audit: &Audit, what: &Markup, input: u32, loci: &[&Locus]) -> Markup {
     let record = usize::try_from(input).ok().and_then(|index| audit.inputs.get(index));
-    let log = record.is_some_and(|record| crate::v1::is_log(record.format));
+    let unit = record.map_or("frame", |record| crate::v1::unit(record.format));
     let mut frames: Vec<u64> = loci.iter().flat_map(|it| [it.span.first_frame, it.span.frame]).collect();
     frames.sort_unstable();
     frames.dedup();
     let list = frames.iter().take(20).map(u64::to_string).collect::<Vec<_>>().join(", ");
     let filter = match frames.as_slice() {
-        _ if log => format!("row {list}"),
+        // Nothing else filters by these.
+        _ if unit != "frame" => format!("{unit} {list}"),
         [one] => format!("frame.number == {one}"),
         _ => format!("frame.number in {{{list}}}"),
     };
@@ -424,7 +425,7 @@ pub fn inputs(audit: &Audit) -> Markup {
             tr {
                 th scope="row" data-label="Input" { (name(&it.name)) @if it.cut_short { span.sub { "cut short" } } }
                 (cell("Format", html! { (it.format) }))
-                (cell("Size", html! { (count(it.frames, if crate::v1::is_log(it.format) { "row" } else { "frame" })) span.sub { (bytes(it.bytes)) } }))
+                (cell("Size", html! { (count(it.frames, crate::v1::unit(it.format))) span.sub { (bytes(it.bytes)) } }))
                 (cell("Time", html! { @if let Some(first) = it.first { (first) } @if let Some(last) = it.last { span.sub { "to " (last) } } }))
                 (cell("Labels and notes", html! {
                     @for (key, value) in it.labels.iter().take(12) { span.sub { (name(key)) " = " (name(value)) } }

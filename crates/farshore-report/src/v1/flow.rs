@@ -15,7 +15,8 @@ use crate::words::{self, Word};
 #[derive(Serialize)]
 pub struct Flow<'a> {
     id: Id,
-    community_id: String,
+    /// `null` where an address was not recorded.
+    community_id: Option<String>,
     input: u32,
     transport: String,
     client: Endpoint,
@@ -39,7 +40,7 @@ pub struct Flow<'a> {
 
 #[derive(Serialize)]
 struct Endpoint {
-    ip: IpAddr,
+    ip: Option<IpAddr>,
     port: u16,
 }
 
@@ -93,11 +94,11 @@ impl<'a> Flow<'a> {
         });
         Self {
             id: Id(b'f', index),
-            community_id: community::id(it.transport, it.client, it.server),
+            community_id: (it.tells(it.client) && it.tells(it.server)).then(|| community::id(it.transport, it.client, it.server)),
             input: it.input.0,
             transport: words::transport(it.transport),
-            client: endpoint(it.client),
-            server: endpoint(it.server),
+            client: endpoint(it, it.client),
+            server: endpoint(it, it.server),
             first: it.first.map(|time| time.to_string()),
             last: it.last.map(|time| time.to_string()),
             first_frame: it.first_frame,
@@ -125,8 +126,12 @@ impl<'a> Flow<'a> {
     }
 }
 
-fn endpoint(it: flow::Endpoint) -> Endpoint {
-    Endpoint { ip: it.ip, port: it.port }
+/// An address that was not recorded is `null`.
+fn endpoint(flow: &flow::Flow, it: flow::Endpoint) -> Endpoint {
+    Endpoint {
+        ip: flow.tells(it).then_some(it.ip),
+        port: it.port,
+    }
 }
 
 fn counter(it: flow::Counter) -> Counter {

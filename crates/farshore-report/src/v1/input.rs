@@ -102,6 +102,16 @@ pub(crate) fn is_log(format: &str) -> bool {
     )
 }
 
+/// What a format counts.
+pub(crate) fn unit(format: &str) -> &'static str {
+    match format {
+        "har" => "entry",
+        "mitmproxy" => "flow record",
+        _ if is_log(format) => "row",
+        _ => "frame",
+    }
+}
+
 /// `coverage`.
 #[derive(Serialize)]
 pub struct Coverage<'a> {

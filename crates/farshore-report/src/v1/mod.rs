@@ -14,8 +14,8 @@ pub use destination::{Destination, Law};
 pub use exposure::{Anomaly, Exposure, Verdict};
 pub use flow::Flow;
 pub use identifier::{Design, Identifier};
-pub(crate) use input::is_log;
 pub use input::{Coverage, Input, Tool};
+pub(crate) use input::{is_log, unit};
 pub use observation::Row;
 
 use std::collections::HashMap;

@@ -6,3 +6,4 @@ mod files;
 mod pcap;
 mod pcapng;
 mod reading;
+mod records;

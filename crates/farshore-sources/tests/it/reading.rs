@@ -25,12 +25,15 @@ fn each_sample_is_claimed_by_exactly_one_format() {
     ] {
         assert_eq!(claims(&head), ["pcap"]);
     }
+    for head in [&b"{\"log\": {"[..], b"\xef\xbb\xbf\r\n{ \"log\" :"] {
+        assert_eq!(claims(head), ["har"]);
+    }
     // netsniff-ng's variant, compressed files, text: nobody's.
     for head in [
         &[0xa1, 0xe2, 0xcb, 0x12][..],
         &[0x1f, 0x8b, 8, 0],
         &[0x28, 0xb5, 0x2f, 0xfd],
-        b"{\"log\"",
+        b"{\"logs\"",
         b"snoop\0\0\0",
         b"",
         &[0x0a, 0x0d, 0x0d],

@@ -6,5 +6,6 @@ pub(crate) mod interference;
 pub(crate) mod live;
 mod opening;
 pub(crate) mod reading;
+pub mod recorded;
 mod sample;
 mod sink;

@@ -116,7 +116,7 @@ pub(super) struct Chain {
 /// What dissectors said about the flow as a whole.
 #[derive(Default)]
 pub(super) struct Talk {
-    protocols: Vec<&'static str>,
+    pub(super) protocols: Vec<&'static str>,
     pub(super) protection: Option<Protection>,
     pub(super) hello: Hello,
     pub(super) client: Option<Direction>,
@@ -439,7 +439,7 @@ pub(super) fn finish(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) 
 }
 
 /// Calls a dissector. A bug in one of them costs its flow, not the audit.
-fn guarded<R>(
+pub(super) fn guarded<R>(
     chain: &mut Chain,
     talk: &mut Talk,
     scene: &mut Scene<'_>,
@@ -493,6 +493,7 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene:
             protection: Protection::Plaintext,
             payload: true,
             direction: Some(direction),
+            decoded_by: &[],
         });
     }
 }

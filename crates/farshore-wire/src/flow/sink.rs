@@ -24,6 +24,8 @@ pub(super) struct FlowSink<'a, 's> {
     outer: Protection,
     /// How what it tells now stood on the wire.
     protection: Protection,
+    /// What was undone to read what it tells now.
+    decoded_by: Vec<&'static str>,
     talk: &'a mut Talk,
     scene: &'a mut Scene<'s>,
 }
@@ -36,6 +38,7 @@ impl Chain {
             inside: &mut self.inner,
             outer: self.protection,
             protection: self.protection,
+            decoded_by: Vec::new(),
             talk,
             scene,
         };
@@ -49,7 +52,7 @@ impl FlowSink<'_, '_> {
             input: self.scene.input,
             span,
             layers: Arc::clone(self.layers),
-            decoded_by: Vec::new(),
+            decoded_by: self.decoded_by.clone(),
         }
     }
 
@@ -124,6 +127,7 @@ impl FlowSink<'_, '_> {
             protection: self.protection,
             payload: true,
             direction: Some(direction),
+            decoded_by: &self.decoded_by,
         });
     }
 }
@@ -158,6 +162,7 @@ impl Sink for FlowSink<'_, '_> {
             protection: self.protection,
             payload: false,
             direction: None,
+            decoded_by: &self.decoded_by,
         });
     }
 
@@ -320,5 +325,10 @@ impl Sink for FlowSink<'_, '_> {
         if self.outer == Protection::Plaintext {
             self.protection = it;
         }
+    }
+
+    fn decoded(&mut self, by: &[&'static str]) {
+        self.decoded_by.clear();
+        self.decoded_by.extend_from_slice(by);
     }
 }

@@ -20,7 +20,7 @@ mod ftp;
 mod gtp_c;
 mod hexadecimal;
 mod hl7;
-mod http;
+pub(crate) mod http;
 mod http2;
 mod http3;
 mod imap;
@@ -284,6 +284,10 @@ pub trait Sink {
     /// How what is told from here on, for as long as this call lasts, stood on the wire before keys took it off.
     fn under(&mut self, it: Protection) {
         let _ = it;
+    }
+    /// What was undone to read what is told from here on, for as long as this call lasts; nothing, if empty.
+    fn decoded(&mut self, by: &[&'static str]) {
+        let _ = by;
     }
     /// The next of a stream inside: of the protocol named by `hint`, else of one that its first bytes tell.
     fn stream(&mut self, direction: Direction, hint: Option<&'static str>, it: Segment<'_>) -> Progress {

@@ -13,6 +13,10 @@ pub struct Notebook {
     pub observed: Vec<(Observation, Span)>,
     /// Path, value, place.
     pub fields: Vec<(String, Vec<u8>, Span)>,
+    /// The path of each value that was decoded, and how.
+    pub decoded: Vec<(String, Vec<&'static str>)>,
+    /// What was undone to read what comes.
+    pub by: Vec<&'static str>,
     pub anomalies: Vec<(&'static str, String)>,
     pub inner: Vec<(Direction, &'static str, Vec<u8>)>,
     pub carried: Vec<&'static str>,
@@ -28,6 +32,13 @@ impl Sink for Notebook {
 
     fn field(&mut self, it: Field<'_>) {
         self.fields.push((it.path.to_owned(), it.value.to_vec(), it.at));
+        if !self.by.is_empty() {
+            self.decoded.push((it.path.to_owned(), self.by.clone()));
+        }
+    }
+
+    fn decoded(&mut self, by: &[&'static str]) {
+        self.by = by.to_vec();
     }
 
     fn anomaly(&mut self, kind: &'static str, _: Severity, because: String, _: Span) {

@@ -9,6 +9,7 @@ mod keys;
 mod leaky;
 mod naming;
 mod packed;
+mod recorded;
 mod resolvers;
 mod sd_rtn;
 mod sealed_hello;

@@ -2,6 +2,8 @@
 //!
 //! Refuses what a reader could not search as it is: compressed bodies, pictures, sound, video, fonts.
 
+use std::ops::Range;
+
 use farshore_model::Direction;
 
 use super::head::{Head, StartLine, at};
@@ -54,6 +56,40 @@ impl Use {
     }
 }
 
+impl Use {
+    /// Tells a range of a body.
+    pub fn tell(self, text: Text<'_>, range: Range<usize>, direction: Direction, out: &mut dyn Sink) {
+        let value = at(text.bytes, &range);
+        if value.is_empty() {
+            return;
+        }
+        match self {
+            Self::Skip => {}
+            Self::Field(path) => out.field(Field {
+                path,
+                value,
+                at: (text.place)(range),
+            }),
+            Self::Form => values::pairs(text, "http.form", range, out),
+            Self::Dns => {
+                let at = (text.place)(range);
+                let origin = Origin {
+                    carrier: at.first_frame,
+                    frame: at.frame,
+                    offset: at.offset,
+                    in_frame: at.first_frame == at.frame && at.length == value.len() as u64,
+                };
+                let message = Piece {
+                    bytes: value,
+                    missing: 0,
+                    origin,
+                };
+                out.inner(direction, "dns", Segment::Bytes(message));
+            }
+        }
+    }
+}
+
 impl Body {
     /// Keeps bytes of it, unless nobody wants them or there were more than `most`.
     pub fn keep(&mut self, bytes: &[u8], origin: Origin, most: usize, out: &mut dyn Sink) {
@@ -79,39 +115,20 @@ impl Body {
             return;
         }
         let bytes = it.kept.bytes();
-        match it.what {
-            Use::Skip => {}
-            Use::Field(path) => out.field(Field {
-                path,
-                value: bytes,
-                at: it.kept.span(0..bytes.len()),
-            }),
-            Use::Form => {
-                // The last value of a clipped form may be half a value.
-                let whole = if it.clipped {
-                    bytes.iter().rposition(|byte| *byte == b'&').unwrap_or(0)
-                } else {
-                    bytes.len()
-                };
-                let text = Text {
-                    bytes,
-                    place: &|range| it.kept.span(range),
-                };
-                values::pairs(text, "http.form", 0..whole, out);
-            }
-            Use::Dns if it.clipped => {}
-            Use::Dns => {
-                let at = it.kept.span(0..bytes.len());
-                let origin = Origin {
-                    carrier: at.first_frame,
-                    frame: at.frame,
-                    offset: at.offset,
-                    in_frame: at.first_frame == at.frame && at.length == bytes.len() as u64,
-                };
-                let message = Piece { bytes, missing: 0, origin };
-                out.inner(direction, "dns", Segment::Bytes(message));
-            }
+        // The last value of a clipped form may be half a value.
+        let whole = if it.clipped && it.what == Use::Form {
+            bytes.iter().rposition(|byte| *byte == b'&').unwrap_or(0)
+        } else {
+            bytes.len()
+        };
+        if it.clipped && it.what == Use::Dns {
+            return;
         }
+        let text = Text {
+            bytes,
+            place: &|range| it.kept.span(range),
+        };
+        it.what.tell(text, 0..whole, direction, out);
     }
 
     /// Tells what there is of a body that goes on unseen, and keeps no more of it.

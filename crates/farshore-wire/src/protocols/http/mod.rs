@@ -22,6 +22,7 @@
 pub(super) mod body;
 mod exchange;
 mod head;
+pub(crate) mod recorded;
 mod ssdp;
 pub(super) mod values;
 
