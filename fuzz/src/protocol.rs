@@ -132,7 +132,11 @@ impl Chain {
 
     fn finish(&mut self, talk: &mut Talk, depth: usize) {
         let inner = &mut self.inner;
-        self.dissector.finish(&mut Ear { inner, talk, depth });
+        let mut ear = Ear { inner, talk, depth };
+        self.dissector.finish(&mut ear);
+        if self.dissector.waits() {
+            self.dissector.conclude(&mut ear);
+        }
         for chain in &mut self.inner {
             chain.finish(talk, depth + 1);
         }

@@ -82,6 +82,9 @@ impl Engine {
     pub fn finish(mut self, out: &mut dyn Recorder) -> Coverage {
         let shard = &mut self.shard;
         self.router.drain(&mut Straight { shard, out });
+        self.shard.settle(out);
+        let keys = self.shard.media_keys();
+        self.shard.know(Arc::new(keys));
         let (ended, gaps) = self.shard.finish(out);
         let (flows, coverage) = self.router.close(ended, gaps);
         for (index, flow) in flows.into_iter().enumerate() {

@@ -28,6 +28,8 @@ pub struct Limits {
     pub inflated_bytes: usize,
     /// Observations kept in one ledger; each takes some 400 bytes.
     pub observations: usize,
+    /// Master keys of media kept from signalling: each call tells a few, and each is tried on every sealed stream.
+    pub media_keys: usize,
     /// Sightings of identifiers kept in one ledger; each takes about as much.
     pub sightings: usize,
     /// Openings of conversations kept in one ledger, to be compared with those of others.
@@ -66,6 +68,7 @@ impl Default for Limits {
             crypto_bytes: 1 << 16,
             inflated_bytes: 1 << 20,
             observations: 1 << 20,
+            media_keys: 1 << 8,
             sightings: 1 << 20,
             specimens: 1 << 17,
             flow_specimens: 24,
@@ -96,6 +99,7 @@ impl Limits {
             "crypto-bytes" => self.crypto_bytes = size,
             "inflated-bytes" => self.inflated_bytes = size,
             "observations" => self.observations = size,
+            "media-keys" => self.media_keys = size,
             "sightings" => self.sightings = size,
             "specimens" => self.specimens = size,
             "flow-specimens" => self.flow_specimens = size,
@@ -122,6 +126,7 @@ impl Limits {
         "fragments",
         "header-bytes",
         "inflated-bytes",
+        "media-keys",
         "message-bytes",
         "observations",
         "opening-bytes",

@@ -12,6 +12,7 @@ use crate::engine::Recorder;
 use crate::flow::live::pick_mut;
 use crate::flow::reading::{Outcome, Reading, Scene};
 use crate::limits::Limits;
+use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
 use crate::protocols::{Protocol as _, ipsec};
 use crate::secrets::Secrets;
@@ -98,7 +99,12 @@ pub struct Shard {
     number: u32,
     of: u32,
     flows: Rows<Slot>,
+    /// What was read to its end since the capture ended.
+    ended: Vec<Ended>,
     gaps: Gaps,
+    /// The master keys of media that are known, and those that the flows of this shard tell.
+    media_keys: Arc<MediaKeys>,
+    found: MediaKeys,
 }
 
 /// Where a flow stands.
@@ -111,6 +117,8 @@ enum Slot {
     Live(Box<Live>),
     /// Both sides have said all they had to say.
     Ended(Box<Ended>),
+    /// The capture has ended, and it tells more when all flows have.
+    Waiting(Box<Live>),
 }
 
 /// A flow while it is read.
@@ -156,7 +164,10 @@ impl Shard {
             number: u32::try_from(number).unwrap_or(u32::MAX),
             of: u32::try_from(of.max(1)).unwrap_or(u32::MAX),
             flows: Rows::default(),
+            ended: Vec::new(),
             gaps: Gaps::default(),
+            media_keys: Arc::default(),
+            found: MediaKeys::default(),
         }
     }
 
@@ -168,6 +179,16 @@ impl Shard {
     /// From the next parcel on, these secrets are known: those so far and more.
     pub fn learn(&mut self, secrets: Arc<Secrets>) {
         self.secrets = secrets;
+    }
+
+    /// These master keys of media are known from here on. Said before the first parcel, or after [all were read](Self::settle).
+    pub fn know(&mut self, keys: Arc<MediaKeys>) {
+        self.media_keys = keys;
+    }
+
+    /// The master keys of media that were told so far.
+    pub fn media_keys(&mut self) -> MediaKeys {
+        MediaKeys::pool([std::mem::take(&mut self.found)], self.limits.media_keys)
     }
 
     /// A flow begins: said before its first parcel, and again after it was [set aside](Self::set_aside).
@@ -188,13 +209,19 @@ impl Shard {
 
     /// Forgets a flow that only waits for a protocol to claim it; it may begin again. Others stay as they are.
     pub fn set_aside(&mut self, flow: FlowId, out: &mut dyn Recorder) {
-        let (place, limits) = (self.place(flow), &self.limits);
+        let place = self.place(flow);
         let Some(slot) = self.flows.get_mut(place) else { return };
         if let Slot::Live(live) = slot
             && live.reading.only_waits()
         {
-            live.reading
-                .finish(&mut scene(flow, None, None, &live.beginning, (limits, &self.secrets), out));
+            let known = Known {
+                limits: &self.limits,
+                secrets: &self.secrets,
+                media_keys: &self.media_keys,
+                found: &mut self.found,
+                reading: u64::MAX,
+            };
+            live.reading.finish(&mut scene(flow, None, None, &live.beginning, known, out));
             *slot = Slot::Vacant;
             out.limit("waiting-flows");
         }
@@ -223,7 +250,14 @@ impl Shard {
             reading,
             gaps,
         } = &mut **live;
-        let mut scene = scene(parcel.flow, parcel.time, Some(parcel.mark), beginning, (limits, &self.secrets), out);
+        let known = Known {
+            limits,
+            secrets: &self.secrets,
+            media_keys: &self.media_keys,
+            found: &mut self.found,
+            reading: parcel.frame,
+        };
+        let mut scene = scene(parcel.flow, parcel.time, Some(parcel.mark), beginning, known, out);
         match order {
             Order::Datagrams => reading.segment(direction, Segment::Bytes(piece), &mut scene),
             Order::Unread => reading.unread(direction, &piece, &mut scene),
@@ -257,7 +291,9 @@ impl Shard {
                     half.close(numbers.sequence.wrapping_add(length));
                 }
                 if halves.iter().all(Half::is_complete) {
-                    reading.finish(&mut scene);
+                    if reading.finish(&mut scene) {
+                        reading.conclude(&mut scene);
+                    }
                     *slot = Slot::Ended(Box::new(Ended {
                         flow: parcel.flow,
                         gaps: *gaps,
@@ -296,58 +332,103 @@ impl Shard {
         }
     }
 
-    /// The capture has ended: reads what still waits, and tells what it all came to, in the order of the flows.
-    pub fn finish(self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
-        let (limits, mut sum, number, of) = (self.limits, self.gaps, self.number, self.of);
-        let mut ended = Vec::new();
-        for (place, slot) in self.flows.into_iter().enumerate() {
-            let live = match slot {
+    /// The capture has ended: reads what still waits, in the order of the flows.
+    pub fn settle(&mut self, out: &mut dyn Recorder) {
+        let (number, of, sum) = (self.number, self.of, &mut self.gaps);
+        for place in 0..self.flows.len() {
+            let Some(slot) = self.flows.get_mut(place) else { continue };
+            let mut live = match std::mem::take(slot) {
                 Slot::Vacant => continue,
                 Slot::Ended(it) => {
-                    ended.push(*it);
+                    self.ended.push(*it);
                     continue;
                 }
                 Slot::Live(live) => live,
+                waiting @ Slot::Waiting(_) => {
+                    *slot = waiting;
+                    continue;
+                }
             };
-            let place = u32::try_from(place).unwrap_or(u32::MAX);
-            let flow = FlowId(place.saturating_mul(of).saturating_add(number));
+            let flow = flow_at(place, number, of);
+            let known = Known {
+                limits: &self.limits,
+                secrets: &self.secrets,
+                media_keys: &self.media_keys,
+                found: &mut self.found,
+                reading: u64::MAX,
+            };
             let Live {
                 beginning,
                 order,
-                mut reading,
-                mut gaps,
-            } = *live;
-            let mut scene = scene(flow, None, None, &beginning, (&limits, &self.secrets), out);
+                reading,
+                gaps,
+            } = &mut *live;
+            let mut scene = scene(flow, None, None, beginning, known, out);
             let mut deliver = |direction, segment: Segment<'_>| {
-                gap(&segment, &mut gaps, &mut sum);
+                gap(&segment, gaps, sum);
                 reading.segment(direction, segment, &mut scene);
             };
             match order {
-                Order::Bytes(mut halves) => {
+                Order::Bytes(halves) => {
                     for direction in [Direction::Up, Direction::Down] {
-                        pick_mut(&mut halves, direction).flush(&mut |segment| deliver(direction, segment));
+                        pick_mut(halves, direction).flush(&mut |segment| deliver(direction, segment));
                     }
                 }
-                Order::Chunks(mut halves) => {
+                Order::Chunks(halves) => {
                     for direction in [Direction::Up, Direction::Down] {
-                        pick_mut(&mut halves, direction).flush(&mut |segment| deliver(direction, segment));
+                        pick_mut(halves, direction).flush(&mut |segment| deliver(direction, segment));
                     }
                 }
                 Order::Datagrams | Order::Unread | Order::Sealed(_) => {}
             }
-            reading.finish(&mut scene);
-            let outcome = reading.outcome();
+            if reading.finish(&mut scene) {
+                *slot = Slot::Waiting(live);
+                continue;
+            }
+            let (gaps, outcome) = (live.gaps, live.reading.outcome());
             // Floods make millions of flows of which nothing is told.
             if gaps > 0 || !outcome.is_empty() {
-                ended.push(Ended { flow, gaps, outcome });
+                self.ended.push(Ended { flow, gaps, outcome });
             }
         }
-        (ended, sum)
+    }
+
+    /// All flows have ended, and what they told each other is [known](Self::know): tells what it all came to.
+    pub fn finish(mut self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
+        self.settle(out);
+        let (mut found, mut ended) = (MediaKeys::default(), self.ended);
+        for (place, slot) in self.flows.into_iter().enumerate() {
+            let Slot::Waiting(live) = slot else { continue };
+            let flow = flow_at(place, self.number, self.of);
+            let Live {
+                beginning,
+                mut reading,
+                gaps,
+                ..
+            } = *live;
+            let known = Known {
+                limits: &self.limits,
+                secrets: &self.secrets,
+                media_keys: &self.media_keys,
+                found: &mut found,
+                reading: u64::MAX,
+            };
+            reading.conclude(&mut scene(flow, None, None, &beginning, known, out));
+            let outcome = reading.outcome();
+            ended.push(Ended { flow, gaps, outcome });
+        }
+        (ended, self.gaps)
     }
 
     fn place(&self, flow: FlowId) -> usize {
         flow.0.checked_div(self.of).unwrap_or_default() as usize
     }
+}
+
+/// The flow that a shard of so many keeps at a place.
+fn flow_at(place: usize, number: u32, of: u32) -> FlowId {
+    let place = u32::try_from(place).unwrap_or(u32::MAX);
+    FlowId(place.saturating_mul(of).saturating_add(number))
 }
 
 fn gap(segment: &Segment<'_>, of_flow: &mut u64, sum: &mut Gaps) {
@@ -360,12 +441,21 @@ fn gap(segment: &Segment<'_>, of_flow: &mut u64, sum: &mut Gaps) {
     }
 }
 
+/// What is known beside the flow.
+struct Known<'a> {
+    limits: &'a Limits,
+    secrets: &'a Secrets,
+    media_keys: &'a MediaKeys,
+    found: &'a mut MediaKeys,
+    reading: u64,
+}
+
 fn scene<'a>(
     flow: FlowId,
     time: Option<Timestamp>,
     mark: Option<Mark>,
     beginning: &Beginning,
-    (limits, secrets): (&'a Limits, &'a Secrets),
+    known: Known<'a>,
     recorder: &'a mut dyn Recorder,
 ) -> Scene<'a> {
     Scene {
@@ -377,8 +467,11 @@ fn scene<'a>(
         within: beginning.within.clone(),
         client_port: beginning.client_port,
         server_port: beginning.server_port,
-        limits,
-        secrets,
+        limits: known.limits,
+        secrets: known.secrets,
+        media_keys: known.media_keys,
+        found: known.found,
+        reading: known.reading,
         recorder,
     }
 }

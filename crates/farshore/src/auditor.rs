@@ -10,7 +10,7 @@ use farshore_model::{FlowId, Frame, InputId, Ledger};
 use farshore_sources::{AtOnce, Capture, OpenError, Opened, Summary};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
-use farshore_wire::{Limits, Recorder, Router, Secrets, Shard};
+use farshore_wire::{Limits, MediaKeys, Recorder, Router, Secrets, Shard};
 
 use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
@@ -27,6 +27,9 @@ pub struct Reading {
     pub labels: BTreeMap<String, String>,
     /// The secrets of sessions, from key logs that were given; those in the input itself are used without asking.
     pub secrets: Arc<Secrets>,
+    /// Master keys of media that are known beforehand, as an earlier reading [found](crate::media_keys) them. Those that the input tells are
+    /// used without asking, but only once it was read to its end, on a sample of each stream.
+    pub media_keys: Arc<MediaKeys>,
     /// Keep every fact, rather than the first of those alike in a flow: for a listing of all of them.
     pub every_fact: bool,
     /// Keep the openings of conversations, for [`discover`](crate::discover) to compare.
@@ -96,6 +99,8 @@ pub struct Auditor {
     shard: Shard,
     notebook: Notebook,
     learnt: Learnt,
+    media_keys: Arc<MediaKeys>,
+    most_media_keys: usize,
 }
 
 impl Auditor {
@@ -103,11 +108,14 @@ impl Auditor {
     pub fn new(how: &Reading, detectors: Detectors) -> Self {
         let mut shard = Shard::new(how.limits.clone(), 0, 1);
         shard.learn(Arc::clone(&how.secrets));
+        shard.know(Arc::clone(&how.media_keys));
         Self {
             router: Router::new(how.limits.clone()),
             shard,
             notebook: Notebook::new(how, detectors),
             learnt: Learnt::new(&how.secrets),
+            media_keys: Arc::clone(&how.media_keys),
+            most_media_keys: how.limits.media_keys,
         }
     }
 
@@ -131,7 +139,12 @@ impl Auditor {
     pub fn finish(mut self, summary: Summary) -> Ledger {
         let (shard, notebook) = (&mut self.shard, &mut self.notebook);
         self.router.drain(&mut Straight { shard, notebook });
-        self.notebook.turn_to(u64::MAX);
+        self.notebook.turn_to(notebook::ENDED);
+        self.shard.settle(&mut self.notebook);
+        let found = [self.shard.media_keys()];
+        self.shard
+            .know(pool(found, &self.media_keys, self.most_media_keys, &mut self.notebook));
+        self.notebook.turn_to(notebook::CONCLUDED);
         let (ended, gaps) = self.shard.finish(&mut self.notebook);
         let (flows, coverage) = self.router.close(ended, gaps);
         let mut ledger = notebook::join(vec![self.notebook]);
@@ -141,6 +154,15 @@ impl Auditor {
         conclude(&mut ledger, summary);
         ledger
     }
+}
+
+/// The master keys of media that were known beforehand, and those that the shards found.
+pub(crate) fn pool(found: impl IntoIterator<Item = MediaKeys>, known: &MediaKeys, most: usize, out: &mut Notebook) -> Arc<MediaKeys> {
+    let pool = MediaKeys::pool(found.into_iter().chain([known.clone()]), most);
+    if pool.is_full() {
+        out.limit("media-keys");
+    }
+    Arc::new(pool)
 }
 
 /// Adds what is known once an input was read to its end.

@@ -35,11 +35,13 @@
 
 mod auditor;
 pub mod keys;
+mod media;
 mod notebook;
 mod records;
 mod shards;
 
 pub use auditor::{Auditor, Reading, read};
+pub use media::media_keys;
 
 pub use farshore_audit::discover::discover;
 pub use farshore_audit::identifiers::{
@@ -53,4 +55,4 @@ pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};
 pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError};
 pub use farshore_wire::protocols::PROTOCOLS;
-pub use farshore_wire::{Limits, Secrets, limits};
+pub use farshore_wire::{Limits, MediaKeys, Secrets, limits};

@@ -13,6 +13,11 @@ use farshore_wire::{Readable, Recorder};
 
 use crate::Reading;
 
+/// What is found when a capture has ended stands behind its frames: first what flows tell as they end, then what they
+/// tell by what others told.
+pub(crate) const ENDED: u64 = u64::MAX - 1;
+pub(crate) const CONCLUDED: u64 = u64::MAX;
+
 /// Keeps what is found while an input is read. Repeats within a flow are folded, so that memory follows the number
 /// of flows and of different findings, not the length of the capture.
 pub(crate) struct Notebook {

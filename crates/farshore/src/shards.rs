@@ -17,11 +17,11 @@ use farshore_model::ledger::Anomaly;
 use farshore_model::{FlowId, InputId, Ledger};
 use farshore_sources::{AtOnce, Digester, OpenError, Opened};
 use farshore_wire::router::Outlet;
-use farshore_wire::shard::{Beginning, Ended, Gaps, Parcel};
+use farshore_wire::shard::{Beginning, Gaps, Parcel};
 use farshore_wire::{Recorder, Router, Secrets, Shard};
 
 use crate::Reading;
-use crate::auditor::conclude;
+use crate::auditor::{conclude, pool};
 use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
 use crate::records;
@@ -72,6 +72,7 @@ pub(crate) fn read(
                 Notebook::new(how, detectors.fork()),
             );
             shard.learn(Arc::clone(&how.secrets));
+            shard.know(Arc::clone(&how.media_keys));
             workers.push(scope.spawn(move || work(shard, notebook, &batches)));
         }
         let mut fan = Fan {
@@ -109,7 +110,21 @@ pub(crate) fn read(
         drop(lines);
         let summary = capture.finish()?;
         let bytes = summary.record.bytes;
-        let (mut notebooks, mut ended, mut gaps) = (vec![notebook], Vec::new(), Gaps::default());
+        let (mut notebook, mut ended, mut gaps) = (notebook, Vec::new(), Gaps::default());
+        // What the flows tell each other is put together between two halves of their end.
+        let mut settled: Vec<_> = workers.into_iter().map(rejoin).collect();
+        let found: Vec<_> = settled.iter_mut().map(|(shard, _)| shard.media_keys()).collect();
+        let keys = pool(found, &how.media_keys, how.limits.media_keys, &mut notebook);
+        let mut notebooks = vec![notebook];
+        let mut workers = Vec::new();
+        for (mut shard, mut notebook) in settled {
+            shard.know(Arc::clone(&keys));
+            workers.push(scope.spawn(move || {
+                notebook.turn_to(notebook::CONCLUDED);
+                let (ended, gaps) = shard.finish(&mut notebook);
+                (notebook, ended, gaps)
+            }));
+        }
         for worker in workers {
             let (notebook, some, more) = rejoin(worker);
             notebooks.push(notebook);
@@ -128,7 +143,7 @@ pub(crate) fn read(
 }
 
 /// Reads what comes for one shard, until nothing more does.
-fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> (Notebook, Vec<Ended>, Gaps) {
+fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> (Shard, Notebook) {
     for batch in batches {
         for item in batch.items {
             match item {
@@ -151,9 +166,9 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> 
             }
         }
     }
-    notebook.turn_to(u64::MAX);
-    let (ended, gaps) = shard.finish(&mut notebook);
-    (notebook, ended, gaps)
+    notebook.turn_to(notebook::ENDED);
+    shard.settle(&mut notebook);
+    (shard, notebook)
 }
 
 /// What a thread came to; a panic in it goes on here.

@@ -168,7 +168,12 @@ impl<'a> Findings<'a> {
                 ..
             } => {
                 let (protection, sound) = match recoverable {
-                    Recovery::Yes { because, .. } => (Protection::Plaintext, Sound::Heard(because.clone())),
+                    Recovery::Yes { because, .. } => match seen.protection {
+                        Protection::Plaintext => (Protection::Plaintext, Sound::Heard(because.clone())),
+                        // Encrypted, with a key that stands in clear.
+                        Protection::Srtp => (Protection::Srtp, Sound::Heard(because.clone())),
+                        _ => (Protection::Srtp, Sound::Sealed(format!("{because}; opened here with keys"))),
+                    },
                     Recovery::No { because } => (Protection::Srtp, Sound::Sealed(because.clone())),
                     Recovery::CannotTell { because } => (Protection::Opaque, Sound::Unknown(because.clone())),
                 };

@@ -9,6 +9,7 @@ pub(crate) mod hello;
 mod modern;
 mod packets;
 mod schedule;
+pub(crate) mod srtp;
 mod suite;
 pub(crate) mod suites;
 

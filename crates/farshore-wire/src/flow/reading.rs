@@ -12,6 +12,7 @@ use super::opening::{Beginning, Recognised, Window, recognise};
 use super::sample::{self, Sample};
 use crate::engine::{Readable, Recorder};
 use crate::limits::Limits;
+use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
 use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
 use crate::secrets::Secrets;
@@ -35,6 +36,11 @@ pub(crate) struct Scene<'a> {
     pub(crate) server_port: u16,
     pub(crate) limits: &'a Limits,
     pub(crate) secrets: &'a Secrets,
+    /// The master keys of media that are known, and those that this flow tells.
+    pub(crate) media_keys: &'a MediaKeys,
+    pub(crate) found: &'a mut MediaKeys,
+    /// The frame that is being read; the last possible once the capture has ended.
+    pub(crate) reading: u64,
     pub(crate) recorder: &'a mut dyn Recorder,
 }
 
@@ -224,13 +230,27 @@ impl Reading {
         few && self.talk.is_none() && self.samples.is_none()
     }
 
-    /// The flow has ended.
-    pub(crate) fn finish(&mut self, scene: &mut Scene<'_>) {
+    /// The flow has ended. Says whether more is told when [all have](Self::conclude).
+    pub(crate) fn finish(&mut self, scene: &mut Scene<'_>) -> bool {
         match std::mem::replace(&mut self.state, State::Counted) {
-            State::Read(mut chain) => finish(&mut chain, self.talk.get_or_insert_default(), scene),
+            State::Read(mut chain) => {
+                finish(&mut chain, self.talk.get_or_insert_default(), scene);
+                if waits(&mut chain) {
+                    self.state = State::Read(chain);
+                    return true;
+                }
+            }
             State::Stream(begun) => self.unclaimed(begun.segments(), scene),
             State::Datagrams(window) => self.unclaimed(window.datagrams(), scene),
             State::Silent | State::Opaque { .. } | State::Counted => {}
+        }
+        false
+    }
+
+    /// All flows have ended.
+    pub(crate) fn conclude(&mut self, scene: &mut Scene<'_>) {
+        if let State::Read(mut chain) = std::mem::replace(&mut self.state, State::Counted) {
+            conclude(&mut chain, self.talk.get_or_insert_default(), scene);
         }
     }
 
@@ -435,6 +455,20 @@ pub(super) fn finish(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) 
     guarded(chain, talk, scene, |dissector, sink| dissector.finish(sink));
     for inner in chain.inner.chains() {
         finish(inner, talk, scene);
+    }
+}
+
+fn waits(chain: &mut Chain) -> bool {
+    chain.dissector.waits() || chain.inner.chains().iter_mut().any(waits)
+}
+
+/// Tells those who waited that all flows have ended.
+pub(super) fn conclude(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) {
+    if chain.dissector.waits() {
+        guarded(chain, talk, scene, |dissector, sink| dissector.conclude(sink));
+    }
+    for inner in chain.inner.chains() {
+        conclude(inner, talk, scene);
     }
 }
 

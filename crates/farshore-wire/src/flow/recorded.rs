@@ -16,6 +16,7 @@ use super::inside::Inside;
 use super::reading::{Chain, Scene, Talk, guarded, transport_name};
 use crate::engine::Recorder;
 use crate::limits::Limits;
+use crate::media_keys::MediaKeys;
 use crate::protocols::{Dissector, Progress, Segment, Sink, http};
 use crate::secrets::Secrets;
 
@@ -206,6 +207,8 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
     for protocol in [sealed, http].into_iter().flatten() {
         talk.names(protocol);
     }
+    // No media stands in a record: the keys it may tell open nothing.
+    let mut found = MediaKeys::default();
     let mut scene = Scene {
         flow: id,
         input: it.input,
@@ -217,6 +220,9 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
         server_port: flow.server.port,
         limits,
         secrets: Secrets::none(),
+        media_keys: MediaKeys::none(),
+        found: &mut found,
+        reading: it.number,
         recorder: out,
     };
     let mut chain = Chain {
@@ -235,6 +241,7 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
         }
     });
     super::reading::finish(&mut chain, &mut talk, &mut scene);
+    super::reading::conclude(&mut chain, &mut talk, &mut scene);
     for protocol in talk.protocols {
         if !flow.protocols.contains(&protocol) {
             flow.protocols.push(protocol);

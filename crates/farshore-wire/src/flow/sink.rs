@@ -9,8 +9,9 @@ use farshore_model::{Direction, Locus, Observation, Protection, Span, Transport}
 
 use super::inside::{Inside, Stream};
 use super::opening::{Beginning, Recognised, recognise};
-use super::reading::{Chain, Scene, Talk, finish, opening};
+use super::reading::{Chain, Scene, Talk, conclude, finish, opening};
 use crate::engine::Readable;
+use crate::media_keys::{MediaKeys, Place};
 use crate::packet::Mark;
 use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Progress, Protocol, Session, Sink, Start};
 use crate::secrets::Secrets;
@@ -152,6 +153,16 @@ impl Sink for FlowSink<'_, '_> {
     }
 
     fn field(&mut self, it: Field<'_>) {
+        // Descriptions of media stand in bodies, of whatever protocol.
+        if it.path.contains("body") {
+            let place = Place {
+                reading: self.scene.reading,
+                flow: self.scene.flow,
+                frame: it.at.frame,
+                protection: self.protection,
+            };
+            self.scene.found.note(it.value, &place, self.scene.limits.media_keys);
+        }
         self.scene.recorder.field(Readable {
             flow: self.scene.flow,
             input: self.scene.input,
@@ -267,6 +278,7 @@ impl Sink for FlowSink<'_, '_> {
             && let Some(mut chain) = self.inside.over(number, direction)
         {
             finish(&mut chain, self.talk, self.scene);
+            conclude(&mut chain, self.talk, self.scene);
         }
     }
 
@@ -307,6 +319,10 @@ impl Sink for FlowSink<'_, '_> {
 
     fn secrets(&self) -> &Secrets {
         self.scene.secrets
+    }
+
+    fn media_keys(&self) -> &MediaKeys {
+        self.scene.media_keys
     }
 
     fn session(&mut self, it: Session) {

@@ -72,6 +72,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 pub(crate) use self::first_bytes::candidates;
 pub use self::first_bytes::{Begins, FirstBytes};
 use crate::limits::Limits;
+use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
 use crate::secrets::Secrets;
 pub use crate::stream::{Gathered, Origin, Piece, Segment};
@@ -208,6 +209,14 @@ pub trait Dissector: Send {
     fn finish(&mut self, out: &mut dyn Sink) {
         let _ = out;
     }
+    /// Whether it tells more once all flows have ended, by what others of them said.
+    fn waits(&self) -> bool {
+        false
+    }
+    /// All flows have ended. Of those that do not wait it is not asked.
+    fn conclude(&mut self, out: &mut dyn Sink) {
+        let _ = out;
+    }
 }
 
 /// Whether a dissector wants more.
@@ -276,6 +285,10 @@ pub trait Sink {
     /// The secrets of sessions that are known so far.
     fn secrets(&self) -> &Secrets {
         Secrets::none()
+    }
+    /// The master keys of media that are known: before the end, those that were when reading began.
+    fn media_keys(&self) -> &MediaKeys {
+        MediaKeys::none()
     }
     /// What became of a session for which there might have been keys.
     fn session(&mut self, it: Session) {

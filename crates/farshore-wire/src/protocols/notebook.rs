@@ -5,6 +5,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
 use super::{Dissector, Field, Match, Milestone, Opening, Piece, Progress, Protocol, Segment, Sink, Start, candidates};
 use crate::limits::Limits;
+use crate::media_keys::MediaKeys;
 use crate::stream::Origin;
 
 /// Everything a dissector said.
@@ -23,6 +24,10 @@ pub struct Notebook {
     pub protection: Option<Protection>,
     pub client: Option<Direction>,
     pub limits: Vec<&'static str>,
+    /// What is lent to those who ask.
+    pub media_keys: MediaKeys,
+    /// What was said last of how things stood on the wire.
+    pub under: Option<Protection>,
 }
 
 impl Sink for Notebook {
@@ -67,6 +72,14 @@ impl Sink for Notebook {
 
     fn limit(&mut self, name: &'static str) {
         self.limits.push(name);
+    }
+
+    fn media_keys(&self) -> &MediaKeys {
+        &self.media_keys
+    }
+
+    fn under(&mut self, it: Protection) {
+        self.under = Some(it);
     }
 }
 
@@ -121,13 +134,25 @@ pub fn stream<'a>(client_port: u16, server_port: u16, up: &'a [u8], down: &'a [u
 
 /// Hands `chunks` to a dissector, one frame each, and ends the flow.
 pub fn feed(dissector: &mut dyn Dissector, chunks: &[(Direction, &[u8])]) -> Notebook {
-    let mut out = Notebook::default();
+    feed_with(dissector, chunks, MediaKeys::default(), MediaKeys::default())
+}
+
+/// The same, with master keys of media that are known beforehand, and at the end.
+pub fn feed_with(dissector: &mut dyn Dissector, chunks: &[(Direction, &[u8])], before: MediaKeys, at_the_end: MediaKeys) -> Notebook {
+    let mut out = Notebook {
+        media_keys: before,
+        ..Notebook::default()
+    };
     for (frame, (direction, bytes)) in (1..).zip(chunks) {
         if dissector.segment(*direction, Segment::Bytes(piece(frame, bytes)), &mut out) != Progress::More {
             break;
         }
     }
     dissector.finish(&mut out);
+    out.media_keys = at_the_end;
+    if dissector.waits() {
+        dissector.conclude(&mut out);
+    }
     out
 }
 

@@ -39,6 +39,7 @@ impl Recorder for Counter {
 /// Hands `times` segments over; says at which of them they ceased to be wanted.
 fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8], out: &mut Counter) -> [Option<usize>; 2] {
     let (limits, secrets) = (Limits::default(), Secrets::default());
+    let mut found = MediaKeys::default();
     let mut scene = Scene {
         flow: FlowId(0),
         input: InputId(0),
@@ -50,6 +51,9 @@ fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8],
         server_port: 50_001,
         limits: &limits,
         secrets: &secrets,
+        media_keys: MediaKeys::none(),
+        found: &mut found,
+        reading: 0,
         recorder: out,
     };
     let mut ceased = [None; 2];

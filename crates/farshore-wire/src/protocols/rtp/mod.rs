@@ -38,6 +38,7 @@ mod g722;
 mod opus;
 mod packet;
 mod recognition;
+mod sealed;
 mod sound;
 mod streams;
 mod trial;

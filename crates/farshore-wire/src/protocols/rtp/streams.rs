@@ -7,8 +7,10 @@ use farshore_model::{Direction, Observation, Protection, Span};
 
 use super::packet::{Packet, codec};
 use super::recognition::LARGEST_LOSS;
+use super::sealed::{Opener, Sample};
 use super::sound::Sound;
 use super::trial::Outcome;
+use crate::media_keys::MediaKeys;
 use crate::protocols::{Dissector, Piece, Progress, Segment, Sink};
 
 /// Sources followed in one flow: a conference server sends dozens through one port, a flood more.
@@ -43,22 +45,39 @@ struct Source {
     advances: u64,
     types: BTreeMap<u8, u64>,
     sounds: Vec<(u8, Sound)>,
+    /// Kept until a key is found.
+    sample: Sample,
+    opened: Option<Opened>,
 }
 
+/// A source whose key is known.
+#[derive(Debug)]
+struct Opened {
+    by: Opener,
+    authentic: u64,
+    /// Packets whose tags did not fit.
+    others: u64,
+    /// Only the sample was there to be opened.
+    in_part: bool,
+}
+
+/// How many packets of a source are there when keys that are known beforehand are tried.
+const TRIED_AT: usize = 3;
+
 impl Dissector for Streams {
-    fn segment(&mut self, direction: Direction, it: Segment<'_>, _: &mut dyn Sink) -> Progress {
+    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         let Segment::Bytes(piece) = it else { return Progress::More };
         // STUN, DTLS and RTCP share the port (RFC 7983) and are none of ours.
         if let Some(packet) = Packet::read(piece.bytes) {
             let key = (direction == Direction::Down, packet.ssrc);
             let room = self.sources.len() < MOST_SOURCES;
             match self.sources.get_mut(&key) {
-                Some(source) => source.packet(&packet, &piece),
+                Some(source) => source.packet(&packet, &piece, out.media_keys()),
                 None if room => {
                     self.sources
                         .entry(key)
                         .or_insert_with(|| Source::new(&packet, &piece))
-                        .packet(&packet, &piece);
+                        .packet(&packet, &piece, out.media_keys());
                 }
                 None => {}
             }
@@ -66,26 +85,41 @@ impl Dissector for Streams {
         Progress::More
     }
 
-    fn finish(&mut self, out: &mut dyn Sink) {
-        let mut readable = false;
-        for ((_, ssrc), source) in std::mem::take(&mut self.sources) {
+    fn waits(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    fn conclude(&mut self, out: &mut dyn Sink) {
+        let mut protection = None;
+        for ((_, ssrc), mut source) in std::mem::take(&mut self.sources) {
             if source.advances < LEAST_ADVANCES {
                 continue;
             }
+            source.try_keys(out.media_keys(), true);
             let at = Span::in_layer(source.first_frame, source.last_frame, 0, source.payload);
+            let opened = source.opened.as_ref().map(|it| it.by.protection());
             let told = source.told(ssrc);
-            readable |= matches!(
+            let readable = matches!(
                 told,
                 Observation::Media {
                     recoverable: Recovery::Yes { .. },
                     ..
                 }
             );
+            // The weakest of a flow's streams counts.
+            match opened {
+                None if readable => protection = Some(Protection::Plaintext),
+                Some(_) => {
+                    protection.get_or_insert(Protection::Srtp);
+                }
+                None => {}
+            }
+            out.under(opened.unwrap_or(Protection::Plaintext));
             out.observe(told, at);
         }
         // Otherwise what the flow began with stands: opaque, or the handshake that shares its ports.
-        if readable {
-            out.protection(Protection::Plaintext);
+        if let Some(it) = protection {
+            out.protection(it);
         }
     }
 }
@@ -102,10 +136,12 @@ impl Source {
             advances: 0,
             types: BTreeMap::new(),
             sounds: Vec::new(),
+            sample: Sample::default(),
+            opened: None,
         }
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, piece: &Piece<'_>) {
+    fn packet(&mut self, packet: &Packet<'_>, piece: &Piece<'_>, keys: &MediaKeys) {
         self.packets = self.packets.saturating_add(1);
         self.payload = self.payload.saturating_add(packet.payload.len() as u64);
         self.first_frame = self.first_frame.min(piece.origin.carrier);
@@ -115,6 +151,60 @@ impl Source {
             *times = times.saturating_add(1);
         }
         let number = self.number(packet.sequence);
+        if self.opened.is_some() {
+            if piece.missing == 0 {
+                self.open(number, piece.bytes);
+            }
+            return;
+        }
+        let whole = packet.unpadded().filter(|_| piece.missing == 0);
+        self.sound(number, packet, whole);
+        if piece.missing == 0 && Sound::of(packet.payload_type).is_some() {
+            self.sample.keep(number, piece.bytes);
+            if self.sample.len() == TRIED_AT && !keys.is_empty() {
+                self.try_keys(keys, false);
+            }
+        }
+    }
+
+    /// Looks for the key of a source that does not show itself to be in clear.
+    fn try_keys(&mut self, keys: &MediaKeys, at_the_end: bool) {
+        if self.opened.is_some() || keys.is_empty() {
+            return;
+        }
+        let Some(by) = Opener::find(keys, &self.sample) else { return };
+        // What was decoded so far was cipher text.
+        self.sounds.clear();
+        let sample = std::mem::take(&mut self.sample);
+        self.opened = Some(Opened {
+            by,
+            authentic: 0,
+            others: 0,
+            in_part: at_the_end && sample.is_full(),
+        });
+        for (number, bytes) in sample.into_packets() {
+            self.open(number, &bytes);
+        }
+    }
+
+    fn open(&mut self, number: u64, bytes: &[u8]) {
+        let (Some(it), Some(packet)) = (&mut self.opened, Packet::read(bytes)) else {
+            return;
+        };
+        match it.by.open(number, bytes) {
+            Some(payload) => {
+                it.authentic = it.authentic.saturating_add(1);
+                let packet = Packet {
+                    payload: &payload,
+                    ..packet
+                };
+                self.sound(number, &packet, packet.unpadded());
+            }
+            None => it.others = it.others.saturating_add(1),
+        }
+    }
+
+    fn sound(&mut self, number: u64, packet: &Packet<'_>, payload: Option<&[u8]>) {
         if !self.sounds.iter().any(|(kind, _)| *kind == packet.payload_type)
             && self.sounds.len() < MOST_SOUNDS
             && let Some(sound) = Sound::of(packet.payload_type)
@@ -122,8 +212,7 @@ impl Source {
             self.sounds.push((packet.payload_type, sound));
         }
         if let Some((_, sound)) = self.sounds.iter_mut().find(|(kind, _)| *kind == packet.payload_type) {
-            let whole = packet.unpadded().filter(|_| piece.missing == 0);
-            sound.packet(number, packet.timestamp, packet.marker, whole);
+            sound.packet(number, packet.timestamp, packet.marker, payload);
         }
     }
 
@@ -148,22 +237,44 @@ impl Source {
             .find(|(kind, _)| *kind == payload_type)
             .map(|(_, sound)| sound.heard());
         let codec = heard.as_ref().and_then(|it| it.codec).unwrap_or(named);
+        let because = |it: String| self.opened.as_ref().map_or(it.clone(), |opened| format!("{}: {it}", opened.told()));
         let recoverable = match heard {
             Some(it) => match it.outcome {
-                Outcome::Sound(because) => Recovery::Yes { because, sound: it.sound },
-                Outcome::Nothing(because) => Recovery::CannotTell { because },
+                Outcome::Sound(why) => Recovery::Yes {
+                    because: because(why),
+                    sound: it.sound,
+                },
+                Outcome::Nothing(why) => Recovery::CannotTell { because: because(why) },
             },
             None => Recovery::CannotTell {
-                because: format!("no decoder for {codec} is applied"),
+                because: because(format!("no decoder for {codec} is applied")),
             },
         };
         Observation::Media {
-            protocol: "rtp",
+            protocol: if self.opened.is_some() { "srtp" } else { "rtp" },
             ssrc,
             payload_type,
             codec: codec.to_owned(),
             frames: self.packets,
             recoverable,
         }
+    }
+}
+
+impl Opened {
+    fn told(&self) -> String {
+        let Self {
+            by,
+            authentic,
+            others,
+            in_part,
+        } = self;
+        let first = if *in_part { "the first " } else { "" };
+        let rest = if *others == 0 {
+            String::new()
+        } else {
+            format!(", {others} others are not")
+        };
+        format!("{}; {first}{authentic} packets are authentic{rest}", by.told())
     }
 }

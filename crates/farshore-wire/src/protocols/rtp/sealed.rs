@@ -1,0 +1,133 @@
+//! SRTP (RFC 3711) opened with master keys that signalling told. It owns which of them is a source's, told by the tags of its packets
+//! alone, and a sample of packets kept until that is known. It refuses what no tag confirms.
+
+use farshore_model::Protection;
+
+use super::packet::Packet;
+use crate::crypto::srtp;
+use crate::media_keys::{MediaKey, MediaKeys};
+
+/// Bytes of packets kept of a source: five seconds of G.711 and more of others, enough for the test of sound.
+const KEPT: usize = 1 << 16;
+
+/// What a packet kept takes beside its bytes.
+const OVERHEAD: usize = 64;
+
+/// How often the sequence numbers of a call may have begun anew before the capture did: 16 times are almost six hours.
+const ROLLOVERS: u32 = 16;
+
+/// Packets whose tags must fit: one of 80 bits is proof, of 32 bits it takes several.
+const PROOFS: usize = 3;
+
+/// The first packets of a source, as they came, by extended sequence number.
+#[derive(Debug, Default)]
+pub struct Sample {
+    packets: Vec<(u64, Vec<u8>)>,
+    bytes: usize,
+    full: bool,
+}
+
+impl Sample {
+    /// Keeps a whole packet, while there is room.
+    pub fn keep(&mut self, number: u64, bytes: &[u8]) {
+        let size = bytes.len().saturating_add(OVERHEAD);
+        self.full |= self.bytes.saturating_add(size) > KEPT;
+        if !self.full {
+            self.bytes = self.bytes.saturating_add(size);
+            self.packets.push((number, bytes.to_vec()));
+        }
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Whether later packets were not kept.
+    pub const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// The packets.
+    pub fn into_packets(self) -> Vec<(u64, Vec<u8>)> {
+        self.packets
+    }
+}
+
+/// The master key of a source.
+pub struct Opener {
+    key: MediaKey,
+    session: srtp::Keys,
+    /// How often the sequence numbers had begun anew when the first packet came.
+    begun: u32,
+}
+
+impl Opener {
+    /// The key under which these packets are authentic.
+    pub fn find(keys: &MediaKeys, sample: &Sample) -> Option<Self> {
+        let mut proofs = sample.packets.iter();
+        let (number, first) = proofs.next()?;
+        keys.iter().find_map(|key| {
+            let mut it = Self {
+                key: key.clone(),
+                session: srtp::Keys::new(key.suite, &key.master)?,
+                begun: 0,
+            };
+            it.begun = (0..ROLLOVERS).find(|begun| it.open_at(*begun, *number, first).is_some())?;
+            let others = || proofs.clone().take(PROOFS.saturating_sub(1));
+            let proven = key.suite.tag >= 10
+                || others().count() >= PROOFS.saturating_sub(1) && others().all(|(number, bytes)| it.open(*number, bytes).is_some());
+            proven.then_some(it)
+        })
+    }
+
+    /// The payload of a packet; `None` when its tag does not fit.
+    pub fn open(&self, number: u64, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.open_at(self.begun, number, bytes)
+    }
+
+    fn open_at(&self, begun: u32, number: u64, bytes: &[u8]) -> Option<Vec<u8>> {
+        let packet = Packet::read(bytes)?;
+        let (header, rest) = bytes.split_at_checked(bytes.len().checked_sub(packet.payload.len())?)?;
+        // Extended numbers begin one cycle up.
+        let cycles = u32::try_from(number >> 16).ok()?.checked_sub(1);
+        let rollover = match cycles {
+            Some(cycles) => begun.checked_add(cycles)?,
+            None => begun.checked_sub(1)?,
+        };
+        let packet = srtp::Packet {
+            header,
+            rest,
+            ssrc: packet.ssrc,
+            sequence: packet.sequence,
+        };
+        self.session.open(&packet, rollover, &self.key.index)
+    }
+
+    /// How that stood on the wire which took to open it.
+    pub const fn protection(&self) -> Protection {
+        match self.key.protection {
+            Protection::Plaintext => Protection::Srtp,
+            it => it,
+        }
+    }
+
+    /// What it is opened with.
+    pub fn told(&self) -> String {
+        let under = match self.key.protection {
+            Protection::Plaintext => "in clear".to_owned(),
+            it => format!("under {it}", it = format!("{it:?}").to_ascii_uppercase()),
+        };
+        format!(
+            "SRTP with {}, whose key stands {under} in frame {}",
+            self.key.suite.name, self.key.frame
+        )
+    }
+}
+
+/// Nothing of a key is ever printed.
+impl std::fmt::Debug for Opener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.told())
+    }
+}
