@@ -192,6 +192,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
         state: LocationState::Undetermined,
         claims: Vec::new(),
         excluded: Vec::new(),
+        implausible: Vec::new(),
     };
     let facts = [
         Observation::NameAsked {

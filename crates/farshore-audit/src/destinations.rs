@@ -201,10 +201,12 @@ pub fn sum_up(places: &[Place]) -> Location {
         LocationState::Agreed
     };
     let excluded = places.iter().flat_map(|it| it.location.excluded.iter().cloned()).collect();
+    let implausible = places.iter().flat_map(|it| it.location.implausible.iter().cloned()).collect();
     Location {
         countries,
         state,
         claims: claims.into_iter().cloned().collect(),
         excluded,
+        implausible,
     }
 }

@@ -1,7 +1,7 @@
 //! Facts to meaning: identifiers, parties, exposures, verdicts.
 //!
 //! [`judge::judge`] is a pure function of the ledger, the data sets and the packs; [`identifiers`] runs while the
-//! ledger is written, since raw values are not kept. This crate sees no packets and no JSON.
+//! ledger is written, since raw values are not kept. This crate sees no packets and writes no JSON.
 
 #![forbid(unsafe_code)]
 #![deny(

@@ -49,6 +49,8 @@ pub(crate) struct Audit {
     /// What is known of all inputs
     #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
     pub(crate) label: Vec<String>,
+    #[command(flatten)]
+    pub(crate) atlas: Atlas,
 
     /// Judge by this pack: a built-in one, or a file
     #[arg(long, value_name = "PACK|FILE", help_heading = "Judging")]
@@ -94,6 +96,20 @@ pub(crate) struct Audit {
     /// Say nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
     pub(crate) quiet: bool,
+}
+
+/// What the user knows of addresses.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Atlas {
+    /// Location databases to ask beside those built in, in the MMDB form (MaxMind, DB-IP, IPinfo)
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) mmdb: Vec<PathBuf>,
+    /// Operators' own lists of where their ranges are: ip-ranges.json, cloud.json, ServiceTags, public_ip_ranges.json, a geofeed
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) ranges: Vec<PathBuf>,
+    /// Where addresses are, against all sources, in TOML: [[override]] address, country, reason
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) overrides: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -151,6 +167,8 @@ pub(crate) struct Who {
     /// Tell the law as it was on this day (default: no day, so no law is known to be in force)
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) as_of: Option<String>,
+    #[command(flatten)]
+    pub(crate) atlas: Atlas,
 
     /// How to write the answer (default: terminal; of standard input ndjson)
     #[arg(long, value_enum, help_heading = "Output")]

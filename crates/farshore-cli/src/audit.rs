@@ -12,7 +12,7 @@ use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
 use crate::reading::{self, How, limits, read_text};
-use crate::{diagnose, inputs, message, output};
+use crate::{atlas, diagnose, inputs, message, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
@@ -45,6 +45,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     } else {
         Datasets::embedded()
     };
+    let data = &atlas::with(data, &args.atlas)?;
     let audit = farshore::judge(
         ledger,
         &Circumstances {
@@ -94,13 +95,13 @@ fn packs(named: &[String]) -> anyhow::Result<Vec<Pack>> {
         .iter()
         .map(|name| {
             if let Some(pack) = policy::built_in(name) {
-                return Ok(pack?);
+                return Ok(policy::complete(pack?)?);
             }
             let path = Path::new(name);
             let built_in = || policy::ids().collect::<Vec<_>>().join(", ");
             let text = fs::read_to_string(path)
                 .with_context(|| format!("--policy {name}: neither a built-in pack ({}) nor a file", built_in()))?;
-            Pack::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+            policy::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
         })
         .collect()
 }

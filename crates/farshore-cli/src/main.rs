@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 2 could not run (a bad flag, an unreadable input, also one among several).
 
 mod args;
+mod atlas;
 mod audit;
 mod diagnose;
 mod discover;

@@ -12,7 +12,7 @@ use farshore::{Datasets, Inquirer, Inquiry, inquiry};
 use farshore_report::{json, who};
 
 use crate::args::{self, WhoFormat};
-use crate::{message, output};
+use crate::{atlas, message, output};
 
 /// No name has as many bytes; what is longer is read past.
 const LONGEST: usize = 4096;
@@ -30,29 +30,30 @@ pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
         .as_deref()
         .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
         .transpose()?;
-    let inquirer = Inquirer::new(Datasets::embedded(), as_of);
+    let data = &*atlas::with(Datasets::embedded(), &args.atlas)?;
+    let inquirer = Inquirer::new(data, as_of);
     match args.names.as_slice() {
-        [only] if only == "-" => lines(inquirer, args),
+        [only] if only == "-" => lines(inquirer, data, args),
         names => {
             anyhow::ensure!(
                 !names.iter().any(|it| it == "-"),
                 "`-` (standard input) stands alone, without further names"
             );
-            named(inquirer, names, args)
+            named(inquirer, data, names, args)
         }
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Answers what was named on the command line; a question that cannot be answered stops it.
-fn named(mut inquirer: Inquirer<'_>, names: &[String], args: &args::Who) -> anyhow::Result<()> {
+fn named(mut inquirer: Inquirer<'_>, data: &Datasets, names: &[String], args: &args::Who) -> anyhow::Result<()> {
     let answer = |name: &String| {
         let answered = name.parse().and_then(|asked: Inquiry| inquirer.answer(&asked));
         answered.with_context(|| name.clone())
     };
     let parties: Vec<_> = names.iter().map(answer).collect::<anyhow::Result<_>>()?;
     let (color, width) = (output::color(args.color, args.output.is_some()), output::width());
-    let hosts = |it| inquiry::hosts(it, Datasets::embedded());
+    let hosts = |it| inquiry::hosts(it, data);
     output::write(args.output.as_deref(), args.force, &mut |out| match args.format {
         Some(WhoFormat::Json) => json::who(&parties, out),
         Some(WhoFormat::Ndjson) => (0..).zip(&parties).try_for_each(|(index, it)| json::who_line(index, it, out)),
@@ -71,7 +72,7 @@ fn named(mut inquirer: Inquirer<'_>, names: &[String], args: &args::Who) -> anyh
 }
 
 /// Answers each line of standard input with a line, in order. A line that is no question is known by nobody.
-fn lines(inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
+fn lines(inquirer: Inquirer<'_>, data: &Datasets, args: &args::Who) -> anyhow::Result<()> {
     let tsv = match args.format {
         Some(WhoFormat::Tsv) => true,
         // One object a line is what JSON means here: there may be no end of lines.
@@ -80,7 +81,7 @@ fn lines(inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
             anyhow::bail!("standard input is answered line by line: --format ndjson (the default) or tsv")
         }
     };
-    let mut answering = Answering::new(inquirer, tsv);
+    let mut answering = Answering::new(inquirer, data, tsv);
     output::write(args.output.as_deref(), args.force, &mut |out| {
         let mut input = BufReader::with_capacity(1 << 18, io::stdin());
         let mut line = Vec::new();
@@ -105,6 +106,7 @@ fn lines(inquirer: Inquirer<'_>, args: &args::Who) -> anyhow::Result<()> {
 /// Answers lines, and keeps what is known of addresses that share it.
 struct Answering<'a> {
     inquirer: Inquirer<'a>,
+    data: &'a Datasets,
     tsv: bool,
     unread: Unread,
     /// Written answers by their number.
@@ -139,9 +141,10 @@ impl Pattern {
 }
 
 impl<'a> Answering<'a> {
-    fn new(inquirer: Inquirer<'a>, tsv: bool) -> Self {
+    fn new(inquirer: Inquirer<'a>, data: &'a Datasets, tsv: bool) -> Self {
         Self {
             inquirer,
+            data,
             tsv,
             unread: Unread::default(),
             patterns: Vec::new(),
@@ -152,9 +155,9 @@ impl<'a> Answering<'a> {
     fn line(&mut self, index: usize, line: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
         let text = String::from_utf8_lossy(line);
         let address: Option<IpAddr> = text.trim().parse().ok();
-        // Putting all sets together pays off for many questions only.
+        // Putting all sets together pays off for many questions only, and what was brought is not among them.
         let shared = address
-            .filter(|_| index >= MANY)
+            .filter(|_| index >= MANY && self.data.is_built_in())
             .and_then(|it| Some((it, Stretches::embedded().answer(it)?)));
         if let Some((address, answer)) = shared {
             return self.shared(index, address, answer, out);
@@ -168,7 +171,7 @@ impl<'a> Answering<'a> {
             }
         };
         if self.tsv {
-            let hosts = &inquiry::hosts(&party, Datasets::embedded());
+            let hosts = &inquiry::hosts(&party, self.data);
             who::tsv(who::Known { party: &party, hosts }, out)
         } else {
             json::who_line(index, &party, out)
@@ -186,7 +189,7 @@ impl<'a> Answering<'a> {
         let party = self.inquirer.about(address);
         let pattern = if self.tsv {
             let mut rest = Vec::new();
-            let hosts = &inquiry::hosts(&party, Datasets::embedded());
+            let hosts = &inquiry::hosts(&party, self.data);
             who::tsv_rest(who::Known { party: &party, hosts }, &mut rest)?;
             Pattern::Tsv(rest)
         } else {

@@ -24,6 +24,9 @@ pub struct InputRecord {
     pub first: Option<Timestamp>,
     /// Latest frame time.
     pub last: Option<Timestamp>,
+    /// The tick of its clock in nanoseconds: the smallest step between frames, of the interface where that is largest; 0 when
+    /// the clock never moved.
+    pub tick: u64,
     /// It ends inside a frame.
     pub cut_short: bool,
     /// What the user says of it, by key.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{Country, FlowId, Text};
 
 /// One opinion on the country of an address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CountryClaim {
     /// The country.
     pub country: Country,
@@ -16,6 +16,8 @@ pub struct CountryClaim {
     pub source: String,
     /// The edition of that source.
     pub edition: String,
+    /// A round trip shows that the machine that answered was not there.
+    pub refuted: bool,
 }
 
 /// What an opinion on a country rests on.
@@ -31,6 +33,8 @@ pub enum ClaimKind {
     Geofeed,
     /// A hint in a host name. Weak.
     Name,
+    /// What the user knows better, with the reason as its source. It outweighs all others.
+    Override,
 }
 
 /// The set of countries that survives, and how good it is.
@@ -44,6 +48,8 @@ pub struct Location {
     pub claims: Vec<CountryClaim>,
     /// Countries struck out, and why.
     pub excluded: Vec<Exclusion>,
+    /// Claimed countries that light in fibre could not have reached in time. Shown, never struck out.
+    pub implausible: Vec<Exclusion>,
 }
 
 /// How good a set of countries is.

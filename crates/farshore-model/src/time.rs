@@ -88,6 +88,25 @@ impl Date {
         Self::new(year, month, day)
     }
 
+    /// Days from `other` to this day, either way.
+    pub const fn distance(self, other: Self) -> u64 {
+        self.days().abs_diff(other.days())
+    }
+
+    /// Days since 1970-01-01. Days-from-civil, as in the same note.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "years are at most 9999, or come out of 64-bit nanoseconds"
+    )]
+    const fn days(self) -> i64 {
+        let year = self.year as i64 - if self.month <= 2 { 1 } else { 0 };
+        let era = year.div_euclid(400);
+        let yoe = year.rem_euclid(400);
+        let month = (self.month as i64 + 9) % 12;
+        let doy = (153 * month + 2) / 5 + self.day as i64 - 1;
+        era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+    }
+
     /// The day `days` after 1970-01-01. Civil-from-days, as in Howard Hinnant's public-domain note.
     #[expect(
         clippy::arithmetic_side_effects,
@@ -133,6 +152,16 @@ mod tests {
         let (a, b) = (Timestamp::from_nanos(5), Timestamp::from_nanos(9));
         assert_eq!(b.since(a), Some(4));
         assert_eq!(a.since(b), None);
+    }
+
+    #[test]
+    fn days_are_counted_as_the_calendar_has_them() {
+        let between = |one, other| Some(Date::parse(one)?.distance(Date::parse(other)?));
+        for days in [-719_468, -1, 0, 59, 60, 10_957, 11_016, 20_000, 100_000] {
+            assert_eq!(Date::from_days(days).days(), days);
+        }
+        assert_eq!(between("2026-08-22", "2026-11-20"), Some(90));
+        assert_eq!(between("2024-03-01", "2024-02-28"), Some(2));
     }
 
     #[test]

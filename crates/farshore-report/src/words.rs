@@ -32,7 +32,7 @@ words! {
     InitiatorBasis { Recorded => "record", Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet" }
     NameVia { Sni => "sni", QuicSni => "quic-sni", GquicSni => "gquic-sni", DtlsSni => "dtls-sni", HttpHost => "http-host", SdRtn => "sd-rtn", Dns => "dns", Certificate => "certificate" }
     ChannelSecrecy { Sealed => "sealed", Readable => "readable", Anonymous => "anonymous", Unknown => "unknown" }
-    ClaimKind { Geolocation => "geolocation", Registration => "registration", CloudRegion => "cloud-region", Geofeed => "geofeed", Name => "name" }
+    ClaimKind { Geolocation => "geolocation", Registration => "registration", CloudRegion => "cloud-region", Geofeed => "geofeed", Name => "name", Override => "override" }
     LocationState { Agreed => "agreed", Disputed => "disputed", Anycast => "anycast", Local => "local", Undetermined => "undetermined" }
     OwnerRelation { Parent => "parent", Ultimate => "ultimate" }
     Via { Place => "place", Operator => "operator", Service => "service", Owner => "owner", Carriage => "carriage" }

@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod bytes;
+mod clock;
 mod container;
 mod digest;
 pub mod keylog;

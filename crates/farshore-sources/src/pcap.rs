@@ -11,6 +11,7 @@ use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
 use crate::bytes::Order;
+use crate::clock::{self, Clock};
 use crate::{Capture, Format, Latest, OpenError, Opened, ReadError, Summary, Window};
 
 const FILE_HEADER: usize = 24;
@@ -75,6 +76,7 @@ impl Format for Pcap {
             },
             damage: None,
             latest: Latest::NONE,
+            clock: Clock::default(),
         })))
     }
 }
@@ -117,6 +119,7 @@ struct PcapFile<'r> {
     record: InputRecord,
     damage: Option<String>,
     latest: Latest,
+    clock: Clock,
 }
 
 impl Capture for PcapFile<'_> {
@@ -155,7 +158,7 @@ impl Capture for PcapFile<'_> {
         self.window.consume(header);
         self.window.consume(length);
         let time = Timestamp::from_parts(i64::from(seconds), u64::from(fraction).saturating_mul(self.tick));
-        crate::pcapng::count(&mut self.record, Some(time));
+        clock::count(&mut self.record, &mut self.clock, Some(time));
         self.latest = Latest {
             number: self.record.frames,
             time: Some(time),
@@ -181,7 +184,8 @@ impl Capture for PcapFile<'_> {
         self.window.file_position()
     }
 
-    fn finish(self: Box<Self>) -> Result<Summary, ReadError> {
+    fn finish(mut self: Box<Self>) -> Result<Summary, ReadError> {
+        self.record.tick = Clock::tick(std::iter::once(&self.clock));
         Ok(Summary::of(self.record, self.window.finish()?, None, self.damage))
     }
 }

@@ -12,6 +12,7 @@ use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp, WireText};
 
 use crate::bytes::Order;
+use crate::clock::{self, Clock};
 use crate::{Capture, Format, Latest, OpenError, Opened, ReadError, Summary, Window};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -69,6 +70,7 @@ impl Format for Pcapng {
             order,
             section: 0,
             interfaces: Vec::new(),
+            coarsest: 0,
             record,
             damage: None,
             drops: Drops::default(),
@@ -95,15 +97,6 @@ impl Format for Pcapng {
     }
 }
 
-/// Counts a frame into the record of its input.
-pub(crate) fn count(record: &mut InputRecord, time: Option<Timestamp>) {
-    record.frames = record.frames.saturating_add(1);
-    if let Some(time) = time {
-        record.first = Some(record.first.map_or(time, |first| first.min(time)));
-        record.last = Some(record.last.map_or(time, |last| last.max(time)));
-    }
-}
-
 fn section_order(block: &[u8]) -> Option<Order> {
     match block.get(8..12)? {
         [0x4d, 0x3c, 0x2b, 0x1a] => Some(Order::Little),
@@ -118,6 +111,7 @@ struct Interface {
     resolution: Resolution,
     /// Seconds to add to every time (if_tsoffset).
     shift: i64,
+    clock: Clock,
 }
 
 /// Units of a timestamp in one second (if_tsresol).
@@ -175,6 +169,8 @@ struct PcapngFile<'r> {
     order: Order,
     section: u32,
     interfaces: Vec<Interface>,
+    /// The coarsest clock of earlier sections, in nanoseconds.
+    coarsest: u64,
     record: InputRecord,
     damage: Option<String>,
     drops: Drops,
@@ -205,9 +201,18 @@ impl Capture for PcapngFile<'_> {
                 continue;
             };
             self.window.consume(length);
-            let interface = self.interfaces.get(packet.interface as usize);
-            let time = packet.units.zip(interface).map(|(units, it)| it.resolution.time(units, it.shift));
-            count(&mut self.record, time);
+            let interface = self.interfaces.get_mut(packet.interface as usize);
+            let time = packet
+                .units
+                .zip(interface.as_ref())
+                .map(|(units, it)| it.resolution.time(units, it.shift));
+            let interface = interface.map(|it| {
+                clock::count(&mut self.record, &mut it.clock, time);
+                &*it
+            });
+            if interface.is_none() {
+                clock::count(&mut self.record, &mut Clock::default(), time);
+            }
             self.latest = Latest {
                 number: self.record.frames,
                 time,
@@ -243,7 +248,9 @@ impl Capture for PcapngFile<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Summary, ReadError> {
+        let tick = self.tick();
         let mut record = self.record;
+        record.tick = tick;
         for (blocks, what) in self
             .secrets
             .iter()
@@ -258,6 +265,10 @@ impl Capture for PcapngFile<'_> {
 }
 
 impl PcapngFile<'_> {
+    fn tick(&self) -> u64 {
+        self.coarsest.max(Clock::tick(self.interfaces.iter().map(|it| &it.clock)))
+    }
+
     /// Brings the next block into the window; its type and its whole length.
     fn block(&mut self, at: u64) -> Result<Option<(u32, usize)>, ReadError> {
         if self.damage.is_some() {
@@ -378,6 +389,7 @@ impl PcapngFile<'_> {
                     &[(2, "hardware"), (3, "system"), (4, "application")],
                 );
                 self.section = self.section.saturating_add(1);
+                self.coarsest = self.tick();
                 self.interfaces.clear();
                 for (what, text) in told {
                     if what == "application" {
@@ -397,6 +409,7 @@ impl PcapngFile<'_> {
                         .map_or(Some(Resolution::MICROSECONDS), Resolution::from_option)
                         .unwrap_or(Resolution::MICROSECONDS),
                     shift: shift.map_or(0, u64::cast_signed),
+                    clock: Clock::default(),
                 };
                 let number = self.interfaces.len();
                 let told = options(

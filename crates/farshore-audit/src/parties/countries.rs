@@ -14,6 +14,14 @@ pub fn name(country: Country) -> Option<&'static str> {
     country_name(country.code())
 }
 
+/// Every country there is: all codes but that of the union.
+pub fn all() -> impl Iterator<Item = Country> {
+    NAMES
+        .iter()
+        .filter(|(code, _)| *code != "EU")
+        .filter_map(|(code, _)| Country::parse(code))
+}
+
 /// Sorted by code.
 const NAMES: &[(&str, &str)] = &[
     ("AD", "Andorra"),

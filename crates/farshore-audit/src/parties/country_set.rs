@@ -65,6 +65,7 @@ impl CountrySet {
             kind: self.kind,
             source: info.name.clone(),
             edition: info.edition.clone(),
+            refuted: false,
         })
     }
 

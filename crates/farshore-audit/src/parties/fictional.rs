@@ -141,6 +141,7 @@ impl Fictional {
                     kind: ClaimKind::Geolocation,
                     source: source.to_owned(),
                     edition: format!("fictional {}", self.as_of),
+                    refuted: false,
                 })
             })
             .collect();

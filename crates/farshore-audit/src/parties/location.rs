@@ -5,6 +5,8 @@
 //! - One opinion is no agreement: fewer than two sources give `undetermined`, with the country that was named.
 //! - Two or more sources that name one country `agree`; the claims still tell who they are, since two location
 //!   databases that share a feed prove less than two kinds of source. More than one country is `disputed`.
+//! - What the user overrides is settled: that country, and its reason among the claims. What a round trip refutes stays
+//!   listed and counts no more.
 //! - An address its operator announces from many places is `anycast`, whatever the sources say: the country differs by
 //!   vantage. One set aside for local use is `local`; one set aside for nobody (documentation) is `undetermined`.
 
@@ -21,11 +23,17 @@ use super::special::Special;
 pub fn summary(mut claims: Vec<CountryClaim>, anycast: bool, special: Option<Special>) -> Location {
     claims.sort();
     claims.dedup();
-    let opinions = || claims.iter().filter(|claim| is_place(claim.kind));
+    let settled = claims.iter().any(|claim| claim.kind == ClaimKind::Override);
+    let counts = |claim: &&CountryClaim| match settled {
+        true => claim.kind == ClaimKind::Override,
+        false => is_place(claim.kind) && !claim.refuted,
+    };
+    let opinions = || claims.iter().filter(counts);
     let countries: BTreeSet<Country> = opinions().map(|claim| claim.country).collect();
     let sources: BTreeSet<&str> = opinions().map(|claim| claim.source.as_str()).collect();
     let state = match special {
         Some(special) if special.local => LocationState::Local,
+        _ if settled => LocationState::Agreed,
         _ if anycast => LocationState::Anycast,
         _ if countries.len() > 1 => LocationState::Disputed,
         _ if sources.len() > 1 => LocationState::Agreed,
@@ -36,13 +44,14 @@ pub fn summary(mut claims: Vec<CountryClaim>, anycast: bool, special: Option<Spe
         state,
         claims,
         excluded: Vec::new(),
+        implausible: Vec::new(),
     }
 }
 
 /// Whether an opinion of this kind is one on where the machine is.
 pub fn is_place(kind: ClaimKind) -> bool {
     match kind {
-        ClaimKind::Geolocation | ClaimKind::CloudRegion | ClaimKind::Geofeed => true,
+        ClaimKind::Geolocation | ClaimKind::CloudRegion | ClaimKind::Geofeed | ClaimKind::Override => true,
         ClaimKind::Registration | ClaimKind::Name => false,
     }
 }
@@ -57,6 +66,7 @@ mod tests {
             kind,
             source: source.to_owned(),
             edition: "1".to_owned(),
+            refuted: false,
         }
     }
 

@@ -48,6 +48,7 @@ pub fn claim(address: IpAddr) -> Option<CountryClaim> {
         kind: ClaimKind::Geolocation,
         source: info.name.clone(),
         edition: info.edition.clone(),
+        refuted: false,
     })
 }
 

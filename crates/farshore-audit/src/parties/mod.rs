@@ -10,6 +10,7 @@ pub mod anycast;
 mod asn;
 mod asn_country;
 pub mod borders;
+mod brought;
 mod columns;
 pub mod countries;
 mod country_set;
@@ -21,10 +22,13 @@ mod ipfire_country;
 pub mod laws;
 pub mod location;
 mod measured;
+mod mmdb;
 pub mod organisations;
+mod overrides;
 mod points;
 mod prefix;
 pub mod reach;
+mod regions;
 mod registration;
 mod shared;
 mod special;
@@ -44,11 +48,15 @@ use std::{
 use farshore_model::party::{CountryClaim, Location, Network, Organisation, Owner, Place};
 
 pub use self::{
+    brought::Brought,
     countries::country_name,
     dataset::{DatasetInfo, DatasetInput},
     domains::registrable_domain,
     fictional::{Fictional, FictionalError},
+    mmdb::MmdbError,
+    overrides::OverrideError,
     prefix::{Prefix, PrefixError},
+    regions::RegionError,
     shared::Shared,
     special::{Special, canonical, is_documentation, special},
     stretches::{Answer, Said, Stretches},
@@ -63,6 +71,7 @@ static COUNTRY_SETS: [&CountrySet; SETS] = [&dbip_country::SET, &ipfire_country:
 #[derive(Debug, Clone, Default)]
 pub struct Datasets {
     fictional: Option<Fictional>,
+    brought: Brought,
 }
 
 /// An organisation, and the part of a host name that led to it.
@@ -77,7 +86,10 @@ pub struct OrganisationMatch {
 impl Datasets {
     /// The embedded editions.
     pub fn embedded() -> &'static Datasets {
-        static EMBEDDED: Datasets = Datasets { fictional: None };
+        static EMBEDDED: Datasets = Datasets {
+            fictional: None,
+            brought: Brought::NONE,
+        };
         &EMBEDDED
     }
 
@@ -86,6 +98,7 @@ impl Datasets {
     pub fn with_overlay(fictional: Fictional) -> Datasets {
         Datasets {
             fictional: Some(fictional),
+            brought: Brought::NONE,
         }
     }
 
@@ -94,7 +107,21 @@ impl Datasets {
         static WITH: OnceLock<Datasets> = OnceLock::new();
         WITH.get_or_init(|| Datasets {
             fictional: Fictional::embedded(),
+            brought: Brought::NONE,
         })
+    }
+
+    /// The same with what the user brings: further opinions, and overrides that outweigh all.
+    pub fn bringing(&self, brought: Brought) -> Datasets {
+        Datasets {
+            fictional: self.fictional.clone(),
+            brought,
+        }
+    }
+
+    /// Whether nothing was brought to what is built in.
+    pub fn is_built_in(&self) -> bool {
+        self.brought.is_empty()
     }
 
     /// Every data set in use, by name.
@@ -108,10 +135,12 @@ impl Datasets {
             laws::info(),
             measured::info(),
             organisations::info(),
+            regions::info(),
             third_party_web::info(),
         ];
         let mut described: Vec<DatasetInfo> = sets.chain(others.into_iter().flatten()).cloned().collect();
         described.extend(self.fictional.as_ref().map(Fictional::info));
+        described.extend(self.brought.infos().cloned());
         described.sort_by(|one, other| one.name.cmp(&other.name));
         described
     }
@@ -119,12 +148,18 @@ impl Datasets {
     /// Every opinion on the country of an address, sorted. None of an address that was set aside.
     pub fn places(&self, address: IpAddr) -> Vec<CountryClaim> {
         let address = canonical(address);
-        if special(address).is_some() {
-            let fictional = self.fictional.as_ref();
-            return fictional.map(|world| world.places(address)).unwrap_or_default();
-        }
-        let mut claims: Vec<_> = COUNTRY_SETS.iter().filter_map(|set| set.claim(address)).collect();
-        claims.extend(measured::claim(address));
+        let mut claims: Vec<CountryClaim> = match special(address) {
+            Some(special) if special.local => return Vec::new(),
+            Some(_) => {
+                let fictional = self.fictional.as_ref();
+                fictional.map(|world| world.places(address)).unwrap_or_default()
+            }
+            None => {
+                let sets = COUNTRY_SETS.iter().filter_map(|set| set.claim(address));
+                sets.chain(measured::claim(address)).collect()
+            }
+        };
+        claims.extend(self.brought.claims(address));
         claims.sort();
         claims
     }

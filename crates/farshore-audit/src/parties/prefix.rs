@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{AddrParseError, IpAddr},
+    net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr},
     num::ParseIntError,
     str::FromStr,
 };
@@ -45,6 +45,22 @@ impl Prefix {
             (IpAddr::V6(own), IpAddr::V6(ip)) => same6(own.to_bits(), ip.to_bits(), self.length),
             _ => false,
         }
+    }
+
+    /// The prefix of that length around an address; `None` if the address is not that long.
+    pub fn around(address: IpAddr, length: u32) -> Option<Prefix> {
+        let address = match address {
+            IpAddr::V4(ip) if length <= 32 => {
+                let host = u32::MAX.checked_shr(length).unwrap_or(0);
+                Ipv4Addr::from_bits(ip.to_bits() & !host).into()
+            }
+            IpAddr::V6(ip) if length <= 128 => {
+                let host = u128::MAX.checked_shr(length).unwrap_or(0);
+                Ipv6Addr::from_bits(ip.to_bits() & !host).into()
+            }
+            _ => return None,
+        };
+        Some(Prefix { address, length })
     }
 
     /// Its first address.
@@ -101,6 +117,21 @@ mod tests {
         assert!(!prefix.contains("198.51.101.0".parse().unwrap()));
         assert!(!prefix.contains("::ffff:198.51.100.1".parse().unwrap()));
         assert!("0.0.0.0/0".parse::<Prefix>().unwrap().contains("8.8.8.8".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_prefix_around_an_address_has_no_stray_bits() {
+        for (address, length, wanted) in [
+            ("198.51.100.7", 24, Some("198.51.100.0/24")),
+            ("198.51.100.7", 32, Some("198.51.100.7/32")),
+            ("198.51.100.7", 0, Some("0.0.0.0/0")),
+            ("198.51.100.7", 33, None),
+            ("2001:db8:ffff::7", 36, Some("2001:db8:f000::/36")),
+        ] {
+            let around = Prefix::around(address.parse().unwrap(), length);
+            assert_eq!(around.map(|it| it.to_string()).as_deref(), wanted);
+            assert!(around.is_none_or(|it| it.to_string().parse() == Ok(it)));
+        }
     }
 
     #[test]

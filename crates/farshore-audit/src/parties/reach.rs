@@ -92,6 +92,7 @@ impl Statutes {
             state: LocationState::Undetermined,
             claims: Vec::new(),
             excluded: Vec::new(),
+            implausible: Vec::new(),
         };
         let mut facts = vec![PartyFacts {
             service,
@@ -335,7 +336,9 @@ fn open_of_place(location: &Location, state: Country) -> Option<Text> {
 
 /// Whether the operator itself names the place, and nobody disagrees.
 fn is_known(location: &Location, state: Country) -> bool {
-    let stated = |claim: &CountryClaim| claim.country == state && matches!(claim.kind, ClaimKind::CloudRegion | ClaimKind::Geofeed);
+    let stated = |claim: &CountryClaim| {
+        !claim.refuted && claim.country == state && matches!(claim.kind, ClaimKind::CloudRegion | ClaimKind::Geofeed)
+    };
     location.state == LocationState::Agreed && location.countries == [state] && location.claims.iter().any(stated)
 }
 

@@ -28,6 +28,7 @@ fn at(code: &str, kind: ClaimKind) -> Location {
     let claim = |source: &str, kind| CountryClaim {
         country: state(code),
         kind,
+        refuted: false,
         source: source.to_owned(),
         edition: "1".to_owned(),
     };

@@ -10,7 +10,7 @@ use std::{
 use ahash::HashMap;
 use farshore_model::{
     Country, Date,
-    party::{Location, Network, Organisation, Owner, Place, Reach},
+    party::{CountryClaim, Location, Network, Organisation, Owner, Place, Reach},
 };
 
 use super::{COUNTRY_SETS, Datasets, SETS, Special, anycast, asn, canonical, measured, reach::Statutes, special};
@@ -31,6 +31,7 @@ struct Grounds {
     anycast: bool,
     measured: Option<usize>,
     countries: [Option<Country>; SETS],
+    brought: Vec<CountryClaim>,
 }
 
 /// All that reach follows from: the service, and of each address its network and location.
@@ -83,6 +84,7 @@ impl<'a> Shared<'a> {
             anycast: anycast::anycast(meant).is_some(),
             measured: measured::row(meant),
             countries: COUNTRY_SETS.each_ref().map(|set| set.country(asked(special.is_none())?)),
+            brought: self.data.brought.claims(meant),
         };
         Place {
             address,

@@ -208,11 +208,12 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
         "ipfire-country",
         "measured",
         "organisations",
+        "regions",
         "registration",
         "third-party-web",
     ];
     assert_eq!(names, wanted);
-    let files: [&[&[u8]]; 11] = [
+    let files: [&[&[u8]]; 12] = [
         &laws::files(),
         &anycast::files(),
         &asn::files(),
@@ -222,6 +223,7 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
         &ipfire_country::SET.files(),
         &measured::files(),
         &organisations::files(),
+        &regions::files(),
         &registration::SET.files(),
         &third_party_web::files(),
     ];

@@ -2,20 +2,27 @@
 
 pub mod kleene;
 pub mod pack;
+pub mod places;
 pub mod scope;
 
-use farshore_model::party::Destination;
-use farshore_model::{Exposure, Ledger, Outcome, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+
+use farshore_model::party::{Destination, LocationState};
+use farshore_model::{Date, Exposure, Ledger, Locus, Outcome, Span, Verdict};
+use serde::Deserialize;
 
 use kleene::Truth;
-use pack::{Clause, Pack, PackError};
+use pack::{Clause, Confidence, Pack, PackError, Subject};
 pub use scope::Scope;
 
 /// The packs that are built in: id and text. One line a pack.
-static BUILT_IN: &[(&str, &str)] = &[(
-    "no-plaintext-identifiers",
-    include_str!("../../../../packs/policies/no-plaintext-identifiers/pack.toml"),
-)];
+static BUILT_IN: &[(&str, &str)] = &[
+    ("countries", include_str!("../../../../packs/policies/countries/pack.toml")),
+    (
+        "no-plaintext-identifiers",
+        include_str!("../../../../packs/policies/no-plaintext-identifiers/pack.toml"),
+    ),
+];
 
 /// The pack that judges when none is named.
 pub const DEFAULT: &str = "no-plaintext-identifiers";
@@ -23,6 +30,51 @@ pub const DEFAULT: &str = "no-plaintext-identifiers";
 /// The built-in pack of that id.
 pub fn built_in(id: &str) -> Option<Result<Pack, PackError>> {
     BUILT_IN.iter().find(|(name, _)| *name == id).map(|(_, text)| Pack::read(text))
+}
+
+/// Reads a file of a user's own: a pack, or the parameters of a built-in one (`use = "countries"`, `[params]`).
+pub fn read(text: &str) -> Result<Pack, PackError> {
+    #[derive(Deserialize)]
+    struct Which {
+        #[serde(rename = "use")]
+        pack: Option<toml::Spanned<String>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Used {
+        #[serde(rename = "use")]
+        _pack: String,
+        #[serde(default)]
+        params: BTreeMap<String, Vec<String>>,
+    }
+    let mistake = |error: toml::de::Error| PackError {
+        message: error.message().to_owned(),
+        span: error.span(),
+    };
+    let Some(named) = toml::from_str::<Which>(text).map_err(mistake)?.pack else {
+        return Pack::read(text);
+    };
+    let used: Used = toml::from_str(text).map_err(mistake)?;
+    let span = Some(named.span());
+    let there = || ids().collect::<Vec<_>>().join(", ");
+    let pack = built_in(named.get_ref()).unwrap_or_else(|| {
+        Err(PackError {
+            message: format!("no built-in pack is named `{}`; there are: {}", named.get_ref(), there()),
+            span,
+        })
+    })?;
+    complete(pack.with(&used.params)?)
+}
+
+/// A pack that can judge: one whose parameters were all given.
+pub fn complete(pack: Pack) -> Result<Pack, PackError> {
+    match pack.params.first() {
+        None => Ok(pack),
+        Some(name) => Err(PackError::of(format!(
+            "{id} needs its parameter: a file with use = \"{id}\" and, under [params], {name} = [\"DE\", \"FR\"]",
+            id = pack.id
+        ))),
+    }
 }
 
 /// The ids of the built-in packs, sorted.
@@ -46,7 +98,104 @@ fn verdict(
     ledger: &Ledger,
     scope: Option<&Scope>,
 ) -> Verdict {
-    let (mut breached, mut doubtful, mut judged) = (Vec::new(), Vec::new(), 0_usize);
+    let found = match clause.judges {
+        Subject::Exposures => of_exposures(clause, exposures, destinations),
+        Subject::Addresses => of_addresses(clause, destinations, ledger),
+    };
+    let (one, many) = match clause.judges {
+        Subject::Exposures => ("exposure", "exposures"),
+        Subject::Addresses => ("address", "addresses"),
+    };
+    let judged = found.judged;
+    let plural = if judged == 1 { one } else { many };
+    let gaps = scope::gaps(ledger, scope, clause.judges);
+    let (outcome, because, chosen) = if found.breached.items > 0 {
+        let stand = if found.breached.items == 1 { "stands" } else { "stand" };
+        let because = format!("{} of {judged} {plural} {stand} against it", found.breached.items);
+        (Outcome::Breached, found.breached.explained(because), found.breached)
+    } else if found.doubtful.items > 0 {
+        let because = format!("{} of {judged} {plural} could not be told either way", found.doubtful.items);
+        (Outcome::Undetermined, found.doubtful.explained(because), found.doubtful)
+    } else if !gaps.is_empty() {
+        (
+            Outcome::Undetermined,
+            format!("nothing against it was seen, which proves nothing: {}", gaps.join("; ")),
+            Group::default(),
+        )
+    } else {
+        (
+            Outcome::Met,
+            format!("it holds for all of the declared scope ({judged} {plural} judged)"),
+            Group::default(),
+        )
+    };
+    // Words that nobody read at their source cannot carry a breach.
+    let (outcome, note) = match outcome {
+        Outcome::NotApplicable => (outcome, false),
+        _ if !clause.verified => (Outcome::Undetermined, true),
+        _ => (outcome, false),
+    };
+    Verdict {
+        pack: pack.id.clone(),
+        clause: clause.id.clone(),
+        citation: clause.citation.clone(),
+        outcome,
+        because,
+        note,
+        exposures: chosen.exposures,
+        destinations: chosen.destinations.into_iter().collect(),
+        evidence: chosen.evidence,
+    }
+}
+
+/// What a clause came to.
+#[derive(Default)]
+struct Found {
+    judged: usize,
+    breached: Group,
+    doubtful: Group,
+}
+
+/// What stands alike to a clause.
+#[derive(Default)]
+struct Group {
+    items: usize,
+    exposures: Vec<usize>,
+    destinations: BTreeSet<usize>,
+    evidence: Vec<Locus>,
+    /// Reasons, how often each was given, and first of what.
+    reasons: BTreeMap<String, (usize, String)>,
+}
+
+/// Pieces of evidence a verdict shows.
+const EVIDENCE: usize = 20;
+/// Reasons a verdict tells in words.
+const REASONS: usize = 4;
+
+impl Group {
+    /// With the reasons that were given most.
+    fn explained(&self, because: String) -> String {
+        let mut reasons: Vec<_> = self.reasons.iter().collect();
+        reasons.sort_by_key(|(why, (times, _))| (std::cmp::Reverse(*times), *why));
+        let told = reasons.iter().take(REASONS).map(|(why, (times, first))| match times {
+            1 => format!("{first}: {why}"),
+            _ => format!("{first} and {} more: {why}", times.saturating_sub(1)),
+        });
+        let told: Vec<String> = told.collect();
+        let rest = match reasons.len().saturating_sub(REASONS) {
+            0 => String::new(),
+            more => format!("; and {more} further reasons"),
+        };
+        if told.is_empty() {
+            because
+        } else {
+            format!("{because} – {}{rest}", told.join("; "))
+        }
+    }
+}
+
+fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destination]) -> Found {
+    let mut found = Found::default();
     for (index, exposure) in exposures.iter().enumerate() {
         let destination = destinations.get(exposure.destination);
         let all = |predicates: &[pack::Predicate]| {
@@ -58,71 +207,80 @@ fn verdict(
         if applies == Truth::False {
             continue;
         }
-        judged = judged.saturating_add(1);
-        match applies.and(all(&clause.when)) {
-            Truth::True => breached.push(index),
-            Truth::Unknown => doubtful.push(index),
-            Truth::False => {}
+        found.judged = found.judged.saturating_add(1);
+        let group = match applies.and(all(&clause.when)) {
+            Truth::True => &mut found.breached,
+            Truth::Unknown => &mut found.doubtful,
+            Truth::False => continue,
+        };
+        group.items = group.items.saturating_add(1);
+        group.exposures.push(index);
+        group.destinations.insert(exposure.destination);
+        if group.evidence.len() < EVIDENCE {
+            group.evidence.extend(exposure.evidence.first().cloned());
         }
     }
-    let gaps = scope::gaps(ledger, scope);
-    let (outcome, because, chosen) = if !breached.is_empty() {
-        let because = format!(
-            "{} of {judged} {} {} against it",
-            breached.len(),
-            plural(judged),
-            stand(breached.len())
-        );
-        (Outcome::Breached, because, breached)
-    } else if !doubtful.is_empty() {
-        let because = format!("{} of {judged} {} could not be told either way", doubtful.len(), plural(judged));
-        (Outcome::Undetermined, because, doubtful)
-    } else if !gaps.is_empty() {
-        (
-            Outcome::Undetermined,
-            format!("nothing against it was seen, which proves nothing: {}", gaps.join("; ")),
-            Vec::new(),
-        )
-    } else {
-        (
-            Outcome::Met,
-            format!("it holds for all of the declared scope ({judged} {} judged)", plural(judged)),
-            Vec::new(),
-        )
-    };
-    // Words that nobody read at their source cannot carry a breach.
-    let (outcome, note) = match outcome {
-        Outcome::NotApplicable => (outcome, false),
-        _ if !clause.verified => (Outcome::Undetermined, true),
-        _ => (outcome, false),
-    };
-    let mut reached: Vec<usize> = chosen.iter().filter_map(|it| exposures.get(*it)).map(|it| it.destination).collect();
-    reached.sort_unstable();
-    reached.dedup();
-    let evidence = chosen
-        .iter()
-        .filter_map(|it| exposures.get(*it)?.evidence.first().cloned())
-        .take(20)
-        .collect();
-    Verdict {
-        pack: pack.id.clone(),
-        clause: clause.id.clone(),
-        citation: clause.citation.clone(),
-        outcome,
-        because,
-        note,
-        exposures: chosen,
-        destinations: reached,
-        evidence,
+    found
+}
+
+/// Every address that anything was sent to, with or without an answer. Local ones are outside every place clause.
+fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) -> Found {
+    let first = ledger.inputs.iter().filter_map(|it| it.first).min();
+    let last = ledger.inputs.iter().filter_map(|it| it.last).max();
+    let days: Option<(Date, Date)> = first.zip(last).map(|(first, last)| (first.date(), last.date()));
+    let weak = clause.min_confidence == Some(Confidence::Weak);
+    let mut found = Found::default();
+    for (index, destination) in destinations.iter().enumerate() {
+        for place in destination.places.iter().filter(|it| it.location.state != LocationState::Local) {
+            let all = |predicates: &[pack::Predicate]| {
+                let mut sum = (Truth::True, Vec::new());
+                for (truth, why) in predicates.iter().map(|it| it.holds_at(place, days, weak)) {
+                    sum.0 = sum.0.and(truth);
+                    sum.1.extend((!why.is_empty()).then_some(why));
+                }
+                sum
+            };
+            let applies = all(&clause.applies);
+            if applies.0 == Truth::False {
+                continue;
+            }
+            found.judged = found.judged.saturating_add(1);
+            let (when, why) = all(&clause.when);
+            let group = match applies.0.and(when) {
+                Truth::True => &mut found.breached,
+                Truth::Unknown => &mut found.doubtful,
+                Truth::False => continue,
+            };
+            group.items = group.items.saturating_add(1);
+            group.destinations.insert(index);
+            let reason = group
+                .reasons
+                .entry(why.join("; "))
+                .or_insert_with(|| (0, place.address.to_string()));
+            reason.0 = reason.0.saturating_add(1);
+            if group.evidence.len() < EVIDENCE {
+                group.evidence.extend(seen(destination, place, ledger));
+            }
+        }
     }
+    found
 }
 
-const fn plural(n: usize) -> &'static str {
-    if n == 1 { "exposure" } else { "exposures" }
-}
-
-const fn stand(n: usize) -> &'static str {
-    if n == 1 { "stands" } else { "stand" }
+/// The first frame that went to an address or came from it.
+fn seen(destination: &Destination, place: &farshore_model::party::Place, ledger: &Ledger) -> Option<Locus> {
+    let flows = destination
+        .flows
+        .iter()
+        .filter_map(|id| ledger.flows.get(usize::try_from(id.0).ok()?));
+    let flow = flows
+        .filter(|flow| flow.server.ip == place.address)
+        .min_by_key(|flow| (flow.input, flow.first_frame))?;
+    Some(Locus {
+        input: flow.input,
+        span: Span::in_frame(flow.first_frame, 0, 0),
+        layers: [].into(),
+        decoded_by: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -140,7 +298,52 @@ mod tests {
                 assert!(!clause.when.is_empty(), "{id}/{} has no condition", clause.id);
             }
         }
-        assert!(ids().any(|id| id == DEFAULT));
+        assert!(ids().any(|id| id == DEFAULT) && ids().is_sorted());
+    }
+
+    #[test]
+    fn what_is_built_in_never_judges_by_databases_alone() {
+        let packs = ids().map(|id| built_in(id).unwrap().unwrap());
+        assert!(packs.flat_map(|pack| pack.clauses).all(|clause| clause.min_confidence.is_none()));
+    }
+
+    #[test]
+    fn parameters_are_given_by_a_file() {
+        let pack = read("use = \"countries\"\n[params]\ncountries = [\"DE\", \"FR\"]\n").unwrap();
+        assert_eq!((pack.id.as_str(), pack.params.len()), ("countries", 0));
+        for (text, wanted) in [
+            ("use = \"countries\"\n", "[params]"),
+            ("use = \"country\"\n", "there are: countries"),
+            ("use = \"countries\"\n[params]\ncountrys = [\"DE\"]\n", "countrys"),
+            ("use = \"countries\"\n[params]\ncountries = [\"Germany\"]\n", "such as \"DE\""),
+            ("use = \"countries\"\n[params]\ncountries = [\"EU\"]\n", "such as \"DE\""),
+            ("use = \"countries\"\n[params]\ncountries = []\n", "name one"),
+            ("use = \"countries\"\nparam = 3\n", "param"),
+            (
+                "use = \"no-plaintext-identifiers\"\n[params]\ncountries = [\"DE\"]\n",
+                "there are: none",
+            ),
+        ] {
+            let said = read(text).unwrap_err().to_string();
+            assert!(said.contains(wanted), "{text}: {said}");
+        }
+        assert!(complete(built_in("countries").unwrap().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_predicate_is_asked_of_what_it_speaks_of() {
+        let head = "id = \"x\"\nversion = \"1\"\ntitle = \"t\"\n[[clause]]\nid = \"c\"\ntitle = \"t\"\ncitation = \"c\"\nverified = true\napplies = []\n";
+        for (rest, wanted) in [
+            ("when = [{ outside = [\"DE\"] }]\n", "judges"),
+            ("judges = \"addresses\"\nwhen = [{ readable-by = \"on-path\" }]\n", "outside"),
+            ("judges = \"addresses\"\nwhen = [{ outside = \"home\" }]\n", "params"),
+            ("judges = \"addresses\"\nwhen = [{ outside = [\"UK\"] }]\n", "such as"),
+        ] {
+            let said = Pack::read(&format!("{head}{rest}")).unwrap_err().to_string();
+            assert!(said.contains(wanted), "{rest}: {said}");
+        }
+        let own = "judges = \"addresses\"\nmin_confidence = \"weak\"\nwhen = [{ outside = [\"DE\"] }]\n";
+        assert!(Pack::read(&format!("{head}{own}")).is_ok());
     }
 
     #[test]

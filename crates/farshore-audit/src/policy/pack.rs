@@ -1,12 +1,17 @@
 //! Packs: clauses as data, with a closed set of predicates. A pack cannot run code.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use farshore_model::flow::Protection;
 use farshore_model::party::LocationState;
-use farshore_model::{Answer, Exposure, ReaderRole};
+use farshore_model::party::Place;
+use farshore_model::{Answer, Country, Date, Exposure, ReaderRole};
 
 use super::kleene::Truth;
+use super::places::{self, Stand};
+use crate::parties::countries;
 use farshore_model::party::Destination;
 
 /// A set of clauses.
@@ -19,12 +24,15 @@ pub struct Pack {
     pub version: String,
     /// One line on what it asks for.
     pub title: String,
+    /// What whoever uses it has to say: lists of country codes.
+    #[serde(default)]
+    pub params: Vec<String>,
     /// Its clauses.
     #[serde(rename = "clause")]
     pub clauses: Vec<Clause>,
 }
 
-/// One thing that is asked for, judged on each exposure: the worst counts.
+/// One thing that is asked for, judged on each exposure or address: the worst counts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clause {
@@ -36,13 +44,48 @@ pub struct Clause {
     pub citation: String,
     /// Whether its wording was read at its source. If not, it yields notes only.
     pub verified: bool,
-    /// To which exposures it speaks: all of these.
+    /// What it judges.
+    #[serde(default)]
+    pub judges: Subject,
+    /// How sure a place must be. What is built in never says `weak`.
+    #[serde(default)]
+    pub min_confidence: Option<Confidence>,
+    /// To which of them it speaks: all of these.
     pub applies: Vec<Predicate>,
     /// When it is breached: all of these.
     pub when: Vec<Predicate>,
 }
 
-/// What can be asked of an exposure. The set is closed on purpose.
+/// What a clause judges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// What reached whom.
+    #[default]
+    Exposures,
+    /// Each address that anything was sent to, local ones aside.
+    Addresses,
+}
+
+/// How sure a place must be before a clause decides by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// Agreeing location databases are enough, which are often wrong together.
+    Weak,
+}
+
+/// Countries, as codes or as the name of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Countries {
+    /// These.
+    Listed(Vec<String>),
+    /// Those of a parameter that has not been given.
+    Param(String),
+}
+
+/// What can be asked of an exposure or an address. The set is closed on purpose.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Predicate {
@@ -56,6 +99,8 @@ pub enum Predicate {
     ReadableBy(Role),
     /// It left the local network.
     Leaves(bool),
+    /// The machine stood in none of these countries. Of addresses only.
+    Outside(Countries),
 }
 
 /// Protection, as packs spell it.
@@ -97,10 +142,82 @@ pub struct PackError {
 impl Pack {
     /// Reads a pack.
     pub fn read(text: &str) -> Result<Self, PackError> {
-        toml::from_str(text).map_err(|error| PackError {
+        let pack: Self = toml::from_str(text).map_err(|error| PackError {
             message: error.message().to_owned(),
             span: error.span(),
-        })
+        })?;
+        pack.check()
+    }
+
+    /// With its parameters, each a list of country codes.
+    pub fn with(mut self, params: &BTreeMap<String, Vec<String>>) -> Result<Self, PackError> {
+        if let Some(name) = params.keys().find(|name| !self.params.contains(name)) {
+            let known = if self.params.is_empty() {
+                "none".to_owned()
+            } else {
+                self.params.join(", ")
+            };
+            return Err(PackError::of(format!("{} has no parameter `{name}`; there are: {known}", self.id)));
+        }
+        let predicates = self
+            .clauses
+            .iter_mut()
+            .flat_map(|clause| clause.applies.iter_mut().chain(&mut clause.when));
+        for predicate in predicates {
+            if let Predicate::Outside(countries) = predicate
+                && let Countries::Param(name) = countries
+                && let Some(codes) = params.get(name)
+            {
+                *countries = Countries::Listed(codes.clone());
+            }
+        }
+        self.params.retain(|name| !params.contains_key(name));
+        self.check()
+    }
+
+    /// Refuses what could only be misunderstood.
+    fn check(self) -> Result<Self, PackError> {
+        for clause in &self.clauses {
+            for predicate in clause.applies.iter().chain(&clause.when) {
+                match predicate {
+                    Predicate::Leaves(_) => {}
+                    Predicate::Outside(_) if clause.judges != Subject::Addresses => {
+                        let message = format!("{}: `outside` is asked of addresses: judges = \"addresses\"", clause.id);
+                        return Err(PackError::of(message));
+                    }
+                    Predicate::Outside(Countries::Param(name)) if !self.params.contains(name) => {
+                        return Err(PackError::of(format!("{}: `{name}` is not among the pack's `params`", clause.id)));
+                    }
+                    Predicate::Outside(Countries::Listed(codes)) => codes_are_known(codes)?,
+                    Predicate::Outside(Countries::Param(_)) => {}
+                    _ if clause.judges == Subject::Addresses => {
+                        let message = format!("{}: of addresses only `outside` and `leaves` can be asked", clause.id);
+                        return Err(PackError::of(message));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl PackError {
+    pub(super) fn of(message: String) -> Self {
+        Self { message, span: None }
+    }
+}
+
+fn codes_are_known(codes: &[String]) -> Result<(), PackError> {
+    if codes.is_empty() {
+        return Err(PackError::of(
+            "an empty list of countries allows nothing: name one at least".to_owned(),
+        ));
+    }
+    let known = |code: &&String| countries::country_name(code).is_some_and(|_| code.as_str() != "EU");
+    match codes.iter().find(|code| !known(code)) {
+        Some(code) => Err(PackError::of(format!("`{code}` is no country code; expected codes such as \"DE\""))),
+        None => Ok(()),
     }
 }
 
@@ -120,6 +237,24 @@ impl Predicate {
                 Some(it) => Truth::from((it.location.state != LocationState::Local) == *wanted),
                 None => Truth::Unknown,
             },
+            Self::Outside(_) => Truth::Unknown,
+        }
+    }
+
+    /// Whether it holds of an address that is not local, with the reason where there is one to give.
+    pub fn holds_at(&self, place: &Place, days: Option<(Date, Date)>, weak: bool) -> (Truth, String) {
+        match self {
+            Self::Leaves(wanted) => ((*wanted).into(), String::new()),
+            Self::Outside(Countries::Listed(codes)) => {
+                let allowed: Vec<Country> = codes.iter().filter_map(|code| Country::parse(code)).collect();
+                match places::stand(place, &allowed, days, weak) {
+                    Stand::Inside => (Truth::False, String::new()),
+                    Stand::Outside(why) => (Truth::True, why),
+                    Stand::CannotTell(why) => (Truth::Unknown, why),
+                }
+            }
+            Self::Outside(Countries::Param(name)) => (Truth::Unknown, format!("the parameter `{name}` was not given")),
+            _ => (Truth::Unknown, String::new()),
         }
     }
 }

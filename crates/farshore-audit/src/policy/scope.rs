@@ -6,6 +6,8 @@ use farshore_model::flow::Protection;
 use farshore_model::{Ledger, Timestamp};
 use serde::Deserialize;
 
+use super::pack::Subject;
+
 /// A declared scope.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,8 +63,9 @@ impl Scope {
     }
 }
 
-/// What stands between "not seen" and "not there". Empty only for a scope that the capture does not contradict.
-pub fn gaps(ledger: &Ledger, scope: Option<&Scope>) -> Vec<String> {
+/// What stands between "not seen" and "not there" for what is judged. Empty only for a scope that the capture does not
+/// contradict.
+pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<String> {
     let mut gaps = Vec::new();
     let Some(scope) = scope else {
         gaps.push("no scope was declared (--scope)".to_owned());
@@ -109,10 +112,13 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>) -> Vec<String> {
                 .as_ref()
                 .is_some_and(|keys| !keys.opened.is_empty() && keys.missed.is_none())
     };
-    count(
-        ledger.flows.iter().filter(closed).count() as u64,
-        "flows were encrypted and not opened",
-    );
+    // Encryption hides what was sent, and not to which address.
+    if judged == Subject::Exposures {
+        count(
+            ledger.flows.iter().filter(closed).count() as u64,
+            "flows were encrypted and not opened",
+        );
+    }
     if !scope.apps.is_empty() {
         // What a capture of the whole device does not tell apart may have been sent by any app.
         let foreign = |it: &&farshore_model::Flow| it.app.as_ref().is_none_or(|app| !scope.apps.contains(&app.name));
@@ -180,6 +186,6 @@ mod tests {
 
     #[test]
     fn nothing_is_closed_without_a_scope() {
-        assert_eq!(gaps(&Ledger::default(), None).len(), 1);
+        assert_eq!(gaps(&Ledger::default(), None, Subject::Exposures).len(), 1);
     }
 }

@@ -27,7 +27,7 @@ fn every_case_is_judged_as_it_says() {
             }
             if verdict.outcome == Outcome::Breached {
                 assert!(
-                    !verdict.evidence.is_empty() && !verdict.exposures.is_empty(),
+                    !verdict.evidence.is_empty() && !verdict.destinations.is_empty(),
                     "{file}: a breach shows its bytes"
                 );
             }

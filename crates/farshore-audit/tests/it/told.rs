@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use farshore_audit::parties::{Special, countries, location};
 use farshore_audit::policy::pack::Pack;
 use farshore_audit::policy::{Scope, built_in, verdicts};
 use farshore_model::exposure::Because;
 use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
 use farshore_model::ledger::InputRecord;
-use farshore_model::party::{Destination, Location, LocationState, Traffic};
+use farshore_model::party::{ClaimKind, CountryClaim, Destination, Exclusion, Location, LocationState, Place, Traffic};
 use farshore_model::sighting::SightedValue;
 use farshore_model::{
-    Answer, DatumKind, Endpoint, Exposure, Flow, FlowId, InputId, Ledger, Locus, Outcome, Protection, Reader, ReaderRole, Span, Timestamp,
-    Transport, Verdict,
+    Answer, Country, DatumKind, Endpoint, Exposure, Flow, FlowId, InputId, Ledger, Locus, Outcome, Protection, Reader, ReaderRole, Span,
+    Timestamp, Transport, Verdict,
 };
 use serde::Deserialize;
 
@@ -30,6 +31,8 @@ pub struct Case {
     coverage: Coverage,
     #[serde(default, rename = "exposure")]
     exposures: Vec<Told>,
+    #[serde(default, rename = "address")]
+    addresses: Vec<Placed>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -49,6 +52,85 @@ struct Told {
     protection: String,
     destination: String,
     readers: BTreeMap<String, String>,
+}
+
+/// An address that something was sent to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Placed {
+    address: std::net::IpAddr,
+    #[serde(default)]
+    anycast: bool,
+    #[serde(default)]
+    local: bool,
+    #[serde(default)]
+    claims: Vec<Claimed>,
+    /// Countries that a round trip strikes out.
+    #[serde(default)]
+    excluded: Vec<String>,
+    /// The same for all countries but these.
+    #[serde(default)]
+    only: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claimed {
+    country: String,
+    kind: String,
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    edition: String,
+}
+
+impl Placed {
+    fn place(&self) -> Place {
+        let claim = |(number, it): (usize, &Claimed)| CountryClaim {
+            country: Country::parse(&it.country).unwrap(),
+            kind: match it.kind.as_str() {
+                "geolocation" => ClaimKind::Geolocation,
+                "registration" => ClaimKind::Registration,
+                "cloud-region" => ClaimKind::CloudRegion,
+                "geofeed" => ClaimKind::Geofeed,
+                "override" => ClaimKind::Override,
+                other => panic!("claim {other}"),
+            },
+            source: if it.source.is_empty() {
+                format!("source {number}")
+            } else {
+                it.source.clone()
+            },
+            edition: it.edition.clone(),
+            refuted: self.excluded.contains(&it.country),
+        };
+        let special = self.local.then_some(Special {
+            note: "private use (RFC 1918)",
+            local: true,
+        });
+        let claims = self.claims.iter().enumerate().map(claim).collect();
+        let mut location = location::summary(claims, self.anycast, special);
+        let far = |country: &Country| match self.only.is_empty() {
+            true => self.excluded.iter().any(|code| code == country.code()),
+            false => !self.only.iter().any(|code| code == country.code()),
+        };
+        location.excluded = countries::all()
+            .filter(far)
+            .map(|country| Exclusion {
+                country,
+                because: "end-to-end rtt",
+                rtt: 2_000_000,
+                max_km: 301,
+                nearest_km: 420,
+            })
+            .collect();
+        Place {
+            address: self.address,
+            network: None,
+            location: location.into(),
+            special: special.map(|it| it.note),
+        }
+    }
 }
 
 /// What a clause is judged on.
@@ -76,8 +158,12 @@ pub fn cases(pack: &str) -> BTreeMap<String, Case> {
     files.map(|it| read(it.unwrap().path())).collect()
 }
 
+/// A built-in pack; the cases of one that wants countries are told for Germany and France.
 pub fn pack(id: &str) -> Pack {
-    built_in(id).unwrap().unwrap()
+    let pack = built_in(id).unwrap().unwrap();
+    let allowed = |name: &String| (name.clone(), ["DE", "FR"].map(str::to_owned).to_vec());
+    let params = pack.params.iter().map(allowed).collect();
+    pack.with(&params).unwrap()
 }
 
 pub fn outcome(text: &str) -> Outcome {
@@ -137,6 +223,7 @@ fn destination(name: &str, state: LocationState) -> Destination {
             state,
             claims: Vec::new(),
             excluded: Vec::new(),
+            implausible: Vec::new(),
         }),
         reach: [].into(),
         traffic: Traffic::default(),
@@ -144,11 +231,8 @@ fn destination(name: &str, state: LocationState) -> Destination {
     }
 }
 
-fn flow(protection: Protection) -> Flow {
-    let end = Endpoint {
-        ip: "192.0.2.1".parse().unwrap(),
-        port: 1,
-    };
+fn flow(protection: Protection, ip: std::net::IpAddr) -> Flow {
+    let end = Endpoint { ip, port: 1 };
     Flow {
         input: InputId(0),
         transport: Transport::Udp,
@@ -177,7 +261,12 @@ impl Case {
         // 2026-11-20, between 10:00 and 11:00.
         let (first, last) = (1_795_168_800, 1_795_172_400);
         let mut ledger = Ledger {
-            flows: self.coverage.flows.iter().map(|it| flow(protection(it))).collect(),
+            flows: self
+                .coverage
+                .flows
+                .iter()
+                .map(|it| flow(protection(it), [192, 0, 2, 1].into()))
+                .collect(),
             inputs: vec![InputRecord {
                 first: Some(Timestamp::from_parts(first, 0)),
                 last: Some(Timestamp::from_parts(last, 0)),
@@ -224,13 +313,24 @@ impl Case {
             }],
             count: 1,
         };
+        let addressed = self.addresses.iter().zip(1_u32..).map(|(it, flow)| Destination {
+            location: it.place().location,
+            places: vec![it.place()],
+            flows: vec![FlowId(flow.saturating_sub(1))],
+            ..destination(&it.address.to_string(), LocationState::Agreed)
+        });
+        if !self.addresses.is_empty() {
+            ledger.flows = self.addresses.iter().map(|it| flow(Protection::Plaintext, it.address)).collect();
+        }
+        let mut destinations = vec![
+            destination("public", LocationState::Agreed),
+            destination("local", LocationState::Local),
+        ];
+        destinations.extend(addressed);
         let scope = "interfaces = [\"wlan0\"]\nfeatures = [\"speak\"]\nfrom = 2026-11-20T10:00:00Z\nuntil = 2026-11-20T11:00:00Z\n";
         Facts {
             ledger,
-            destinations: vec![
-                destination("public", LocationState::Agreed),
-                destination("local", LocationState::Local),
-            ],
+            destinations,
             exposures: (1..).zip(&self.exposures).map(exposure).collect(),
             scope: self.scope.then(|| Scope::read(scope).unwrap()),
         }

@@ -79,6 +79,7 @@ struct Location<'a> {
     state: &'static str,
     claims: Items<'a, party::CountryClaim, Claim<'a>>,
     excluded: Items<'a, party::Exclusion, Exclusion<'a>>,
+    implausible: Items<'a, party::Exclusion, Exclusion<'a>>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +88,7 @@ struct Claim<'a> {
     kind: &'static str,
     source: &'a str,
     edition: &'a str,
+    refuted: bool,
 }
 
 #[derive(Serialize)]
@@ -230,6 +232,7 @@ impl<'a> Location<'a> {
             state: it.state.word(),
             claims: Items(&it.claims, Claim::new),
             excluded: Items(&it.excluded, Exclusion::new),
+            implausible: Items(&it.implausible, Exclusion::new),
         }
     }
 }
@@ -241,6 +244,7 @@ impl<'a> Claim<'a> {
             kind: it.kind.word(),
             source: &it.source,
             edition: &it.edition,
+            refuted: it.refuted,
         }
     }
 }

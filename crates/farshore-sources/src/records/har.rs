@@ -270,7 +270,7 @@ impl Records for HarFile<'_> {
         let (entry, taken) = self.take(self.window.limits.record_bytes)?;
         self.entry = entry;
         let (time, ended) = self.times();
-        crate::pcapng::count(&mut self.record, time);
+        crate::clock::count(&mut self.record, &mut crate::clock::Clock::default(), time);
         self.record.last = self.record.last.max(ended);
         match taken {
             Taken::Whole => {}

@@ -128,7 +128,7 @@ impl Records for Dump<'_> {
             }
         }
         let (first, last) = times(flow);
-        crate::pcapng::count(&mut self.record, first);
+        crate::clock::count(&mut self.record, &mut crate::clock::Clock::default(), first);
         self.record.last = self.record.last.max(last);
         Ok(true)
     }

@@ -35,6 +35,7 @@ pub fn locus(frame: u64) -> Locus {
 
 pub fn claim(code: &str, kind: ClaimKind, source: &str) -> CountryClaim {
     CountryClaim {
+        refuted: false,
         country: country(code),
         kind,
         source: source.into(),
@@ -53,6 +54,7 @@ pub fn location(state: LocationState, codes: &[&str]) -> Location {
         state,
         claims,
         excluded: vec![],
+        implausible: vec![],
     }
 }
 
@@ -227,6 +229,7 @@ pub fn input(name: &str) -> InputRecord {
         bytes: 734_003,
         first: at(0),
         last: at(65),
+        tick: 1_000,
         cut_short: false,
         labels: BTreeMap::from([("room".into(), "alpha".into())]),
         notes: vec!["captured on wlan0".into()],

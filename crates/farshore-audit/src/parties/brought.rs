@@ -1,0 +1,91 @@
+//! Owns what the user brings beside the sets that are built in: location databases, operators' lists of ranges, overrides.
+//! Refuses to open files: it is handed their bytes.
+
+use std::net::IpAddr;
+
+use farshore_model::party::CountryClaim;
+use sha2::{Digest, Sha256};
+
+use super::{
+    DatasetInfo,
+    mmdb::{Mmdb, MmdbError},
+    overrides::{OverrideError, Overrides},
+    regions::{RegionError, RegionList},
+};
+
+/// All of it.
+#[derive(Debug, Clone, Default)]
+pub struct Brought {
+    overrides: Overrides,
+    databases: Vec<(Mmdb, DatasetInfo)>,
+    lists: Vec<(RegionList, DatasetInfo)>,
+    others: Vec<DatasetInfo>,
+}
+
+impl Brought {
+    /// Nothing.
+    pub const NONE: Brought = Brought {
+        overrides: Overrides::NONE,
+        databases: Vec::new(),
+        lists: Vec::new(),
+        others: Vec::new(),
+    };
+
+    /// Adds a location database.
+    pub fn database(&mut self, bytes: Vec<u8>) -> Result<(), MmdbError> {
+        let sha256 = digest(&bytes);
+        let database = Mmdb::read(bytes)?;
+        let info = database.info(&sha256);
+        self.databases.push((database, info));
+        Ok(())
+    }
+
+    /// Adds an operator's list of ranges.
+    pub fn ranges(&mut self, text: &str) -> Result<(), RegionError> {
+        let list = RegionList::read(text)?;
+        let info = list.info(&digest(text.as_bytes()));
+        self.lists.push((list, info));
+        Ok(())
+    }
+
+    /// Adds overrides.
+    pub fn overrides(&mut self, text: &str) -> Result<(), OverrideError> {
+        self.overrides.add(text)?;
+        self.others.push(DatasetInfo {
+            name: "overrides".to_owned(),
+            source: "the user".to_owned(),
+            url: String::new(),
+            edition: "as given".to_owned(),
+            as_of: String::new(),
+            licence: "the user's own".to_owned(),
+            licence_url: String::new(),
+            attribution: String::new(),
+            changes: "none".to_owned(),
+            sha256: digest(text.as_bytes()),
+            input: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Whether nothing was brought.
+    pub fn is_empty(&self) -> bool {
+        self.databases.is_empty() && self.lists.is_empty() && self.others.is_empty()
+    }
+
+    /// What all of it says of an address.
+    pub(super) fn claims(&self, address: IpAddr) -> Vec<CountryClaim> {
+        let databases = self.databases.iter().filter_map(|(it, _)| it.claim(address));
+        let lists = self.lists.iter().filter_map(|(it, _)| it.claim(address));
+        databases.chain(lists).chain(self.overrides.claim(address)).collect()
+    }
+
+    /// What an audit says of each.
+    pub(super) fn infos(&self) -> impl Iterator<Item = &DatasetInfo> {
+        let databases = self.databases.iter().map(|(_, info)| info);
+        databases.chain(self.lists.iter().map(|(_, info)| info)).chain(&self.others)
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,184 @@
+//! Owns location databases that the user brings, in the MMDB form all makers share: MaxMind's, DB-IP's and IPinfo's layouts.
+//! Refuses to take their registered country for a place, and to believe them more than the sets that are built in.
+//!
+//! Form: <https://maxmind.github.io/MaxMind-DB/>.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use farshore_model::{
+    Country, Timestamp,
+    party::{ClaimKind, CountryClaim},
+};
+use maxminddb::{PathElement, Reader};
+
+use super::{DatasetInfo, countries};
+
+/// One database.
+#[derive(Clone)]
+pub struct Mmdb {
+    reader: Arc<Reader<Vec<u8>>>,
+    name: String,
+    edition: String,
+}
+
+/// A file could not be read as a database of places.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no location database in the MMDB form: {0}")]
+pub struct MmdbError(String);
+
+/// Where makers write the code of the country: MaxMind and DB-IP in a map, IPinfo beside its name or as it is.
+const LAYOUTS: [&[PathElement<'static>]; 3] = [
+    &[PathElement::Key("country"), PathElement::Key("iso_code")],
+    &[PathElement::Key("country_code")],
+    &[PathElement::Key("country")],
+];
+
+impl Mmdb {
+    /// Takes the bytes of a file.
+    pub fn read(bytes: Vec<u8>) -> Result<Mmdb, MmdbError> {
+        let reader = Reader::from_source(bytes).map_err(|error| MmdbError(error.to_string()))?;
+        let about = reader.metadata();
+        let name = about.database_type.trim();
+        if name.is_empty() {
+            return Err(MmdbError("it does not say what it is".to_owned()));
+        }
+        let built = i64::try_from(about.build_epoch).map_err(|_| MmdbError("its date is no date".to_owned()))?;
+        Ok(Mmdb {
+            name: name.to_owned(),
+            edition: Timestamp::from_parts(built, 0).date().to_string(),
+            reader: Arc::new(reader),
+        })
+    }
+
+    /// What it says of an address, if anything. A damaged record says nothing.
+    pub fn claim(&self, address: IpAddr) -> Option<CountryClaim> {
+        let found = self.reader.lookup(address).ok()?;
+        let code = LAYOUTS.iter().find_map(|path| {
+            let code: &str = found.decode_path(path).ok()??;
+            Country::parse(code).filter(|it| countries::name(*it).is_some())
+        });
+        Some(CountryClaim {
+            country: code?,
+            kind: ClaimKind::Geolocation,
+            source: self.name.clone(),
+            edition: self.edition.clone(),
+            refuted: false,
+        })
+    }
+
+    /// What an audit says of it. The file says nothing of its licence.
+    pub fn info(&self, sha256: &str) -> DatasetInfo {
+        DatasetInfo {
+            name: self.name.clone(),
+            source: "brought by the user".to_owned(),
+            url: String::new(),
+            edition: self.edition.clone(),
+            as_of: self.edition.clone(),
+            licence: "the user's own".to_owned(),
+            licence_url: String::new(),
+            attribution: String::new(),
+            changes: "none".to_owned(),
+            sha256: sha256.to_owned(),
+            input: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Mmdb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.edition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database of one network, 198.0.0.0/7, by hand: a tree of seven nodes, a record, the metadata.
+    fn written(record: &[u8]) -> Vec<u8> {
+        let nodes = 7_u32;
+        let mut file = Vec::new();
+        for (depth, bit) in [1_u8, 1, 0, 0, 0, 1, 1].into_iter().enumerate() {
+            let on = if depth == 6 { nodes + 16 } else { depth as u32 + 1 };
+            let pair = if bit == 1 { [nodes, on] } else { [on, nodes] };
+            for value in pair {
+                file.extend_from_slice(&value.to_be_bytes()[1..]);
+            }
+        }
+        file.extend_from_slice(&[0; 16]);
+        file.extend_from_slice(record);
+        file.extend_from_slice(b"\xab\xcd\xefMaxMind.com");
+        let text = |it: &str| [&[0x40 | it.len() as u8][..], it.as_bytes()].concat();
+        let mut about = vec![0xe9];
+        for (key, value) in [
+            ("binary_format_major_version", vec![0xa1, 2]),
+            ("binary_format_minor_version", vec![0xa0]),
+            ("build_epoch", vec![0x04, 0x02, 0x6a, 0x90, 0x2a, 0x00]),
+            ("database_type", text("Own-Country")),
+            ("description", vec![0xe0]),
+            ("ip_version", vec![0xa1, 4]),
+            ("languages", vec![0x00, 0x04]),
+            ("node_count", vec![0xc1, 7]),
+            ("record_size", vec![0xa1, 24]),
+        ] {
+            about.extend(text_long(key));
+            about.extend(value);
+        }
+        file.extend(about);
+        file
+    }
+
+    /// A string of up to 284 bytes, as the form writes its length.
+    fn text_long(it: &str) -> Vec<u8> {
+        match it.len() {
+            short @ ..29 => [&[0x40 | short as u8][..], it.as_bytes()].concat(),
+            long => [&[0x5d, (long - 29) as u8][..], it.as_bytes()].concat(),
+        }
+    }
+
+    #[test]
+    fn every_layout_tells_its_country() {
+        let maxmind = b"\xe2\x47country\xe1\x48iso_code\x42DE\x52registered_country\xe1\x48iso_code\x42US";
+        let ipinfo = b"\xe1\x47country\x42DE";
+        let lite = b"\xe2\x47country\x47Germany\x4ccountry_code\x42DE";
+        let registered = b"\xe1\x52registered_country\xe1\x48iso_code\x42US";
+        let strange = b"\xe1\x47country\x42ZQ";
+        for (record, wanted) in [
+            (&maxmind[..], Some("DE")),
+            (ipinfo, Some("DE")),
+            (lite, Some("DE")),
+            (registered, None),
+            (strange, None),
+        ] {
+            let base = Mmdb::read(written(record)).unwrap();
+            let claim = base.claim("198.51.100.7".parse().unwrap());
+            assert_eq!(claim.as_ref().map(|it| it.country.code()), wanted);
+            if let Some(claim) = claim {
+                assert_eq!((claim.source.as_str(), claim.edition.as_str()), ("Own-Country", "2026-08-27"));
+            }
+            assert_eq!(base.claim("8.8.8.8".parse().unwrap()), None);
+            assert_eq!(base.claim("2001:db8::1".parse().unwrap()), None);
+        }
+    }
+
+    #[test]
+    fn damage_is_refused_or_says_nothing() {
+        let whole = written(b"\xe1\x47country\x42DE");
+        for cut in 0..whole.len() {
+            if let Ok(base) = Mmdb::read(whole[..cut].to_vec()) {
+                let _ = base.claim("198.51.100.7".parse().unwrap());
+            }
+        }
+        for at in 0..whole.len() {
+            for bit in [0x01, 0x80, 0xff] {
+                let mut bent = whole.clone();
+                bent[at] ^= bit;
+                if let Ok(base) = Mmdb::read(bent) {
+                    let _ = base.claim("198.51.100.7".parse().unwrap());
+                    let _ = base.claim("0.0.0.0".parse().unwrap());
+                }
+            }
+        }
+        assert!(Mmdb::read(Vec::new()).is_err());
+    }
+}
