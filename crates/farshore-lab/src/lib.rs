@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod crowd;
 pub mod dns;
 pub mod g711;
 pub mod http;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
+use farshore_lab::crowd::{self, Crowd, Design};
 use farshore_lab::{Edition, WORLDS, World};
 
 #[derive(Debug, Parser)]
@@ -32,6 +33,26 @@ enum Verb {
         #[arg(short, default_value = ".")]
         o: PathBuf,
     },
+    /// Write captures of many users in many rooms over a made-up protocol, their labels, and what is true of them
+    Crowd {
+        /// Every seed is a crowd of its own
+        seed: u64,
+        /// What the captures are meant to show
+        #[arg(long, default_value = "ample")]
+        design: DesignName,
+        /// Folder to write into, made if it is missing
+        #[arg(short, default_value = ".")]
+        o: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DesignName {
+    Ample,
+    Few,
+    OneRoom,
+    OneEach,
+    Unlabelled,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -58,7 +79,34 @@ fn main() -> anyhow::Result<()> {
             };
             write(found, &editions, &o)
         }
+        Verb::Crowd { seed, design, o } => {
+            let design = match design {
+                DesignName::Ample => Design::Ample,
+                DesignName::Few => Design::Few,
+                DesignName::OneRoom => Design::OneRoom,
+                DesignName::OneEach => Design::OneEach,
+                DesignName::Unlabelled => Design::Unlabelled,
+            };
+            write_crowd(&crowd::record(seed, design), &o)
+        }
     }
+}
+
+/// Captures of a crowd, `labels.csv` and `truth.json`.
+fn write_crowd(crowd: &Crowd, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    };
+    let mut truth = Vec::new();
+    for run in &crowd.runs {
+        put(&run.file, &run.bytes)?;
+        truth.push(serde_json::json!({ "input": run.file, "cast": run.cast, "plants": run.plants }));
+    }
+    put("labels.csv", crowd.labels().as_bytes())?;
+    let truth = serde_json::json!({ "design": crowd.design, "protocol": format!("{:?}", crowd.grammar), "runs": truth });
+    put("truth.json", (serde_json::to_string_pretty(&truth)? + "\n").as_bytes())
 }
 
 /// Captures and key log of each edition, and one `truth.json` of all editions written, by name.

@@ -78,7 +78,7 @@ impl<'a, 'c> Claims<'a, 'c> {
 
     /// Takes the places of a group that carry a partition, if it is that of a role.
     pub(super) fn consider(&mut self, it: &Partition, places: impl FnOnce(&Partition, &[&Partition]) -> Vec<Place<'a>>) {
-        if self.captures.one_room() {
+        if self.captures.one_room() || self.captures.one_each() {
             return;
         }
         let mut places = Some(places);
@@ -108,12 +108,18 @@ impl<'a, 'c> Claims<'a, 'c> {
     }
 
     /// What it all comes to.
-    pub(super) fn settle(mut self, survey: &Survey, groups: &[Group<'_>]) -> Vec<Identifier> {
+    pub(super) fn settle(mut self, survey: &Survey, groups: &[Group<'_>], orders: &BTreeMap<usize, bool>) -> Vec<Identifier> {
         // Those that a structure limits, then those that most messages have.
         self.fits.sort_by_key(|it| {
             let narrowed = groups.get(it.place.group).map_or(0, |it| it.narrowed);
-            (!it.place.limited, std::cmp::Reverse(it.place.spots.len()), narrowed)
+            (it.place.fixed.is_some(), std::cmp::Reverse(it.place.spots.len()), narrowed)
         });
+        let grown: Vec<Option<(usize, usize)>> = self.fits.iter().map(|it| self.grown(it)).collect();
+        for (fit, grown) in self.fits.iter_mut().zip(grown) {
+            if let Some((left, right)) = grown {
+                fit.place.widen(left, right);
+            }
+        }
         let mut told: BTreeMap<(Role, usize), Vec<Range<usize>>> = BTreeMap::new();
         let mut found = Vec::new();
         for fit in self.fits {
@@ -128,7 +134,9 @@ impl<'a, 'c> Claims<'a, 'c> {
             if overlaps.saturating_mul(2) > fit.place.spots.len() {
                 continue;
             }
-            let Some(identifier) = identifier(&fit, self.captures) else {
+            let service = groups.get(fit.place.group).map(|it| it.of);
+            let little = service.and_then(|it| orders.get(&it)).copied();
+            let Some(identifier) = identifier(&fit, self.captures, little) else {
                 continue;
             };
             for spot in &fit.place.spots {
@@ -158,8 +166,74 @@ impl<'a, 'c> Claims<'a, 'c> {
     }
 }
 
+impl Claims<'_, '_> {
+    /// By how much a value is wider than what varies of it: as far as the same bytes surround it in another kind of message, if
+    /// that makes a number of a usual width.
+    fn grown(&self, fit: &Fit<'_>) -> Option<(usize, usize)> {
+        let width = fit.place.spots.first()?.range.len();
+        if fit.place.fixed.is_none() || width >= 8 {
+            return None;
+        }
+        let others = self
+            .fits
+            .iter()
+            .filter(|it| it.role == fit.role && it.place.group != fit.place.group);
+        others.filter_map(|it| common(&fit.place, &it.place)).find_map(|(left, right)| {
+            let whole = left.saturating_add(width).saturating_add(right);
+            let usual = [8_usize, 4, 2].into_iter().find(|it| *it <= whole && *it >= width)?;
+            let spare = whole.saturating_sub(usual);
+            // What is common besides stands before a value, such as its length.
+            let left = left.saturating_sub(spare.min(left));
+            let right = usual.saturating_sub(width).checked_sub(left)?;
+            (usual > width).then_some((left, right))
+        })
+    }
+}
+
+/// How many bytes before and behind a value are the same in two places of different messages, in every capture.
+fn common(a: &Place<'_>, b: &Place<'_>) -> Option<(usize, usize)> {
+    const FARTHEST: usize = 12;
+    let first = |place: &Place<'_>| -> BTreeMap<usize, (Vec<u8>, Range<usize>, usize)> {
+        let mut first = BTreeMap::new();
+        for it in &place.spots {
+            let message = &it.message;
+            let entry = (message.bytes().to_vec(), it.range.clone(), message.index);
+            first.entry(message.capture).or_insert(entry);
+        }
+        first
+    };
+    let (a, b) = (first(a), first(b));
+    let pairs: Vec<_> = a.iter().filter_map(|(capture, a)| Some((a, b.get(capture)?))).collect();
+    // The same messages, or those of one kind, tell nothing: the same fields stand around the value.
+    if pairs.len() < 2 || pairs.iter().any(|(a, b)| a.2 == b.2 || a.1.start == b.1.start) {
+        return None;
+    }
+    let same = |at: isize, shift: isize| {
+        pairs.iter().all(|(a, b)| {
+            let x = a.1.start.checked_add_signed(at).and_then(|at| a.0.get(at));
+            let y =
+                b.1.start
+                    .checked_add_signed(at)
+                    .and_then(|it| it.checked_add_signed(shift))
+                    .and_then(|at| b.0.get(at));
+            x.is_some() && x == y
+        })
+    };
+    let width = isize::try_from(pairs.first()?.0.1.len()).ok()?;
+    let shift = [0_isize, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5, -6, 6, -7, 7]
+        .into_iter()
+        .find(|shift| (0..width).all(|at| same(at, *shift)))?;
+    let left = (1..=FARTHEST)
+        .take_while(|at| isize::try_from(*at).is_ok_and(|at| same(at.saturating_neg(), shift)))
+        .count();
+    let right = (0..FARTHEST)
+        .take_while(|at| isize::try_from(*at).is_ok_and(|at| same(width.saturating_add(at), shift)))
+        .count();
+    (left < FARTHEST && right < FARTHEST).then_some((left, right))
+}
+
 /// A fit as it is told; `None` if it is something else after all.
-fn identifier(fit: &Fit<'_>, captures: &Captures) -> Option<Identifier> {
+fn identifier(fit: &Fit<'_>, captures: &Captures, little: Option<bool>) -> Option<Identifier> {
     let place = &fit.place;
     let column = place.column(captures.count)?;
     let partition = Partition::of(column.iter().copied());
@@ -170,7 +244,11 @@ fn identifier(fit: &Fit<'_>, captures: &Captures) -> Option<Identifier> {
     let mut values: Vec<&[u8]> = column.iter().flatten().copied().collect();
     values.sort_unstable();
     values.dedup();
-    if values.len() < FEW_VALUES && differ_little(&values) || is_length(&place.spots) || is_address(place, captures) {
+    let widest = values.iter().map(|it| it.len()).max().unwrap_or(0);
+    if widest < 2 && !(place.fixed.is_none() && encoding::is_number(&values)) {
+        return None;
+    }
+    if values.len() < FEW_VALUES && are_small(&values) || is_length(&place.spots) || is_address(place, captures) {
         return None;
     }
     let roles = roles(fit.role, place, &partition, captures);
@@ -201,8 +279,11 @@ fn identifier(fit: &Fit<'_>, captures: &Captures) -> Option<Identifier> {
     Some(Identifier {
         roles,
         firmness: Firmness::Candidate,
-        place: place.name.clone(),
-        encoding: encoding::name(&values),
+        place: place.title(),
+        encoding: match place.spots.first().map_or(0, |it| it.message.mask) {
+            0 => encoding::name(&values, little),
+            mask => format!("{}^{mask:02x}", encoding::name(&values, little)),
+        },
         distinct: values.len() as u64,
         support,
         because,
@@ -239,15 +320,19 @@ fn roles(found: Role, place: &Place<'_>, partition: &Partition, captures: &Captu
     roles.into_iter().collect()
 }
 
-/// Whether some of these values differ in one byte only.
-fn differ_little(values: &[&[u8]]) -> bool {
+/// Whether some of these values differ in one byte only, and none is large: so do those of a setting.
+fn are_small(values: &[&[u8]]) -> bool {
     let pairs = values
         .iter()
         .enumerate()
         .flat_map(|(at, a)| values.iter().skip(at.saturating_add(1)).map(move |b| (a, b)));
-    pairs
-        .into_iter()
-        .any(|(a, b)| a.len() == b.len() && a.iter().zip(*b).filter(|(a, b)| a != b).count() < 2)
+    let mut close = pairs.map(|(a, b)| a.len() == b.len() && a.iter().zip(*b).filter(|(a, b)| a != b).count() < 2);
+    // Ids that are counted up are neighbours as well; their numbers are large by then.
+    let large = |it: &&&[u8]| match it {
+        [0, 0, .., 0, 0] => false,
+        it => it.len() >= 4 && it.iter().filter(|it| **it != 0).count() > 2,
+    };
+    close.any(|it| it) && values.iter().filter(large).count() < values.len()
 }
 
 /// Whether the value is the length of its message, or of what follows it.
@@ -310,6 +395,7 @@ fn evidence(spots: &[Spot<'_>]) -> Vec<Locus> {
             } else {
                 whole.span
             },
+            decoded_by: if spot.message.mask == 0 { Vec::new() } else { vec!["xor"] },
             ..whole.clone()
         }
     };

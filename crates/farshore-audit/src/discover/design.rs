@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use farshore_model::identifier::{Role, RoleDesign};
-use farshore_model::{FlowId, Ledger};
+use farshore_model::{Flow, FlowId, Ledger};
 
+use super::groups::{Group, Message};
 use super::partition::Partition;
 
 /// Captures below which none is kept aside: fewer prove little as it is.
@@ -30,8 +31,8 @@ pub(super) struct Captures {
     aside: Vec<bool>,
     /// By role, those that labels tell of at least two captures.
     pub(super) labelled: BTreeMap<Role, Partition>,
-    /// By flow: the input, and the two addresses.
-    flows: Vec<(usize, IpAddr, IpAddr)>,
+    /// By flow: the input, the two addresses, and the second it began.
+    flows: Vec<(usize, IpAddr, IpAddr, Option<i64>)>,
 }
 
 impl Captures {
@@ -59,7 +60,8 @@ impl Captures {
                 }
             }
         }
-        let flow = |it: &farshore_model::Flow| (it.input.0 as usize, it.client.ip, it.server.ip);
+        let began = |it: &Flow| it.first.map(|it| it.as_nanos() / 1_000_000_000);
+        let flow = |it: &Flow| (it.input.0 as usize, it.client.ip, it.server.ip, began(it));
         Self {
             count,
             aside,
@@ -92,7 +94,7 @@ impl Captures {
     /// are unlike any other.
     pub(super) fn by_address(&self, flows: &BTreeSet<FlowId>) -> [Option<Partition>; 2] {
         let mut seen: BTreeMap<usize, [BTreeSet<IpAddr>; 2]> = BTreeMap::new();
-        for (capture, client, server) in flows.iter().filter_map(|it| self.flows.get(it.0 as usize)) {
+        for (capture, client, server, _) in flows.iter().filter_map(|it| self.flows.get(it.0 as usize)) {
             let [clients, servers] = seen.entry(*capture).or_default();
             clients.insert(*client);
             servers.insert(*server);
@@ -108,6 +110,68 @@ impl Captures {
     /// Whether all that is known of rooms is that there is one.
     pub(super) fn one_room(&self) -> bool {
         self.labelled.get(&Role::Room).is_some_and(|it| it.distinct() < 2)
+    }
+
+    /// Whether nobody, of those that labels tell, has two captures.
+    pub(super) fn one_each(&self) -> bool {
+        let users = self.labelled.get(&Role::User);
+        users.is_some_and(|it| it.distinct() == it.known())
+    }
+
+    /// Whether numbers in these messages are little-endian, as their counters and clocks tell.
+    pub(super) fn byte_order(&self, group: &Group<'_>) -> Option<bool> {
+        let shortest = group.messages.iter().map(|it| it.bytes().len()).min()?.min(128);
+        let mut votes = [0_usize; 2];
+        for at in 0..shortest {
+            for (side, little) in [false, true].into_iter().enumerate() {
+                if self.counts(group, at, little)
+                    && let Some(votes) = votes.get_mut(side)
+                {
+                    *votes = votes.saturating_add(1);
+                }
+            }
+        }
+        let [big, little] = votes;
+        (big != little).then_some(little > big)
+    }
+
+    /// Whether four bytes there are the time of the conversation, or two count its messages.
+    fn counts(&self, group: &Group<'_>, at: usize, little: bool) -> bool {
+        const AROUND: i64 = 86_400;
+        let number = |bytes: &[u8]| {
+            let join = |sum: i64, byte: &u8| sum << 8 | i64::from(*byte);
+            if little {
+                bytes.iter().rev().fold(0, join)
+            } else {
+                bytes.iter().fold(0, join)
+            }
+        };
+        let time = |it: &Message<'_>| {
+            let value = it.bytes().get(at..at.saturating_add(4)).map(number);
+            let began = self.flows.get(it.specimen.flow.0 as usize).and_then(|it| it.3);
+            value
+                .zip(began)
+                .is_some_and(|(value, began)| value.abs_diff(began) < AROUND.unsigned_abs())
+        };
+        if group.messages.iter().all(time) {
+            return true;
+        }
+        let (mut pairs, mut steps, mut before) = (0_usize, 0_usize, None);
+        for it in &group.messages {
+            let Some(value) = it.bytes().get(at..at.saturating_add(2)).map(number) else {
+                return false;
+            };
+            if let Some((flow, before)) = before
+                && flow == it.specimen.flow
+            {
+                pairs = pairs.saturating_add(1);
+                let step = i64::saturating_sub(value, before);
+                steps = steps.saturating_add(usize::from((1..=12).contains(&step)));
+            }
+            before = Some((it.specimen.flow, value));
+        }
+        // Those overtaken by others go a step back.
+        pairs >= 8 && steps.saturating_mul(5) >= pairs.saturating_mul(4)
     }
 
     /// What a perfect place could reach for each role, on the captures not kept aside.

@@ -4,18 +4,29 @@
 const ENOUGH: usize = 8;
 
 /// The name of the encoding: of text what its characters tell, of bytes their width and order.
-pub(super) fn name(values: &[&[u8]]) -> String {
+///
+/// `little` is the byte order of other numbers beside them, if any tells.
+pub(super) fn name(values: &[&[u8]], little: Option<bool>) -> String {
     let all = |is: &dyn Fn(&[u8]) -> bool| values.iter().all(|it| is(it));
     if all(&|it| it.iter().all(u8::is_ascii_graphic) && it.len() > 2) || all(&|it| it.iter().all(u8::is_ascii_digit)) {
         return text(values).to_owned();
     }
     let widths = values.iter().map(|it| it.len());
     let (least, most) = (widths.clone().min().unwrap_or(0), widths.max().unwrap_or(0));
+    // Bytes of one width that look so are so by chance once in 4 or 16 values each.
+    let enough = match most {
+        0 | 1 => 1,
+        2 => 4,
+        _ => 3,
+    };
+    if all(&is_varint) && (least != most || values.len() >= enough) {
+        return "varint".to_owned();
+    }
     if least != most {
-        return if all(&is_varint) { "varint" } else { "bytes" }.to_owned();
+        return "bytes".to_owned();
     }
     match most {
-        2 | 4 | 8 => format!("u{}{}", most.saturating_mul(8), if is_little(values) { "le" } else { "be" }),
+        2 | 4 | 8 => format!("u{}{}", most.saturating_mul(8), if is_little(values, little) { "le" } else { "be" }),
         16 if all(&is_random_uuid) => "uuid".to_owned(),
         width => format!("bytes{width}"),
     }
@@ -57,6 +68,11 @@ fn is_random_uuid(it: &[u8]) -> bool {
     version && it.get(8).is_some_and(|byte| byte >> 6 == 0b10)
 }
 
+/// Whether one byte may be all of it: a digit, or a number of varying width.
+pub(super) fn is_number(values: &[&[u8]]) -> bool {
+    values.iter().all(|it| is_varint(it) || it.iter().all(u8::is_ascii_digit))
+}
+
 /// Seven bits a byte, all but the last with the top bit set.
 pub(super) fn is_varint(it: &[u8]) -> bool {
     match it.split_last() {
@@ -66,7 +82,7 @@ pub(super) fn is_varint(it: &[u8]) -> bool {
 }
 
 /// Whether numbers stand there least significant byte first: the end that varies less is the high one.
-fn is_little(values: &[&[u8]]) -> bool {
+fn is_little(values: &[&[u8]], hint: Option<bool>) -> bool {
     let width = values.first().map_or(0, |it| it.len());
     let variety = |at: usize| {
         let mut seen: Vec<u8> = values.iter().filter_map(|it| it.get(at)).copied().collect();
@@ -86,6 +102,9 @@ fn is_little(values: &[&[u8]]) -> bool {
         let (a, b) = (largest(first), largest(last));
         if values.len() >= ENOUGH && (a < 128) != (b < 128) {
             return b < a;
+        }
+        if let Some(hint) = hint {
+            return hint;
         }
     }
     false
@@ -110,7 +129,7 @@ mod tests {
             ("bytes6", &[&[0, 1, 2, 3, 4, 5], &[0xff, 1, 2, 3, 4, 6]]),
         ];
         for (expected, values) in cases {
-            assert_eq!(name(values), *expected, "{values:?}");
+            assert_eq!(name(values, None), *expected, "{values:?}");
         }
     }
 }

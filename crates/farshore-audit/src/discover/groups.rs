@@ -2,6 +2,7 @@
 //! between captures is compared within such a group. It refuses to look at labels: how messages are grouped depends on their
 //! bytes alone.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::{Direction, Ledger, Specimen};
@@ -24,11 +25,15 @@ pub(super) struct Message<'a> {
     pub(super) index: usize,
     /// It.
     pub(super) specimen: &'a Specimen,
+    /// Its bytes, without the mask over them.
+    bytes: &'a [u8],
+    /// The mask that was over them.
+    pub(super) mask: u8,
 }
 
 impl<'a> Message<'a> {
     pub(super) fn bytes(&self) -> &'a [u8] {
-        &self.specimen.bytes
+        self.bytes
     }
 }
 
@@ -59,18 +64,20 @@ fn captures(messages: &[Message<'_>]) -> usize {
 }
 
 /// All groups that at least two captures have a part in.
-pub(super) fn groups<'a>(ledger: &'a Ledger, captures_of: &Captures) -> Vec<Group<'a>> {
+pub(super) fn groups<'a>(ledger: &'a Ledger, plain: &'a [(Cow<'a, [u8]>, u8)], captures_of: &Captures) -> Vec<Group<'a>> {
     let mut services: BTreeMap<(bool, &str, u16, bool), Vec<Message<'a>>> = BTreeMap::new();
     // A service that moves its port from capture to capture is one service all the same.
     let mut ports: BTreeMap<(&str, u16), BTreeSet<usize>> = BTreeMap::new();
     let port = |it: &Specimen| ledger.flows.get(it.flow.0 as usize).map_or(0, |flow| flow.server.port);
     let all = || {
-        let each = ledger.specimens.iter().enumerate();
-        each.filter_map(|(index, specimen)| {
+        let each = ledger.specimens.iter().zip(plain).enumerate();
+        each.filter_map(|(index, (specimen, (bytes, mask)))| {
             Some(Message {
                 capture: captures_of.of_flow(specimen.flow)?,
                 index,
                 specimen,
+                bytes,
+                mask: *mask,
             })
         })
     };

@@ -19,69 +19,54 @@ mod claims;
 mod design;
 mod encoding;
 mod groups;
+mod masks;
 mod partition;
 mod places;
 mod spans;
+mod structure;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::identifier::{Design, Discovery, Role};
 use farshore_model::{FlowId, Ledger};
-use std::collections::BTreeSet;
 
 use claims::{Claims, Survey};
 use design::Captures;
-use places::{Matrix, Place, Spot};
+use groups::{Group, Message};
+use partition::Partition;
+use places::{Anchor, Matrix, Place, Spot, prefixed_text};
+use structure::Element;
+
+/// Texts of varying length in one message, behind which positions are counted anew.
+const TEXTS: usize = 6;
+/// Bytes of a header behind which a number of varying width is looked for.
+const VARINTS_WITHIN: usize = 48;
 
 /// Searches a ledger for identifiers nobody named.
 pub fn discover(ledger: &Ledger) -> Discovery {
     let captures = Captures::of(ledger);
-    let groups = groups::groups(ledger, &captures);
-    let mut survey = Survey::default();
-    let mut claims = Claims::new(&captures);
-    for (number, group) in groups.iter().enumerate() {
-        if group.field {
-            let spots = group.messages.iter().map(|message| Spot {
-                message: *message,
-                range: 0..message.bytes().len(),
-            });
-            let place = Place {
-                group: number,
-                name: group.name.clone(),
-                limited: true,
-                spots: spots.collect(),
-            };
-            survey.looked = survey.looked.saturating_add(1);
-            if let Some(column) = place.column(captures.count) {
-                let partition = partition::Partition::of(column);
-                if partition.distinct() > 1 {
-                    survey.steady(&captures, [&partition]);
-                    claims.consider(&partition, |_, _| vec![place]);
-                }
-            }
-            continue;
-        }
-        let varies = group
-            .messages
-            .windows(2)
-            .any(|it| matches!(it, [a, b] if a.bytes().len() != b.bytes().len()));
-        for from_end in [false, true] {
-            // From the end, only whole messages can be compared; and where all are of one length, nothing is new.
-            let cut = group.messages.iter().any(|it| it.specimen.length > it.bytes().len() as u64);
-            if from_end && (!varies || cut) {
-                continue;
-            }
-            let matrix = Matrix::of(group, captures.count, from_end);
-            let (looked, partitions) = spans::steady(&matrix);
-            survey.looked = survey.looked.saturating_add(looked);
-            survey.steady(&captures, &partitions);
-            for partition in &partitions {
-                claims.consider(partition, |wanted, others| {
-                    let ranges = spans::carrying(&matrix, wanted, others);
-                    ranges.into_iter().map(|range| matrix.place(number, group, range)).collect()
-                });
-            }
+    let plain = masks::unmasked(ledger);
+    let groups = groups::groups(ledger, &plain, &captures);
+    let mut orders: BTreeMap<usize, bool> = BTreeMap::new();
+    for it in groups.iter().filter(|it| !it.field && it.narrowed < 2) {
+        if !orders.contains_key(&it.of)
+            && let Some(little) = captures.byte_order(it)
+        {
+            orders.insert(it.of, little);
         }
     }
-    let identifiers = claims.settle(&survey, &groups);
+    let mut search = Search {
+        captures: &captures,
+        orders: &orders,
+        survey: Survey::default(),
+        claims: Claims::new(&captures),
+    };
+    for (number, group) in groups.iter().enumerate() {
+        search.group(number, group);
+    }
+    let Search { survey, claims, .. } = search;
+    let identifiers = claims.settle(&survey, &groups, &orders);
     let sessions: BTreeSet<FlowId> = ledger.specimens.iter().map(|it| it.flow).collect();
     Discovery {
         identifiers,
@@ -98,6 +83,138 @@ pub fn discover(ledger: &Ledger) -> Discovery {
     }
 }
 
+/// A search under way.
+struct Search<'a, 'c> {
+    captures: &'c Captures,
+    /// By service, whether its numbers are little-endian.
+    orders: &'c BTreeMap<usize, bool>,
+    survey: Survey,
+    claims: Claims<'a, 'c>,
+}
+
+impl<'a> Search<'a, '_> {
+    /// Looks at every place of a group.
+    fn group(&mut self, number: usize, group: &Group<'a>) {
+        if group.field {
+            self.whole(number, group);
+        }
+        let texts = group.messages.iter().filter(|it| text::is_text(it.bytes())).count();
+        // A cut or a stray message among texts makes them no less texts.
+        if texts.saturating_mul(20) >= group.messages.len().saturating_mul(19) {
+            let read = group.messages.iter().filter(|it| text::is_text(it.bytes()));
+            self.elements(number, group, read.map(|it| (*it, text::words(it.bytes()))).collect());
+            return;
+        }
+        if group.field {
+            return;
+        }
+        self.elements(number, group, structure::elements(group));
+        self.varints(number, group);
+        self.forwards(number, group);
+        let varies = group
+            .messages
+            .windows(2)
+            .any(|it| matches!(it, [a, b] if a.bytes().len() != b.bytes().len()));
+        // From the end, only whole messages can be compared; and where all are of one length, nothing is new.
+        let cut = group.messages.iter().any(|it| it.specimen.length > it.bytes().len() as u64);
+        if varies && !cut {
+            self.spans(number, group, &Matrix::backwards(group, self.captures.count));
+        }
+    }
+
+    /// Positions from the start, and from behind each text whose length varies: there everything moves.
+    fn forwards(&mut self, number: usize, group: &Group<'a>) {
+        let mut messages: Vec<(Message<'a>, usize)> = group.messages.iter().map(|it| (*it, 0)).collect();
+        for texts in 0..=TEXTS {
+            let anchor = if texts == 0 { Anchor::Start } else { Anchor::Behind(texts) };
+            let text = prefixed_text(&messages);
+            let most = text.as_ref().map_or(usize::MAX, |it| it.0);
+            self.spans(number, group, &Matrix::of(&messages, self.captures.count, anchor, most));
+            let Some((_, spots)) = text else { break };
+            messages = spots.iter().map(|it| (it.message, it.range.end)).collect();
+            self.limited(number, format!("{}, text {}", group.name, texts.saturating_add(1)), spots);
+        }
+    }
+
+    /// A field as a whole.
+    fn whole(&mut self, number: usize, group: &Group<'a>) {
+        let spots = group.messages.iter().map(|message| Spot {
+            message: *message,
+            range: 0..message.bytes().len(),
+        });
+        let spots = spots.collect();
+        self.limited(number, group.name.clone(), spots);
+    }
+
+    /// Elements of one name are one place.
+    fn elements(&mut self, number: usize, group: &Group<'a>, messages: Vec<(Message<'a>, Vec<Element>)>) {
+        let mut places: BTreeMap<String, Vec<Spot<'a>>> = BTreeMap::new();
+        for (message, elements) in messages {
+            for (name, range) in elements {
+                places.entry(name).or_default().push(Spot { message, range });
+            }
+        }
+        for (name, spots) in places {
+            self.limited(number, format!("{}, {name}", group.name), spots);
+        }
+    }
+
+    /// Numbers of varying width behind a header of fixed length.
+    fn varints(&mut self, number: usize, group: &Group<'a>) {
+        let shortest = group.messages.iter().map(|it| it.bytes().len()).min().unwrap_or(0);
+        for at in 0..shortest.min(VARINTS_WITHIN) {
+            let read = |message: &Message<'a>| {
+                let (_, end) = structure::varint(message.bytes(), at)?;
+                Some(Spot {
+                    message: *message,
+                    range: at..end,
+                })
+            };
+            let Some(spots) = group.messages.iter().map(read).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let widths = spots.iter().map(|it| it.range.len());
+            // Those of one width stand at fixed positions, and are found there; of others the message is as much longer.
+            let rest = |it: &Spot<'_>| it.message.specimen.length.saturating_sub(it.range.len() as u64);
+            let first = spots.first().map(rest);
+            if widths.clone().min() != widths.max() && spots.iter().all(|it| Some(rest(it)) == first) {
+                self.limited(number, format!("{}, varint at offset {at}", group.name), spots);
+            }
+        }
+    }
+
+    /// A place that its structure limits.
+    fn limited(&mut self, number: usize, name: String, spots: Vec<Spot<'a>>) {
+        let place = Place {
+            group: number,
+            name,
+            fixed: None,
+            spots,
+        };
+        self.survey.looked = self.survey.looked.saturating_add(1);
+        let Some(column) = place.column(self.captures.count) else { return };
+        let partition = Partition::of(column);
+        if partition.distinct() > 1 {
+            self.survey.steady(self.captures, [&partition]);
+            self.claims.consider(&partition, |_, _| vec![place]);
+        }
+    }
+
+    /// Positions counted from one end.
+    fn spans(&mut self, number: usize, group: &Group<'a>, matrix: &Matrix<'a>) {
+        let (looked, partitions) = spans::steady(matrix);
+        self.survey.looked = self.survey.looked.saturating_add(looked);
+        self.survey.steady(self.captures, &partitions);
+        let little = self.orders.get(&group.of).copied();
+        for partition in &partitions {
+            self.claims.consider(partition, |wanted, others| {
+                let ranges = spans::carrying(matrix, wanted, others, little);
+                ranges.into_iter().map(|range| matrix.place(number, group, range)).collect()
+            });
+        }
+    }
+}
+
 /// What these captures could not show, whatever stands in them.
 fn cannot_tell(captures: &Captures) -> Vec<String> {
     if captures.count < 2 {
@@ -107,6 +224,9 @@ fn cannot_tell(captures: &Captures) -> Vec<String> {
         return vec![
             "one room: what is its own cannot be told from what the application always sends, nor a person from a seat in it".to_owned(),
         ];
+    }
+    if captures.one_each() {
+        return vec!["one capture of each user: nobody was seen in two rooms, so what a room shares cannot be told from a group its people belong to".to_owned()];
     }
     let mut lines = Vec::new();
     if captures.labelled.is_empty() {

@@ -12,12 +12,21 @@ use super::partition::Partition;
 pub(super) struct Place<'a> {
     /// The group, by its number.
     pub(super) group: usize,
-    /// Where in the messages, as it is shown.
+    /// What it is in, and where in that if a structure tells.
     pub(super) name: String,
-    /// A structure of the messages gave it its limits: it needs none found.
-    pub(super) limited: bool,
+    /// Its limits were found, rather than given by a structure of the messages: positions from an anchor.
+    pub(super) fixed: Option<Fixed>,
     /// The values.
     pub(super) spots: Vec<Spot<'a>>,
+}
+
+/// A stretch of positions counted from an anchor.
+#[derive(Clone)]
+pub(super) struct Fixed {
+    anchor: Anchor,
+    range: Range<usize>,
+    /// Positions there are behind the anchor.
+    length: usize,
 }
 
 /// A value in a message.
@@ -34,6 +43,33 @@ impl<'a> Spot<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Makes it wider at both ends.
+    pub(super) fn widen(&mut self, left: usize, right: usize) {
+        let wide = |it: &Range<usize>| it.start.saturating_sub(left)..it.end.saturating_add(right);
+        if let Some(fixed) = &mut self.fixed {
+            fixed.range = wide(&fixed.range);
+        }
+        for spot in &mut self.spots {
+            spot.range = wide(&spot.range);
+        }
+    }
+
+    /// Where it is, as it is shown.
+    pub(super) fn title(&self) -> String {
+        let Some(Fixed { anchor, range, length }) = &self.fixed else {
+            return self.name.clone();
+        };
+        let Range { start, end } = range;
+        match anchor {
+            Anchor::Start => format!("{}, offset {start}..{end}", self.name),
+            Anchor::Behind(text) => format!("{}, offset {start}..{end} behind text {text}", self.name),
+            Anchor::End => {
+                let back = |at: &usize| length.saturating_sub(*at);
+                format!("{}, {} to {} bytes before the end", self.name, back(start), back(end))
+            }
+        }
+    }
+
     /// The value of each capture; `None` if some capture has two.
     pub(super) fn column(&self, captures: usize) -> Option<Vec<Option<&'a [u8]>>> {
         let mut column: Vec<Option<&[u8]>> = vec![None; captures];
@@ -55,30 +91,38 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What each capture has at each byte of a group's messages, counted from one end.
+/// From where positions are counted.
+#[derive(Clone, Copy)]
+pub(super) enum Anchor {
+    /// The first byte.
+    Start,
+    /// The byte behind the n-th text of varying length.
+    Behind(usize),
+    /// The last byte.
+    End,
+}
+
+/// What each capture has at each byte of a group's messages, counted from an anchor.
 pub(super) struct Matrix<'a> {
-    /// By capture: a message of it.
+    /// The messages, and the part of each that begins at the anchor: all of one length.
+    windows: Vec<(Message<'a>, usize)>,
+    /// By capture: the part of one of its messages.
     one: Vec<Option<&'a [u8]>>,
     /// By position: whether every capture has one byte there.
     steady: Vec<bool>,
-    from_end: bool,
+    anchor: Anchor,
 }
 
 impl<'a> Matrix<'a> {
-    pub(super) fn of(group: &Group<'a>, captures: usize, from_end: bool) -> Self {
-        let length = group.messages.iter().map(|it| it.bytes().len()).min().unwrap_or(0);
+    /// Of messages with the position of the anchor in each, up to `most` bytes behind it.
+    pub(super) fn of(messages: &[(Message<'a>, usize)], captures: usize, anchor: Anchor, most: usize) -> Self {
+        let rest = |it: &(Message<'a>, usize)| it.0.bytes().len().saturating_sub(it.1);
+        let length = messages.iter().map(rest).min().unwrap_or(0).min(most);
         let mut one: Vec<Option<&[u8]>> = vec![None; captures];
         let mut steady = vec![true; length];
-        for it in &group.messages {
-            let bytes = it.bytes();
-            // From the end, only what was kept to the end can be compared.
-            let part = if from_end {
-                bytes.len().checked_sub(length).and_then(|at| bytes.get(at..))
-            } else {
-                bytes.get(..length)
-            };
-            let part = part.unwrap_or_default();
-            match one.get_mut(it.capture) {
+        for (message, start) in messages {
+            let part = message.bytes().get(*start..start.saturating_add(length)).unwrap_or_default();
+            match one.get_mut(message.capture) {
                 Some(Some(known)) => {
                     for ((steady, a), b) in steady.iter_mut().zip(*known).zip(part) {
                         *steady &= a == b;
@@ -88,7 +132,20 @@ impl<'a> Matrix<'a> {
                 None => {}
             }
         }
-        Self { one, steady, from_end }
+        Self {
+            windows: messages.to_vec(),
+            one,
+            steady,
+            anchor,
+        }
+    }
+
+    /// Of messages as far as the shortest reaches, counted back from the end.
+    pub(super) fn backwards(group: &Group<'a>, captures: usize) -> Self {
+        let length = group.messages.iter().map(|it| it.bytes().len()).min().unwrap_or(0);
+        let start = |it: &Message<'a>| (*it, it.bytes().len().saturating_sub(length));
+        let messages: Vec<_> = group.messages.iter().map(start).collect();
+        Self::of(&messages, captures, Anchor::End, length)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -123,31 +180,60 @@ impl<'a> Matrix<'a> {
 
     /// The place of that range.
     pub(super) fn place(&self, number: usize, group: &Group<'a>, range: Range<usize>) -> Place<'a> {
-        let (start, end, length) = (range.start, range.end, self.len());
-        let spots = group.messages.iter().filter_map(|message| {
-            let shift = if self.from_end {
-                message.bytes().len().checked_sub(length)?
-            } else {
-                0
-            };
-            Some(Spot {
-                message: *message,
-                range: start.saturating_add(shift)..end.saturating_add(shift),
-            })
+        let (start, end) = (range.start, range.end);
+        let spots = self.windows.iter().map(|(message, shift)| Spot {
+            message: *message,
+            range: start.saturating_add(*shift)..end.saturating_add(*shift),
         });
-        let name = if self.from_end {
-            let back = |at: usize| length.saturating_sub(at);
-            format!("{}, {} to {} bytes before the end", group.name, back(start), back(end))
-        } else {
-            format!("{}, offset {start}..{end}", group.name)
-        };
         Place {
             group: number,
-            name,
-            limited: false,
+            name: group.name.clone(),
             spots: spots.collect(),
+            fixed: Some(Fixed {
+                anchor: self.anchor,
+                range,
+                length: self.len(),
+            }),
         }
     }
+}
+
+/// The first position behind the anchor at which every message has text behind one or two bytes of its length: the text of
+/// each, if there is such a position.
+pub(super) fn prefixed_text<'a>(messages: &[(Message<'a>, usize)]) -> Option<(usize, Vec<Spot<'a>>)> {
+    const SHORTEST: usize = 2;
+    const LONG: usize = 5;
+    const LONGEST: usize = 128;
+    let text = |message: &Message<'a>, at: usize, width: usize, little: bool| {
+        let bytes = message.bytes();
+        let prefix = bytes.get(at..at.checked_add(width)?)?;
+        let length = match (prefix, little) {
+            ([one], _) => usize::from(*one),
+            ([low, high], true) | ([high, low], false) => usize::from(*high).checked_mul(256)?.checked_add(usize::from(*low))?,
+            _ => return None,
+        };
+        let start = at.checked_add(width)?;
+        let range = start..start.checked_add(length)?;
+        let value = bytes.get(range.clone())?;
+        let is_text = value.iter().all(|it| it.is_ascii_alphanumeric() || b"-_+/=.:@".contains(it));
+        ((SHORTEST..=LONGEST).contains(&length) && is_text).then_some(Spot { message: *message, range })
+    };
+    let shortest = messages.iter().map(|(it, at)| it.bytes().len().saturating_sub(*at)).min()?;
+    for offset in 0..shortest {
+        for (width, little) in [(1, false), (2, false), (2, true)] {
+            let spots: Option<Vec<Spot<'a>>> = messages
+                .iter()
+                .map(|(message, at)| text(message, at.checked_add(offset)?, width, little))
+                .collect();
+            let Some(spots) = spots else { continue };
+            let lengths = spots.iter().map(|it| it.range.len());
+            // Of one length, it has to be long: a small number before a few letters is none.
+            if lengths.clone().min() != lengths.clone().max() || lengths.min() >= Some(LONG) {
+                return Some((offset, spots));
+            }
+        }
+    }
+    None
 }
 
 /// Values of a place, numbered in the order of the captures.

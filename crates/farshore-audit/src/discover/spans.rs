@@ -48,7 +48,9 @@ enum Kind {
 
 /// The spans that carry just this partition: as wide as the bytes that follow it, cut where another of the partitions
 /// (`others`) begins, widened to the number or the text they are part of.
-pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Partition]) -> Vec<Range<usize>> {
+///
+/// `little` is the byte order of numbers beside them, if any tells.
+pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Partition], little: Option<bool>) -> Vec<Range<usize>> {
     let kinds: Vec<Kind> = (0..matrix.len())
         .map(|at| match matrix.constant(at) {
             Some(_) => Kind::Constant,
@@ -57,6 +59,7 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
             None => Kind::Other,
         })
         .collect();
+    let is_text = |range: Range<usize>| range.len() > 2 && range.end <= matrix.len() && range.into_iter().all(|at| is_letter(matrix, at));
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(start) = kinds
@@ -71,6 +74,7 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
             match (kinds.get(end), kinds.get(end.saturating_add(1))) {
                 (Some(Kind::Follows), _) => end = end.saturating_add(1),
                 (Some(Kind::Constant), Some(Kind::Follows)) => end = end.saturating_add(2),
+                (Some(Kind::Constant), Some(Kind::Constant)) if is_text(start..end.saturating_add(2)) => end = end.saturating_add(1),
                 _ => break,
             }
         }
@@ -78,7 +82,16 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
         let run = start..end.min(start.saturating_add(LONGEST));
         if matrix.partition(&run).agrees(wanted) {
             let run = cut(matrix, run, wanted, others);
-            found.extend(widened(matrix, &run));
+            let part_of_more = |at: Option<usize>| {
+                let letter = |at: usize| matrix.is_steady(at..at.saturating_add(1)) && is_letter(matrix, at);
+                at.is_some_and(|at| kinds.get(at) == Some(&Kind::Other) && letter(at))
+            };
+            // Letters that go on in letters of another partition are a part of something else.
+            let letters = run.clone().all(|at| is_letter(matrix, at));
+            if letters && run.len() > 2 && (part_of_more(run.start.checked_sub(1)) || part_of_more(Some(run.end))) {
+                continue;
+            }
+            found.push(widened(matrix, &run, little));
         }
     }
     found
@@ -100,81 +113,82 @@ fn cut(matrix: &Matrix<'_>, run: Range<usize>, wanted: &Partition, others: &[&Pa
     run
 }
 
-/// The whole number or text a run of bytes is part of; none if it is a single byte on its own.
-fn widened(matrix: &Matrix<'_>, run: &Range<usize>) -> Option<Range<usize>> {
+/// Whether every capture has a letter, a digit or a dash there.
+fn is_letter(matrix: &Matrix<'_>, at: usize) -> bool {
+    matrix.all(&(at..at.saturating_add(1)), |it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+}
+
+/// The whole number or text a run of bytes is part of, as far as its neighbours tell.
+fn widened(matrix: &Matrix<'_>, run: &Range<usize>, little: Option<bool>) -> Range<usize> {
     let (start, end) = (run.start, run.end);
+    let is_constant = |at: usize| matrix.constant(at).is_some();
     if matrix.all(run, |it| it.is_ascii_graphic()) && (run.len() > 2 || matrix.all(run, |it| it.is_ascii_digit())) {
         let digits = matrix.all(run, |it| it.is_ascii_digit());
-        let goes_on = |at: usize| {
-            let byte = matrix.constant(at);
-            byte.is_some_and(|it| {
-                if digits {
-                    it.is_ascii_digit()
-                } else {
-                    it.is_ascii_alphanumeric() || b"-_".contains(&it)
-                }
-            })
+        let goes_on = |at: &usize| {
+            let letter = |it: u8| it.is_ascii_digit() || !digits && (it.is_ascii_alphanumeric() || b"-_".contains(&it));
+            matrix.constant(*at).is_some_and(letter)
         };
-        let start = (0..start).rev().take_while(|at| goes_on(*at)).last().unwrap_or(start);
-        let end = (end..matrix.len())
-            .take_while(|at| goes_on(*at))
-            .last()
-            .map_or(end, |it| it.saturating_add(1));
-        return (end.saturating_sub(start) >= 2).then_some(start..end);
+        let left = (0..start).rev().take_while(goes_on).count();
+        let right = (end..matrix.len()).take_while(goes_on).count();
+        return start.saturating_sub(left)..end.saturating_add(right);
     }
-    let zeros =
-        |range: Range<usize>| !range.is_empty() && range.end <= matrix.len() && range.into_iter().all(|at| matrix.constant(at) == Some(0));
-    let constants = |range: Range<usize>| range.end <= matrix.len() && range.into_iter().all(|at| matrix.constant(at).is_some());
-    for width in [2_usize, 4, 8, 16] {
-        let Some(missing) = width.checked_sub(run.len()) else { continue };
-        if missing == 0 {
-            // A small number may fill half of a wider one.
-            let wider = width.saturating_mul(2);
-            let (left, right) = (start.checked_sub(width), end.saturating_add(width));
-            if width == 2 && left.is_some_and(|left| left.is_multiple_of(wider) && zeros(left..start)) {
-                return Some(start.saturating_sub(width)..end);
-            }
-            if width == 2 && start.is_multiple_of(wider) && zeros(end..right) {
-                return Some(start..right);
-            }
-            return Some(run.clone());
+    let room = |is: &dyn Fn(&usize) -> bool| {
+        let left = (0..start).rev().take_while(|at| is(at)).count();
+        (left, (end..matrix.len()).take_while(|at| is(at)).count())
+    };
+    let (left, right) = room(&|at| is_constant(*at));
+    let (zeros_left, zeros_right) = room(&|at| matrix.constant(*at) == Some(0));
+    let to_left = |missing: usize| start.saturating_sub(missing)..end;
+    let to_right = |missing: usize| start..end.saturating_add(missing);
+    // Where the order is known, so is the side on which the rest of a small number stands.
+    if let (1 | 2, Some(little)) = (run.len(), little) {
+        let side = if little { right } else { left };
+        let width = [4_usize, 8].into_iter().find(|it| side.saturating_add(run.len()) == *it);
+        let width = width.or((side.saturating_add(run.len()) > 4).then_some(4));
+        if let Some(missing) = width.and_then(|it| it.checked_sub(run.len())) {
+            return if little { to_right(missing) } else { to_left(missing) };
         }
-        let (left, right) = (start.checked_sub(missing), end.saturating_add(missing));
-        let fits = |is: &dyn Fn(Range<usize>) -> bool| {
-            let left = left.filter(|left| is(*left..start)).map(|left| left..end);
-            let right = is(end..right).then_some(start..right);
-            match (left, right) {
-                // Where both would do, numbers begin at multiples of their width.
-                (Some(left), Some(right)) => Some(if right.start.is_multiple_of(width) { right } else { left }),
-                (left, right) => left.or(right),
-            }
-        };
-        // One byte in four, or in two, that varies: the wider number, if it is one.
-        if run.len() == 1 && width == 2 && fits_wider(matrix, run, &zeros).is_some() {
+    }
+    for width in [4_usize, 8, 16] {
+        let Some(missing) = width
+            .checked_sub(run.len())
+            .filter(|it| *it < width / 2 || run.len() <= 2 && width <= 8)
+        else {
             continue;
+        };
+        if missing == 0 {
+            return run.clone();
         }
-        if let Some(range) = fits(&zeros) {
-            return Some(range);
+        // Between two fields that vary, or at an end, all that is left belongs to it.
+        if left.saturating_add(right) == missing && run.len() <= 2 {
+            return start.saturating_sub(left)..end.saturating_add(right);
+        }
+        let fits = |left: usize, right: usize| match (left >= missing, right >= missing) {
+            // Where both would do, numbers begin at multiples of their width.
+            (true, true) if start.is_multiple_of(width) => Some(to_right(missing)),
+            (true, _) => Some(to_left(missing)),
+            (_, true) => Some(to_right(missing)),
+            _ => None,
+        };
+        if let Some(range) = fits(zeros_left, zeros_right) {
+            return range;
         }
         if run.len() > 2
             && missing <= 1
-            && let Some(range) = fits(&constants)
+            && let Some(range) = fits(left, right)
         {
-            return Some(range);
+            return range;
         }
-        if run.len() > 1 {
-            return Some(run.clone());
+        // What varies on one side ends there: the rest of the number is on the other.
+        if run.len() <= 2 && width == 4 && left != missing.saturating_add(4) && right != missing.saturating_add(4)
+            || left.max(right) == missing
+        {
+            match (left >= missing, right >= missing) {
+                (true, _) if right == 0 => return to_left(missing),
+                (_, true) if left == 0 => return to_right(missing),
+                _ => {}
+            }
         }
     }
-    (run.len() > 1).then(|| run.clone())
-}
-
-/// Whether three zeros and one byte make a number of four, aligned as numbers are.
-fn fits_wider(matrix: &Matrix<'_>, run: &Range<usize>, zeros: &dyn Fn(Range<usize>) -> bool) -> Option<Range<usize>> {
-    let left = run.start.checked_sub(3)?;
-    if left.is_multiple_of(4) && zeros(left..run.start) {
-        return Some(left..run.end);
-    }
-    let right = run.end.saturating_add(3);
-    (run.start.is_multiple_of(4) && right <= matrix.len() && zeros(run.end..right)).then_some(run.start..right)
+    run.clone()
 }
