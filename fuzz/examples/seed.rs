@@ -13,7 +13,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use farshore_fuzz::{content, frame, protocol};
+use farshore_fuzz::{content, frame, keys, protocol};
 use farshore_lab::{Edition, WORLDS};
 use farshore_model::{Direction, InputId, Transport};
 use farshore_wire::protocols::{Match, Opening, PROTOCOLS, Start};
@@ -43,6 +43,7 @@ fn main() {
     }
     samples(&mut shelf);
     dialogues(&mut shelf);
+    sessions(&mut shelf);
     for (target, count) in &shelf.counts {
         println!("{target}: {count} seeds");
     }
@@ -67,6 +68,34 @@ impl Shelf {
 fn captures() -> Vec<Vec<u8>> {
     let recordings = WORLDS.iter().flat_map(|world| Edition::ALL.map(|edition| (world.record)(edition)));
     recordings.flat_map(|it| it.captures).map(|it| it.bytes).collect()
+}
+
+/// Sessions recorded between other programs, with their key logs.
+fn sessions(shelf: &mut Shelf) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/farshore-wire/tests/it/sessions");
+    let mut logs: Vec<_> = fs::read_dir(folder)
+        .expect("recordings")
+        .map(|it| it.expect("an entry").path())
+        .collect();
+    logs.retain(|it| it.extension().is_some_and(|it| it == "keys"));
+    logs.sort();
+    for path in logs {
+        let log = fs::read(&path).expect("a key log");
+        let recording = fs::read(path.with_extension("bin")).expect("a recording");
+        let (mut said, mut rest) = (Vec::new(), &recording[..]);
+        while let [side, high, low, after @ ..] = rest {
+            let (flight, after) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+            // Streams in segments that fit the layout.
+            said.extend(flight.chunks(8_000).map(|it| (side & 1 == 1, side / 2 == 1, it)));
+            rest = after;
+        }
+        let datagrams = !path.file_stem().is_some_and(|it| it.to_string_lossy().starts_with("tls"));
+        for low in [false, true] {
+            if let Some(seed) = keys::seed(low, datagrams, &log, &said).filter(|it| it.len() <= LARGEST) {
+                shelf.put("keys", &seed);
+            }
+        }
+    }
 }
 
 /// Cut captures, and their first frames as a classic pcap in both byte orders.

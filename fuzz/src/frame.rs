@@ -3,10 +3,12 @@
 //! Layout: the link type by its place in [`LINKS`], options (bit 0: low ceilings), then frames, each behind a big-endian
 //! word whose low 15 bits are its length and whose high bit says that it was cut when captured.
 
+use std::sync::Arc;
+
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::{Flow, FlowId, Frame, InputId, LinkType, Locus, Span, Timestamp};
-use farshore_wire::{Engine, Limits, Readable, Recorder};
+use farshore_wire::{Engine, Limits, Readable, Recorder, Secrets};
 
 use crate::Script;
 
@@ -35,14 +37,23 @@ pub fn run(bytes: &[u8]) {
     let links: Vec<u32> = LINKS.iter().chain(&MORE_LINKS).copied().collect();
     let link = links[usize::from(script.byte()) % links.len()];
     let limits = crate::limits(script.byte() & 1 == 1);
-    let most_flows = limits.flows;
-    let mut engine = Engine::new(limits);
-    let mut witness = Witness::default();
+    let mut frames = Vec::new();
     while let Some(control) = script.control() {
         let frame = script.bytes(usize::from(control & !CUT));
+        frames.push((frame, if control & CUT == 0 { 0 } else { 100 }));
+    }
+    read(limits, link, &Arc::default(), &frames);
+}
+
+/// Frames, each with the bytes behind it that were not captured, to an engine that knows these secrets.
+pub(crate) fn read(limits: Limits, link: u32, secrets: &Arc<Secrets>, frames: &[(&[u8], u32)]) {
+    let most_flows = limits.flows;
+    let mut engine = Engine::new(limits);
+    engine.learn(Arc::clone(secrets));
+    let mut witness = Witness::default();
+    for (frame, missing) in frames {
         witness.frames.push(frame);
         let number = witness.frames.len() as u64;
-        let wire_length = frame.len() as u32 + if control & CUT == 0 { 0 } else { 100 };
         engine.frame(
             &Frame {
                 input: InputId(0),
@@ -51,7 +62,7 @@ pub fn run(bytes: &[u8]) {
                 tick: 1_000,
                 link: LinkType(link),
                 interface: 0,
-                wire_length,
+                wire_length: frame.len() as u32 + missing,
                 bytes: frame,
             },
             &mut witness,

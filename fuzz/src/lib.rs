@@ -6,6 +6,7 @@
 
 pub mod content;
 pub mod frame;
+pub mod keys;
 pub mod protocol;
 pub mod source;
 
