@@ -9,17 +9,22 @@ mod attacks;
 mod build;
 #[path = "../../benches/hostile/headers.rs"]
 mod headers;
+#[path = "../../benches/hostile/made.rs"]
+mod made;
+#[path = "../../benches/hostile/multiplexed.rs"]
+mod multiplexed;
 #[path = "../../benches/hostile/sealed.rs"]
 mod sealed;
 #[path = "../../../farshore-wire/tests/it/talk.rs"]
 #[allow(dead_code, reason = "what is said is enough")]
 mod talk;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use attacks::{Attack, File, attacks};
+use attacks::{Attack, attacks};
 use farshore::model::Ledger;
-use farshore::{Detecting, Detectors, Limits, Reading, read};
+use farshore::{Detecting, Detectors, Limits, Reading, Secrets, keys, read};
+use made::capture;
 
 /// So low that a small attack reaches them.
 fn low() -> Limits {
@@ -74,6 +79,8 @@ const TOLD: &[(&str, &str)] = &[
     ("http.requests", "observations"),
     ("http.requests", "sightings"),
     ("http.chunks", "body-bytes"),
+    ("http2.bomb", "header-bytes"),
+    ("http2.continuations", "header-bytes"),
     ("tls.records", "message-bytes"),
     ("tls.records.empty", "message-bytes"),
     ("smtp.line", "message-bytes"),
@@ -91,12 +98,15 @@ fn number(attack: &Attack) -> u64 {
 static DETECTORS: LazyLock<Detectors> = LazyLock::new(|| Detectors::new(&[], Detecting::default()).unwrap());
 
 fn carried_out(attack: &Attack, number: u64, limits: Limits, jobs: usize) -> Ledger {
+    let mut secrets = Secrets::default();
+    keys::read((attack.keylog)(number), &mut secrets).unwrap();
     let how = Reading {
+        secrets: Arc::new(secrets),
         limits,
         jobs,
         ..Reading::default()
     };
-    read(File::new((attack.frames)(number)), &attack.name, &how, &DETECTORS, &mut |_| {}).unwrap()
+    read(capture((attack.frames)(number)), &attack.name, &how, &DETECTORS, &mut |_| {}).unwrap()
 }
 
 fn one(name: &str) -> Attack {
