@@ -11,7 +11,7 @@ use crate::discover::discover;
 use crate::parties::Datasets;
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
-use crate::{destinations, ech, exposure, naming};
+use crate::{destinations, ech, exposure, handshakes, naming};
 
 /// What an audit is judged with, beside the ledger.
 pub struct Circumstances<'a> {
@@ -34,6 +34,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let first = ledger.inputs.iter().filter_map(|it| it.first).min();
     let as_of = with.as_of.or(first.map(|it| it.date()));
     ech::settle(&mut ledger);
+    handshakes::settle(&mut ledger);
     let names = naming::names(&ledger);
     let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of);
     let flow_names = names.into_certain();

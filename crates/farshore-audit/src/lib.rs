@@ -19,6 +19,7 @@ pub mod destinations;
 pub mod discover;
 pub mod ech;
 pub mod exposure;
+mod handshakes;
 pub mod identifiers;
 pub mod inquiry;
 pub mod judge;

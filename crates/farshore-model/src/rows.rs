@@ -144,7 +144,7 @@ mod tests {
             rows.iter_mut().for_each(|it| *it *= 2);
             if let Some(last) = count.checked_sub(1) {
                 assert_eq!(rows.get(last), Some(&(last * 2)));
-                *rows.get_mut(last).unwrap() += 1;
+                rows.get_mut(last).into_iter().for_each(|it| *it += 1);
             }
             assert_eq!(rows.get(count), None);
             assert_eq!(rows.get_mut(count), None);

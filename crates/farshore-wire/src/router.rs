@@ -298,6 +298,7 @@ impl Router {
                 offset,
                 in_frame: place.in_frame,
                 frame: *frame,
+                unanswered: flow.up.payload > 0 && flow.down.payload == 0,
             };
             if let Some(odd) = self.watch.packet(&seen, track) {
                 out.anomaly(odd);

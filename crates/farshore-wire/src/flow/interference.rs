@@ -40,6 +40,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) offset: u32,
     pub(crate) in_frame: bool,
     pub(crate) frame: Arrival,
+    /// The client said something, and the server nothing yet.
+    pub(crate) unanswered: bool,
 }
 
 impl Seen<'_> {
@@ -86,6 +88,8 @@ impl Watch {
         }
         let (usual, way) = (*usual, way(it));
         let latest = self.latest.get(way).copied().unwrap_or_default();
+        let refused = reset && it.direction == Direction::Down && it.unanswered && !*pick(&track.closed, it.direction);
+        let refused = if refused { self.refused(it, usual) } else { None };
         // Whoever reset a connection has no more to say in it.
         let goes_on = !reset && *pick(&track.closed, it.direction);
         let found = if it.payload.is_empty() && !goes_on || latest == 0 {
@@ -102,7 +106,7 @@ impl Watch {
                 *latest = number;
             }
         }
-        found
+        found.or(refused)
     }
 
     fn keep(&mut self, it: &Seen<'_>, before: u32) -> u32 {
@@ -138,6 +142,27 @@ impl Watch {
         (kept.number == number && kept.flow == it.flow && kept.direction == it.direction).then_some(kept)
     }
 
+    /// A reset in the name of a server that had said nothing, right behind what the client said.
+    fn refused(&self, it: &Seen<'_>, usual: u8) -> Option<Anomaly> {
+        let latest = *self.latest.get(way_of(it.flow, Direction::Up))?;
+        let kept = self.ring.get(place(latest))?;
+        let said = kept.number == latest && kept.flow == it.flow && kept.direction == Direction::Up && !kept.reset;
+        if latest == 0 || !said {
+            return None;
+        }
+        let mark = it.ip.mark();
+        let other = match usual {
+            0 => String::new(),
+            usual if usual == mark.ttl => format!("; the answer to the SYN had TTL {usual} too"),
+            usual => format!("; the answer to the SYN had TTL {usual}, so this may be another sender"),
+        };
+        let because = format!(
+            "frame {} ({mark}) resets the connection behind frame {}, before the server said anything{other}",
+            it.frame.number, kept.span.frame
+        );
+        Some(told("reset-after-request", because, it, kept.span))
+    }
+
     fn contradicted(&self, it: &Seen<'_>, latest: u32, usual: u8) -> Option<Anomaly> {
         let mut number = latest;
         for _ in 0..BACK {
@@ -160,9 +185,13 @@ impl Watch {
 
 /// Where the latest of this flow and direction is told.
 const fn way(it: &Seen<'_>) -> usize {
-    (it.flow.0 as usize)
+    way_of(it.flow, it.direction)
+}
+
+const fn way_of(flow: FlowId, direction: Direction) -> usize {
+    (flow.0 as usize)
         .wrapping_mul(2)
-        .wrapping_add(matches!(it.direction, Direction::Down) as usize)
+        .wrapping_add(matches!(direction, Direction::Down) as usize)
         % WAYS
 }
 

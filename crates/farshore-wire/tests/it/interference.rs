@@ -224,3 +224,32 @@ fn answers_that_vary_from_query_to_query_are_not() {
         "of another name"
     );
 }
+
+#[test]
+fn a_reset_behind_a_request_that_nobody_answered_is_told() {
+    let resets = |it: &Hops| {
+        let all = it.0.run().anomalies.into_iter().filter(|it| it.kind == "reset-after-request");
+        let frames = |it: &Anomaly| it.evidence.iter().map(|locus| locus.span.frame).collect::<Vec<_>>();
+        all.map(|it| (frames(&it), it.because)).collect::<Vec<_>>()
+    };
+    // In the name of the server, twice: once is told.
+    let mut it = Hops::asked();
+    it.down(64, (500, after(GET)), RST | ACK, b"")
+        .down(64, (501, after(GET)), RST | ACK, b"");
+    let told = resets(&it);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, [4, 5]);
+    assert!(told[0].1.contains("TTL 52, so this may be another sender"), "{}", told[0].1);
+    // Not a refusal before anything was said, not the end of an answer, not the client's own.
+    let mut closed = Hops::default();
+    closed.up((99, 0), SYN, b"").down(52, (0, 100), RST | ACK, b"");
+    let mut answered = Hops::asked();
+    answered
+        .down(52, (500, after(GET)), ACK, GENUINE)
+        .down(52, (500 + GENUINE.len() as u32, after(GET)), RST, b"");
+    let mut given_up = Hops::asked();
+    given_up.up((after(GET), 500), RST, b"");
+    for quiet in [closed, answered, given_up] {
+        assert!(resets(&quiet).is_empty());
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Refuses to repeat what a dissector's or detector's own tests hold: here only what needs several crates.
 
+mod blocked;
 mod calls;
 mod clubhouse;
 mod fixed;

@@ -62,6 +62,19 @@ impl Wire {
         self
     }
 
+    /// A reset, behind what `data` may have brought.
+    pub fn reset(&mut self, at: i64, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> &mut Self {
+        let segment = Segment {
+            from: from.1,
+            to: to.1,
+            seq: 2,
+            flags: 20,
+            ..Segment::default()
+        };
+        self.frames.push((at, net::tcp(&path(from.0, to.0), &segment, &[]).0));
+        self
+    }
+
     pub fn audit(&self, data: &'static Datasets) -> Audit {
         judged(self.ledger(), data)
     }
