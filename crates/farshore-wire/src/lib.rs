@@ -16,6 +16,7 @@
 // Tests count freely; the code under test is checked in the build without them.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+mod content;
 mod crypto;
 pub mod cursor;
 pub mod engine;

@@ -1,5 +1,8 @@
 //! Every ceiling of reading, in one place, each with its reason. Hitting one is visible in the coverage.
 
+/// The most that `content_depth` can be set to.
+pub const DEEPEST: usize = 32;
+
 /// Ceilings. Sizes are in bytes unless named otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -26,6 +29,13 @@ pub struct Limits {
     pub crypto_bytes: usize,
     /// Bytes one inflated value may grow to.
     pub inflated_bytes: usize,
+    /// Bytes that one byte of a body may inflate to, past the first 64 KiB: text seldom exceeds 50.
+    pub content_ratio: usize,
+    /// Steps that are undone one inside the other to read a value of a body: a coding, a form of data, a string that holds
+    /// another document. Each takes its share of the stack, so no more than [`DEEPEST`] are.
+    pub content_depth: usize,
+    /// Values of one body that are told apart.
+    pub content_values: usize,
     /// Observations kept in one ledger; each takes some 400 bytes.
     pub observations: usize,
     /// Master keys of media kept from signalling: each call tells a few, and each is tried on every sealed stream.
@@ -67,6 +77,9 @@ impl Default for Limits {
             undecided_datagrams: 256,
             crypto_bytes: 1 << 16,
             inflated_bytes: 1 << 20,
+            content_ratio: 200,
+            content_depth: 12,
+            content_values: 1 << 12,
             observations: 1 << 20,
             media_keys: 1 << 8,
             sightings: 1 << 20,
@@ -98,6 +111,9 @@ impl Limits {
             "undecided-datagrams" => self.undecided_datagrams = value,
             "crypto-bytes" => self.crypto_bytes = size,
             "inflated-bytes" => self.inflated_bytes = size,
+            "content-ratio" => self.content_ratio = size,
+            "content-depth" => self.content_depth = size.min(DEEPEST),
+            "content-values" => self.content_values = size,
             "observations" => self.observations = size,
             "media-keys" => self.media_keys = size,
             "sightings" => self.sightings = size,
@@ -118,6 +134,9 @@ impl Limits {
     pub const NAMES: &'static [&'static str] = &[
         "anomalies",
         "body-bytes",
+        "content-depth",
+        "content-ratio",
+        "content-values",
         "crypto-bytes",
         "encapsulations",
         "flow-specimens",

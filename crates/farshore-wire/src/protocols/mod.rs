@@ -35,7 +35,7 @@ mod mysql;
 mod neighbours;
 mod netbios;
 #[cfg(test)]
-mod notebook;
+pub(crate) mod notebook;
 mod ntp;
 mod oicq;
 mod openvpn;
@@ -60,6 +60,7 @@ mod telnet;
 mod tftp;
 mod tls;
 mod tplink;
+mod websocket;
 mod wireguard;
 mod xmpp;
 
@@ -130,6 +131,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &tftp::TFTP,
     &tls::TLS,
     &tplink::TPLINK,
+    &websocket::WEBSOCKET,
     &wireguard::WIREGUARD,
     &xmpp::XMPP,
 ];

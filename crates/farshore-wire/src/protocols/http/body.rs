@@ -1,26 +1,35 @@
-//! What becomes of a message's body once it has ended: one field, the fields of a form, or another protocol's bytes.
+//! What becomes of a message's body once it has ended: its content, or another protocol's bytes.
 //!
-//! Refuses what a reader could not search as it is: compressed bodies, pictures, sound, video, fonts.
+//! Refuses what a reader could not search as it is: pictures, sound, video, fonts. What forms and codings mean is `content`'s.
 
 use std::ops::Range;
 
 use farshore_model::Direction;
 
 use super::head::{Head, StartLine, at};
-use super::values::{self, Text};
-use crate::protocols::{Field, Gathered, Origin, Piece, Segment, Sink};
+use super::values::Text;
+use crate::content::{self, About};
+use crate::limits::Limits;
+use crate::protocols::{Gathered, Origin, Piece, Segment, Sink};
 
 /// What is done with a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Use {
     #[default]
     Skip,
-    /// Told as one field of this path.
-    Field(&'static str),
-    /// `application/x-www-form-urlencoded`
-    Form,
+    /// Told as what it holds.
+    Content(Box<Kind>),
     /// A DNS message (RFC 8484).
     Dns,
+}
+
+/// What its headers say of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// It is that of a request.
+    asked: bool,
+    media: Vec<u8>,
+    coding: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +38,24 @@ pub struct Body {
     pub kept: Gathered,
     /// Not all of it is kept.
     pub clipped: bool,
+}
+
+impl Kind {
+    /// The path that values go under. Fields of a form have one of their own.
+    fn path(&self) -> &'static str {
+        let media = self.media.trim_ascii_start().to_ascii_lowercase();
+        match self.asked {
+            _ if self.is_form() => "http.form",
+            true if media.starts_with(b"multipart/") => "http.form",
+            true => "http.request.body",
+            false => "http.response.body",
+        }
+    }
+
+    fn is_form(&self) -> bool {
+        let media = self.media.split(|it| *it == b';').next().unwrap_or_default().trim_ascii();
+        media.eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    }
 }
 
 impl Use {
@@ -40,37 +67,62 @@ impl Use {
     }
 
     /// The same by the two headers' values, empty where there is none; `asked` for a request.
-    pub fn by(asked: bool, kind: &[u8], coding: &[u8]) -> Self {
-        let (kind, coding) = (kind.to_ascii_lowercase(), coding.to_ascii_lowercase());
-        let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    pub fn by(asked: bool, media: &[u8], coding: &[u8]) -> Self {
+        let kind = media
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii()
+            .to_ascii_lowercase();
         let seen = [&b"image/"[..], b"video/", b"audio/", b"font/"]
             .iter()
-            .any(|prefix| kind.starts_with(prefix));
-        match kind {
-            _ if seen || !(coding.is_empty() || coding == b"identity") => Self::Skip,
-            b"application/x-www-form-urlencoded" => Self::Form,
-            b"application/dns-message" => Self::Dns,
-            _ if asked => Self::Field("http.request.body"),
-            _ => Self::Field("http.response.body"),
+            .any(|prefix| kind.starts_with(prefix) && kind != b"image/svg+xml");
+        match &*kind {
+            _ if seen => Self::Skip,
+            b"application/dns-message" if coding.is_empty() => Self::Dns,
+            _ => Self::Content(Box::new(Kind {
+                asked,
+                media: media.to_vec(),
+                coding: coding.to_vec(),
+            })),
         }
     }
-}
 
-impl Use {
-    /// Tells a range of a body.
-    pub fn tell(self, text: Text<'_>, range: Range<usize>, direction: Direction, out: &mut dyn Sink) {
+    /// Tells a range of a body, which was packed so where it stands.
+    pub fn tell(
+        &self,
+        text: Text<'_>,
+        range: Range<usize>,
+        packed: &[&'static str],
+        direction: Direction,
+        limits: &Limits,
+        out: &mut dyn Sink,
+    ) {
         let value = at(text.bytes, &range);
         if value.is_empty() {
             return;
         }
         match self {
             Self::Skip => {}
-            Self::Field(path) => out.field(Field {
-                path,
-                value,
-                at: (text.place)(range),
-            }),
-            Self::Form => values::pairs(text, "http.form", range, out),
+            Self::Content(kind) => {
+                let place =
+                    |inner: Range<usize>| (text.place)(range.start.saturating_add(inner.start)..range.start.saturating_add(inner.end));
+                let about = About {
+                    path: kind.path(),
+                    kind: &kind.media,
+                    coding: &kind.coding,
+                    packed,
+                };
+                content::tell(
+                    Text {
+                        bytes: value,
+                        place: &place,
+                    },
+                    &about,
+                    limits,
+                    out,
+                );
+            }
             Self::Dns => {
                 let at = (text.place)(range);
                 let origin = Origin {
@@ -91,12 +143,12 @@ impl Use {
 }
 
 impl Body {
-    /// Keeps bytes of it, unless nobody wants them or there were more than `most`.
-    pub fn keep(&mut self, bytes: &[u8], origin: Origin, most: usize, out: &mut dyn Sink) {
+    /// Keeps bytes of it, unless nobody wants them or there were more than are read.
+    pub fn keep(&mut self, bytes: &[u8], origin: Origin, limits: &Limits, out: &mut dyn Sink) {
         if self.what == Use::Skip || self.clipped {
             return;
         }
-        let room = most.saturating_sub(self.kept.len()).min(bytes.len());
+        let room = limits.body_bytes.saturating_sub(self.kept.len()).min(bytes.len());
         self.kept.push(&Piece {
             bytes: at(bytes, &(0..room)),
             missing: 0,
@@ -109,14 +161,15 @@ impl Body {
     }
 
     /// Tells the body that has just ended.
-    pub fn tell(&mut self, out: &mut dyn Sink, direction: Direction) {
+    pub fn tell(&mut self, out: &mut dyn Sink, direction: Direction, limits: &Limits) {
         let it = std::mem::take(self);
         if it.kept.is_empty() {
             return;
         }
         let bytes = it.kept.bytes();
+        let plain_form = matches!(&it.what, Use::Content(kind) if kind.is_form() && kind.coding.is_empty());
         // The last value of a clipped form may be half a value.
-        let whole = if it.clipped && it.what == Use::Form {
+        let whole = if it.clipped && plain_form {
             bytes.iter().rposition(|byte| *byte == b'&').unwrap_or(0)
         } else {
             bytes.len()
@@ -128,12 +181,12 @@ impl Body {
             bytes,
             place: &|range| it.kept.span(range),
         };
-        it.what.tell(text, 0..whole, direction, out);
+        it.what.tell(text, 0..whole, &[], direction, limits, out);
     }
 
     /// Tells what there is of a body that goes on unseen, and keeps no more of it.
-    pub fn tell_part(&mut self, out: &mut dyn Sink, direction: Direction) {
+    pub fn tell_part(&mut self, out: &mut dyn Sink, direction: Direction, limits: &Limits) {
         self.clipped = true;
-        self.tell(out, direction);
+        self.tell(out, direction, limits);
     }
 }

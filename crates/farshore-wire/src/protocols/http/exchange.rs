@@ -65,6 +65,8 @@ enum Step {
     Switched,
     /// HTTP/2 follows (RFC 7540, section 3.2).
     Upgraded,
+    /// WebSocket follows (RFC 6455, section 4).
+    Socket,
     /// A tunnel follows.
     Through,
 }
@@ -85,8 +87,7 @@ struct Lane {
 /// Requests one way, responses the other.
 #[derive(Debug)]
 pub struct Exchange {
-    header_bytes: usize,
-    body_bytes: usize,
+    limits: Limits,
     /// Nothing until something comes that way.
     lanes: [Option<Box<Lane>>; 2],
     asked: VecDeque<Asked>,
@@ -99,8 +100,7 @@ impl Exchange {
     /// Starts reading.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            header_bytes: limits.header_bytes,
-            body_bytes: limits.body_bytes,
+            limits: limits.clone(),
             lanes: Default::default(),
             asked: VecDeque::new(),
             tunnel: None,
@@ -176,10 +176,11 @@ impl Exchange {
                     self.other_is_over(direction, out);
                     return Progress::Done;
                 }
-                step @ (Step::Through | Step::Upgraded) => {
+                step @ (Step::Through | Step::Upgraded | Step::Socket) => {
                     self.other_is_over(direction, out);
                     self.tunnel = Some(match step {
                         Step::Upgraded => Tunnel::Of("http2"),
+                        Step::Socket => Tunnel::Of("websocket"),
                         _ => Tunnel::Unknown,
                     });
                     let left = lane.gathered.bytes().to_vec();
@@ -200,7 +201,7 @@ impl Exchange {
             State::Head => self.head(direction, lane, out),
             State::Adrift => Step::Next(State::Adrift),
             State::Length(0) => {
-                lane.body.tell(out, direction);
+                lane.body.tell(out, direction, &self.limits);
                 Step::Next(State::Head)
             }
             State::Chunk(0) => Step::Next(State::ChunkEnd),
@@ -220,7 +221,7 @@ impl Exchange {
             },
             State::Trailer => match head::line(lane.gathered.bytes(), 0) {
                 Some((line, next)) if line.is_empty() => {
-                    lane.body.tell(out, direction);
+                    lane.body.tell(out, direction, &self.limits);
                     lane.after(next, State::Head)
                 }
                 Some((_, next)) => lane.after(next, State::Trailer),
@@ -246,7 +247,7 @@ impl Exchange {
         loop {
             let first = lane.search.end() == 0;
             let Some(line) = lane.search.line(lane.gathered.bytes()) else {
-                if lane.gathered.len() <= self.header_bytes {
+                if lane.gathered.len() <= self.limits.header_bytes {
                     return Step::Wait;
                 }
                 out.limit("header-bytes");
@@ -323,6 +324,7 @@ impl Exchange {
     fn response(&mut self, status: u16, framing: &Framing) -> Step {
         match status {
             101 if framing.upgraded => return Step::Upgraded,
+            101 if framing.socket => return Step::Socket,
             101 => return Step::Switched,
             100..200 => return Step::Next(State::Head),
             _ => {}
@@ -352,7 +354,7 @@ impl Exchange {
         if let State::Length(left) | State::Chunk(left) = &mut lane.state {
             *left = left.saturating_sub(length as u64);
         }
-        lane.body.keep(at(piece.bytes, &(0..length)), piece.origin, self.body_bytes, out);
+        lane.body.keep(at(piece.bytes, &(0..length)), piece.origin, &self.limits, out);
         lane.gathered.pass(length);
         length
     }
@@ -362,8 +364,7 @@ impl Exchange {
     fn body(&self, lane: &mut Lane, left: u64, piece: &Piece<'_>, out: &mut dyn Sink) -> u64 {
         let bytes = lane.gathered.bytes();
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        lane.body
-            .keep(at(bytes, &(0..length)), tail(piece, bytes.len()), self.body_bytes, out);
+        lane.body.keep(at(bytes, &(0..length)), tail(piece, bytes.len()), &self.limits, out);
         lane.gathered.consume(length);
         length as u64
     }
@@ -402,14 +403,14 @@ impl Exchange {
     fn gap(&mut self, direction: Direction, lane: &mut Lane, missing: u64, out: &mut dyn Sink) -> Progress {
         match lane.state {
             State::Length(left) if missing <= left => {
-                lane.body.tell_part(out, direction);
+                lane.body.tell_part(out, direction, &self.limits);
                 lane.state = State::Length(left.saturating_sub(missing));
             }
             State::Chunk(left) if missing <= left => {
-                lane.body.tell_part(out, direction);
+                lane.body.tell_part(out, direction, &self.limits);
                 lane.state = State::Chunk(left.saturating_sub(missing));
             }
-            State::UntilClose => lane.body.tell_part(out, direction),
+            State::UntilClose => lane.body.tell_part(out, direction, &self.limits),
             _ => {
                 self.cut(direction, lane, out);
                 lane.state = State::Adrift;
@@ -432,7 +433,7 @@ impl Exchange {
                 let _ = self.message(direction, lane, &head, lane.gathered.len(), out);
             }
         } else {
-            lane.body.tell_part(out, direction);
+            lane.body.tell_part(out, direction, &self.limits);
         }
         lane.request_over(out);
         lane.gathered.clear();
@@ -500,6 +501,8 @@ impl Lane {
 struct Framing {
     /// An upgrade to HTTP/2 is named.
     upgraded: bool,
+    /// An upgrade to WebSocket is named.
+    socket: bool,
     chunked: bool,
     length: Option<u64>,
 }
@@ -510,6 +513,9 @@ impl Framing {
         let length = head.value(bytes, b"content-length").next();
         Self {
             upgraded: head.value(bytes, b"upgrade").any(|it| at(bytes, &it).eq_ignore_ascii_case(b"h2c")),
+            socket: head
+                .value(bytes, b"upgrade")
+                .any(|it| at(bytes, &it).eq_ignore_ascii_case(b"websocket")),
             chunked: last_coding.is_some_and(|it| at(bytes, &it).to_ascii_lowercase().ends_with(b"chunked")),
             length: length.and_then(|it| std::str::from_utf8(at(bytes, &it)).ok()?.parse().ok()),
         }

@@ -10,9 +10,9 @@
 //! tells who the client is.
 //!
 //! # What is not
-//! Compressed bodies, pictures, sound, video and fonts; HTTP/0.9. HTTP/2 is read by its own folder, which tells its
+//! Pictures, sound, video and fonts; HTTP/0.9. HTTP/2 is read by its own folder, which tells its
 //! values through `values` and `body` here. After `101 Switching Protocols` HTTP/2 is handed on when the answer names `h2c`
-//! (RFC 7540, section 3.2), anything else is left alone. After a `CONNECT` that succeeded, TLS or HTTP inside is handed on, anything else
+//! (RFC 7540, section 3.2), WebSocket when it names that, anything else is left alone. After a `CONNECT` that succeeded, TLS or HTTP inside is handed on, anything else
 //! is left alone.
 //!
 //! # Gaps
@@ -30,6 +30,7 @@ use farshore_model::{Protection, Transport};
 
 use self::exchange::Exchange;
 use self::head::Look;
+pub(crate) use self::head::is_token;
 pub use self::ssdp::SSDP;
 use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Start};
 use crate::limits::Limits;

@@ -12,8 +12,9 @@ use farshore_model::{Direction, Observation, Protection, Span, WireText};
 use super::body::Use;
 use super::head::at;
 use super::values::{self, Text};
+use crate::content::{self, About};
 use crate::limits::Limits;
-use crate::protocols::{Field, Origin, Piece, Sink};
+use crate::protocols::{Origin, Piece, Sink};
 
 /// The host asked: of the target, else of the headers, else as the record has it.
 pub(crate) fn host<'a>(it: &'a Request<'_>) -> Option<Excerpt<'a>> {
@@ -121,7 +122,7 @@ pub(crate) fn tell(it: &Exchange<'_>, limits: &Limits, out: &mut dyn Sink) {
         out.carries("websocket");
     }
     for it in messages {
-        message(it, number, out);
+        message(it, number, limits, out);
     }
     out.decoded(&[]);
 }
@@ -261,20 +262,21 @@ fn body(it: &Body<'_>, headers: &[Entry<'_>], direction: Direction, number: u64,
         if kept < text.bytes.len() {
             out.limit("body-bytes");
         }
-        what.tell(text, 0..kept, direction, out);
+        what.tell(text, 0..kept, it.bytes.packed.as_slice(), direction, limits, out);
     });
 }
 
-fn message(it: &Message<'_>, number: u64, out: &mut dyn Sink) {
+fn message(it: &Message<'_>, number: u64, limits: &Limits, out: &mut dyn Sink) {
     let path = match it.direction {
         Direction::Up => "websocket.sent",
         Direction::Down => "websocket.received",
     };
     told(&it.bytes, number, out, |text, out| {
-        out.field(Field {
+        let about = About {
             path,
-            value: text.bytes,
-            at: (text.place)(0..text.bytes.len()),
-        });
+            packed: it.bytes.packed.as_slice(),
+            ..About::default()
+        };
+        content::tell(text, &about, limits, out);
     });
 }

@@ -238,14 +238,24 @@ fn a_tunnel_hands_on_what_it_carries() {
 }
 
 #[test]
-fn an_upgrade_ends_it() {
+fn an_upgrade_hands_on_or_ends_it() {
     let up = b"GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n";
+    let down = b"HTTP/1.1 101 Switching\r\nUpgrade: WebSocket\r\n\r\n\x81\x05hello";
+    let out = read_stream(&HTTP, (1, 80), &[(Up, up), (Down, down), (Up, b"\x81\x80")]);
+    assert_eq!(out.observed.len(), 1);
+    assert_eq!(
+        out.inner,
+        [
+            (Down, "websocket", b"\x81\x05hello".to_vec()),
+            (Up, "websocket", b"\x81\x80".to_vec())
+        ]
+    );
     let out = read_stream(
         &HTTP,
         (1, 80),
         &[(Up, up), (Down, b"HTTP/1.1 101 Switching\r\n\r\n\x81\x05hello"), (Up, up)],
     );
-    assert_eq!(out.observed.len(), 1);
+    assert_eq!((out.observed.len(), out.inner.len()), (1, 0));
 }
 
 #[test]

@@ -5,20 +5,12 @@
 
 use std::ops::Range;
 
-use farshore_model::Span;
-
 use super::head::{Head, StartLine, at, is_token, trimmed};
+pub(crate) use crate::content::Text;
 use crate::protocols::{Field, Gathered, Sink};
 
 /// Bytes of a name from the wire that stand in a path.
 const LONGEST_NAME: usize = 64;
-
-/// Bytes that hold values, and where a range of them stands in the input.
-#[derive(Clone, Copy)]
-pub struct Text<'a> {
-    pub bytes: &'a [u8],
-    pub place: &'a dyn Fn(Range<usize>) -> Span,
-}
 
 /// A path: `prefix` and a name from the wire, lower-cased, cut, its odd bytes replaced.
 pub fn path(prefix: &str, name: &[u8]) -> String {

@@ -79,8 +79,7 @@ struct Lane {
 /// Both directions of a connection.
 #[derive(Debug)]
 pub struct Conversation {
-    header_bytes: usize,
-    body_bytes: usize,
+    limits: Limits,
     up: Lane,
     down: Lane,
     /// Kinds of anomaly already told.
@@ -100,8 +99,7 @@ impl Conversation {
             position: 0,
         };
         Self {
-            header_bytes: limits.header_bytes,
-            body_bytes: limits.body_bytes,
+            limits: limits.clone(),
             up: lane(),
             down: lane(),
             oddities: BTreeSet::new(),
@@ -137,8 +135,7 @@ impl Conversation {
                 Direction::Down => &mut self.down,
             },
             direction,
-            header_bytes: self.header_bytes,
-            body_bytes: self.body_bytes,
+            limits: &self.limits,
             oddities: &mut self.oddities,
             out,
         }
@@ -149,8 +146,7 @@ impl Conversation {
 struct Reading<'a> {
     lane: &'a mut Lane,
     direction: Direction,
-    header_bytes: usize,
-    body_bytes: usize,
+    limits: &'a Limits,
     oddities: &'a mut BTreeSet<&'static str>,
     out: &'a mut dyn Sink,
 }
@@ -213,7 +209,7 @@ impl Reading<'_> {
             });
         }
         if let Some(block) = &self.lane.block
-            && block.kept.len().saturating_add(head.length) > self.header_bytes
+            && block.kept.len().saturating_add(head.length) > self.limits.header_bytes
         {
             self.out.limit("header-bytes");
             self.lost("http2-headers-long", "a header block longer than is read", origin.span(0..0));
@@ -338,7 +334,7 @@ impl Reading<'_> {
         if body.what == Use::Skip || body.clipped {
             return;
         }
-        let room = self.body_bytes.saturating_sub(body.kept.len()).min(part.bytes.len());
+        let room = self.limits.body_bytes.saturating_sub(body.kept.len()).min(part.bytes.len());
         body.kept.push(&Piece {
             bytes: part.bytes.get(..room).unwrap_or_default(),
             ..*part
@@ -352,7 +348,7 @@ impl Reading<'_> {
     /// Nothing more comes on a stream in this direction.
     fn stream_over(&mut self, number: u32) {
         if let Some(mut stream) = self.lane.streams.remove(&number) {
-            stream.body.tell(self.out, self.direction);
+            stream.body.tell(self.out, self.direction, self.limits);
             if let Some(request) = stream.request {
                 fields::tell(request, self.lane.frame, self.out);
             }
@@ -366,7 +362,7 @@ impl Reading<'_> {
                 if it.before == 0 && missing <= it.left && matches!(it.head.kind, Kind::Data | Kind::Reset | Kind::Other) =>
             {
                 if let Some(stream) = self.lane.streams.get_mut(&it.head.stream) {
-                    stream.body.tell_part(self.out, self.direction);
+                    stream.body.tell_part(self.out, self.direction, self.limits);
                 }
                 self.lane.position = self.lane.position.saturating_add(missing as u64);
                 it.left = it.left.saturating_sub(missing);
@@ -390,7 +386,7 @@ impl Reading<'_> {
         self.lane.state = State::Adrift;
         self.lane.block = None;
         for (_, mut stream) in std::mem::take(&mut self.lane.streams) {
-            stream.body.tell_part(self.out, self.direction);
+            stream.body.tell_part(self.out, self.direction, self.limits);
             if let Some(request) = stream.request {
                 fields::tell(request, self.lane.frame, self.out);
             }

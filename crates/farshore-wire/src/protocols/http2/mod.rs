@@ -8,7 +8,7 @@
 //! representation in the header block that said it.
 //!
 //! # What is not
-//! Compressed bodies, pictures, sound, video and fonts; promised requests, which nobody sent; what runs through a `CONNECT`;
+//! Pictures, sound, video and fonts; promised requests, which nobody sent; what runs through a `CONNECT`;
 //! a flow whose beginning was not captured, because the header table is built up from there.
 //!
 //! # Gaps

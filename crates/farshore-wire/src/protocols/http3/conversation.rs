@@ -165,7 +165,7 @@ impl Dissector for Conversation {
     fn finish(&mut self, out: &mut dyn Sink) {
         for direction in [Direction::Up, Direction::Down] {
             for (_, mut stream) in std::mem::take(&mut self.lane(direction).streams) {
-                stream.body.tell_part(out, direction);
+                stream.body.tell_part(out, direction, &self.limits);
                 if let Some(request) = stream.request {
                     fields::tell(request, stream.frame, out);
                 }
@@ -181,7 +181,7 @@ impl Conversation {
             self.lane(direction).streams.insert(number, stream);
             return;
         }
-        stream.body.tell(out, direction);
+        stream.body.tell(out, direction, &self.limits);
         if let Some(request) = stream.request {
             fields::tell(request, stream.frame, out);
         }
@@ -388,7 +388,7 @@ impl Conversation {
     fn gap(&mut self, direction: Direction, stream: &mut Stream, missing: u64, out: &mut dyn Sink) {
         match (stream.purpose, stream.state) {
             (Purpose::Exchange, State::Content(kind, left)) if kind != 1 && missing <= left => {
-                stream.body.tell_part(out, direction);
+                stream.body.tell_part(out, direction, &self.limits);
                 let left = left.saturating_sub(missing);
                 stream.state = State::Content(kind, left);
                 if left == 0 {
@@ -396,7 +396,7 @@ impl Conversation {
                 }
             }
             _ => {
-                stream.body.tell_part(out, direction);
+                stream.body.tell_part(out, direction, &self.limits);
                 stream.state = State::Adrift;
                 stream.waiting.clear();
                 stream.kept.clear();
