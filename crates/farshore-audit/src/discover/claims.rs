@@ -30,6 +30,8 @@ pub(super) struct Survey {
     pub(super) looked: u64,
     /// Of those, steady ones.
     pub(super) steady: u64,
+    /// Places that were tried as ids of connections.
+    pub(super) sessions: usize,
     /// Hypotheses that could come out true.
     tried: BTreeSet<(Role, Partition)>,
 }
@@ -51,7 +53,7 @@ impl Survey {
     }
 
     pub(super) fn hypotheses(&self) -> usize {
-        self.tried.len()
+        self.tried.len().saturating_add(self.sessions)
     }
 }
 
@@ -171,7 +173,7 @@ impl Claims<'_, '_> {
     /// that makes a number of a usual width.
     fn grown(&self, fit: &Fit<'_>) -> Option<(usize, usize)> {
         let width = fit.place.spots.first()?.range.len();
-        if fit.place.fixed.is_none() || width >= 8 {
+        if fit.place.fixed.is_none() || width >= 4 {
             return None;
         }
         let others = self
@@ -270,6 +272,14 @@ fn identifier(fit: &Fit<'_>, captures: &Captures, little: Option<bool>) -> Optio
         values.len(),
         labels.distinct(),
     );
+    if captures.by_address_only && fit.role == Role::User {
+        because = format!(
+            "each of {} captures has one value here; their {} values part those that stayed in one place as the {} addresses of clients do",
+            support.captures,
+            values.len(),
+            labels.distinct(),
+        );
+    }
     if confirmed > 0 {
         because.push_str(&format!("; {confirmed} captures kept aside agree"));
     }
@@ -306,7 +316,8 @@ fn roles(found: Role, place: &Place<'_>, partition: &Partition, captures: &Captu
     }
     // Who has which device was not told: each may have one.
     for (one, other) in [(Role::User, Role::Device), (Role::Device, Role::User)] {
-        if roles.contains(&one) && !captures.labelled.contains_key(&other) {
+        let told = captures.labelled.contains_key(&other) && !(captures.by_address_only && other == Role::User);
+        if roles.contains(&one) && !told {
             roles.insert(other);
         }
     }
@@ -377,7 +388,7 @@ fn is_address(place: &Place<'_>, captures: &Captures) -> bool {
 }
 
 /// The first frame of each capture, as many as are kept.
-fn evidence(spots: &[Spot<'_>]) -> Vec<Locus> {
+pub(super) fn evidence(spots: &[Spot<'_>]) -> Vec<Locus> {
     let mut first: BTreeMap<usize, &Spot<'_>> = BTreeMap::new();
     for spot in spots {
         first.entry(spot.message.capture).or_insert(spot);

@@ -23,6 +23,16 @@ const LABELLED: [(Role, &str); 4] = [
     (Role::Build, "build"),
 ];
 
+/// What is needed of a conversation.
+struct Conversation {
+    capture: usize,
+    client: IpAddr,
+    port: u16,
+    server: IpAddr,
+    /// The second it began.
+    began: Option<i64>,
+}
+
 /// The captures.
 pub(super) struct Captures {
     /// How many.
@@ -31,8 +41,10 @@ pub(super) struct Captures {
     aside: Vec<bool>,
     /// By role, those that labels tell of at least two captures.
     pub(super) labelled: BTreeMap<Role, Partition>,
-    /// By flow: the input, the two addresses, and the second it began.
-    flows: Vec<(usize, IpAddr, IpAddr, Option<i64>)>,
+    /// Users are told by the addresses of captures, as no label tells them.
+    pub(super) by_address_only: bool,
+    /// By flow.
+    flows: Vec<Conversation>,
 }
 
 impl Captures {
@@ -60,14 +72,41 @@ impl Captures {
                 }
             }
         }
-        let began = |it: &Flow| it.first.map(|it| it.as_nanos() / 1_000_000_000);
-        let flow = |it: &Flow| (it.input.0 as usize, it.client.ip, it.server.ip, began(it));
-        Self {
+        let conversation = |it: &Flow| Conversation {
+            capture: it.input.0 as usize,
+            client: it.client.ip,
+            port: it.client.port,
+            server: it.server.ip,
+            began: it.first.map(|it| it.as_nanos() / 1_000_000_000),
+        };
+        let mut captures = Self {
             count,
             aside,
             labelled,
-            flows: ledger.flows.iter().map(flow).collect(),
+            by_address_only: false,
+            flows: ledger.flows.iter().map(conversation).collect(),
+        };
+        if !captures.labelled.contains_key(&Role::User) && !captures.labelled.contains_key(&Role::Device) {
+            let users = captures.at_home(ledger);
+            if users.known() >= 2 && users.distinct() >= 2 && users.chance() < 1.0 {
+                captures.labelled.insert(Role::User, users);
+                captures.by_address_only = true;
+            }
         }
+        captures
+    }
+
+    /// Captures by the one address that their clients kept; those that moved are not known.
+    fn at_home(&self, ledger: &Ledger) -> Partition {
+        let mut seen: BTreeMap<usize, BTreeSet<IpAddr>> = BTreeMap::new();
+        let payload = ledger.specimens.iter().filter(|it| it.payload || it.direction.is_none());
+        for it in payload.filter_map(|it| self.flows.get(it.flow.0 as usize)) {
+            seen.entry(it.capture).or_default().insert(it.client);
+        }
+        Partition::of((0..self.count).map(|it| {
+            let addresses = seen.get(&it)?;
+            addresses.first().filter(|_| addresses.len() == 1)
+        }))
     }
 
     /// Whether a capture is kept aside.
@@ -82,22 +121,32 @@ impl Captures {
 
     /// The capture of a flow.
     pub(super) fn of_flow(&self, flow: FlowId) -> Option<usize> {
-        self.flows.get(flow.0 as usize).map(|it| it.0)
+        self.flows.get(flow.0 as usize).map(|it| it.capture)
     }
 
     /// Client and server of a flow.
     pub(super) fn ends(&self, flow: FlowId) -> Option<(IpAddr, IpAddr)> {
-        self.flows.get(flow.0 as usize).map(|it| (it.1, it.2))
+        self.flows.get(flow.0 as usize).map(|it| (it.client, it.server))
+    }
+
+    /// The client's port of a flow.
+    pub(super) fn client_port(&self, flow: FlowId) -> Option<u16> {
+        self.flows.get(flow.0 as usize).map(|it| it.port)
+    }
+
+    /// The second in which a flow began.
+    pub(super) fn began(&self, flow: FlowId) -> Option<i64> {
+        self.flows.get(flow.0 as usize)?.began
     }
 
     /// Captures by the one client address, and by the one server address, that they used in these flows; those with several
     /// are unlike any other.
     pub(super) fn by_address(&self, flows: &BTreeSet<FlowId>) -> [Option<Partition>; 2] {
         let mut seen: BTreeMap<usize, [BTreeSet<IpAddr>; 2]> = BTreeMap::new();
-        for (capture, client, server, _) in flows.iter().filter_map(|it| self.flows.get(it.0 as usize)) {
-            let [clients, servers] = seen.entry(*capture).or_default();
-            clients.insert(*client);
-            servers.insert(*server);
+        for it in flows.iter().filter_map(|it| self.flows.get(it.0 as usize)) {
+            let [clients, servers] = seen.entry(it.capture).or_default();
+            clients.insert(it.client);
+            servers.insert(it.server);
         }
         [0, 1].map(|side| {
             let of = |capture: usize| seen.get(&capture).and_then(|it| it.get(side));
@@ -148,7 +197,7 @@ impl Captures {
         };
         let time = |it: &Message<'_>| {
             let value = it.bytes().get(at..at.saturating_add(4)).map(number);
-            let began = self.flows.get(it.specimen.flow.0 as usize).and_then(|it| it.3);
+            let began = self.flows.get(it.specimen.flow.0 as usize).and_then(|it| it.began);
             value
                 .zip(began)
                 .is_some_and(|(value, began)| value.abs_diff(began) < AROUND.unsigned_abs())
@@ -157,6 +206,7 @@ impl Captures {
             return true;
         }
         let (mut pairs, mut steps, mut before) = (0_usize, 0_usize, None);
+        let mut high: BTreeSet<i64> = BTreeSet::new();
         for it in &group.messages {
             let Some(value) = it.bytes().get(at..at.saturating_add(2)).map(number) else {
                 return false;
@@ -169,9 +219,12 @@ impl Captures {
                 steps = steps.saturating_add(usize::from((1..=12).contains(&step)));
             }
             before = Some((it.specimen.flow, value));
+            high.insert(value >> 8);
         }
+        // The byte beside a counter is its high one only if it counts as well, slowly.
+        let slow = high.len() >= 2 && high.last().is_some_and(|it| *it <= 32);
         // Those overtaken by others go a step back.
-        pairs >= 8 && steps.saturating_mul(5) >= pairs.saturating_mul(4)
+        slow && pairs >= 8 && steps.saturating_mul(5) >= pairs.saturating_mul(4)
     }
 
     /// What a perfect place could reach for each role, on the captures not kept aside.

@@ -12,6 +12,9 @@
 //! that some place makes, of the same sizes (Tarone 1990: others cannot reach any level, and need no share of it). Places that
 //! group the captures alike are one hypothesis.
 //!
+//! Without labels of users, the addresses of clients that stayed in one place stand for them: what keeps to an address and
+//! survives its change is a person's or a device's. Ids of connections need no labels ([`sessions`]).
+//!
 //! It refuses to claim from few captures (such places are candidates), to tell roles apart that the captures do not, and to
 //! say what a value means.
 
@@ -22,6 +25,7 @@ mod groups;
 mod masks;
 mod partition;
 mod places;
+mod sessions;
 mod spans;
 mod structure;
 mod text;
@@ -36,6 +40,7 @@ use design::Captures;
 use groups::{Group, Message};
 use partition::Partition;
 use places::{Anchor, Matrix, Place, Spot, prefixed_text};
+use sessions::Sessions;
 use structure::Element;
 
 /// Texts of varying length in one message, behind which positions are counted anew.
@@ -61,12 +66,21 @@ pub fn discover(ledger: &Ledger) -> Discovery {
         orders: &orders,
         survey: Survey::default(),
         claims: Claims::new(&captures),
+        sessions: Sessions::new(&groups),
     };
     for (number, group) in groups.iter().enumerate() {
         search.group(number, group);
     }
-    let Search { survey, claims, .. } = search;
-    let identifiers = claims.settle(&survey, &groups, &orders);
+    let Search {
+        mut survey,
+        claims,
+        sessions,
+        ..
+    } = search;
+    survey.sessions = sessions.tried;
+    let mut identifiers = claims.settle(&survey, &groups, &orders);
+    identifiers.extend(sessions.settle(&captures, &orders, &groups));
+    identifiers.sort_by_key(|it| it.firmness);
     let sessions: BTreeSet<FlowId> = ledger.specimens.iter().map(|it| it.flow).collect();
     Discovery {
         identifiers,
@@ -90,6 +104,7 @@ struct Search<'a, 'c> {
     orders: &'c BTreeMap<usize, bool>,
     survey: Survey,
     claims: Claims<'a, 'c>,
+    sessions: Sessions<'a>,
 }
 
 impl<'a> Search<'a, '_> {
@@ -111,6 +126,7 @@ impl<'a> Search<'a, '_> {
         self.elements(number, group, structure::elements(group));
         self.varints(number, group);
         self.forwards(number, group);
+        self.sessions.spans(number, group, self.captures);
         let varies = group
             .messages
             .windows(2)
@@ -192,6 +208,7 @@ impl<'a> Search<'a, '_> {
             spots,
         };
         self.survey.looked = self.survey.looked.saturating_add(1);
+        self.sessions.consider(&place, self.captures);
         let Some(column) = place.column(self.captures.count) else { return };
         let partition = Partition::of(column);
         if partition.distinct() > 1 {
@@ -229,7 +246,9 @@ fn cannot_tell(captures: &Captures) -> Vec<String> {
         return vec!["one capture of each user: nobody was seen in two rooms, so what a room shares cannot be told from a group its people belong to".to_owned()];
     }
     let mut lines = Vec::new();
-    if captures.labelled.is_empty() {
+    if captures.by_address_only {
+        lines.push("no labels of users: addresses of clients stand for them, where clients stayed in one place (--labels)".to_owned());
+    } else if captures.labelled.is_empty() {
         lines.push("no labels: nothing says which captures are of one user, room or device (--labels)".to_owned());
     }
     for it in captures.roles() {

@@ -172,6 +172,13 @@ impl<'a> Matrix<'a> {
         all.all(|it| it == first).then_some(*first)
     }
 
+    /// How far apart the bytes are that captures have there.
+    pub(super) fn spread(&self, at: usize) -> u8 {
+        let all = self.one.iter().flatten().filter_map(|it| it.get(at));
+        let (least, most) = (all.clone().min(), all.max());
+        most.zip(least).map_or(0, |(most, least)| most.saturating_sub(*least))
+    }
+
     /// Whether every capture has, in the range, only bytes that satisfy this.
     pub(super) fn all(&self, range: &Range<usize>, is: impl Fn(u8) -> bool) -> bool {
         let mut values = self.one.iter().flatten().filter_map(|it| it.get(range.clone()));

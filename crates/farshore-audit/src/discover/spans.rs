@@ -11,6 +11,9 @@ const WIDTHS: [usize; 8] = [2, 4, 6, 8, 12, 16, 20, 32];
 /// A run of bytes longer than this is text or cipher, of which the first so many say enough.
 const LONGEST: usize = 64;
 
+/// Values of the high byte of numbers that are counted up lie no farther apart.
+const CLUSTERED: u8 = 16;
+
 /// All spans in which each capture has one value, and not all the same one. How many were looked at comes with them.
 pub(super) fn steady(matrix: &Matrix<'_>) -> (u64, Vec<Partition>) {
     let (mut looked, mut found) = (0_u64, Vec::new());
@@ -91,7 +94,19 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
             if letters && run.len() > 2 && (part_of_more(run.start.checked_sub(1)) || part_of_more(Some(run.end))) {
                 continue;
             }
-            found.push(widened(matrix, &run, little));
+            let wide = widened(matrix, &run, little);
+            // What varies beside a part of a number may be the rest of it, and is another's then.
+            let varies = |at: Option<usize>| {
+                let steady = |at: &usize| matrix.is_steady(*at..at.saturating_add(1));
+                at.filter(steady).is_some_and(|at| kinds.get(at) == Some(&Kind::Other))
+            };
+            let natural = run.len() >= 4 && run == wide;
+            let low_left = !natural && wide.start == run.start && varies(run.start.checked_sub(1));
+            let low_right = !natural && wide.end == run.end && varies(Some(run.end));
+            if !letters && (low_left && little != Some(false) || low_right && little != Some(true)) {
+                continue;
+            }
+            found.push(wide);
         }
     }
     found
@@ -99,6 +114,17 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
 
 /// Leaves out what carries another role beside it.
 fn cut(matrix: &Matrix<'_>, run: Range<usize>, wanted: &Partition, others: &[&Partition]) -> Range<usize> {
+    // Two numbers side by side, of which one tells less: the other is the one.
+    let half = run.len() / 2;
+    if run.len().is_multiple_of(2) && half >= 4 {
+        let middle = run.start.saturating_add(half);
+        let halves = [run.start..middle, middle..run.end];
+        let whole = halves.clone().map(|it| matrix.partition(&it).agrees(wanted));
+        match (whole, halves) {
+            ([true, false], [one, _]) | ([false, true], [_, one]) => return one,
+            _ => {}
+        }
+    }
     for width in WIDTHS.into_iter().filter(|it| *it < run.len()) {
         let first = run.start..run.start.saturating_add(width);
         let last = run.end.saturating_sub(width)..run.end;
@@ -140,30 +166,25 @@ fn widened(matrix: &Matrix<'_>, run: &Range<usize>, little: Option<bool>) -> Ran
     let (zeros_left, zeros_right) = room(&|at| matrix.constant(*at) == Some(0));
     let to_left = |missing: usize| start.saturating_sub(missing)..end;
     let to_right = |missing: usize| start..end.saturating_add(missing);
-    // Where the order is known, so is the side on which the rest of a small number stands.
-    if let (1 | 2, Some(little)) = (run.len(), little) {
-        let side = if little { right } else { left };
-        let width = [4_usize, 8].into_iter().find(|it| side.saturating_add(run.len()) == *it);
-        let width = width.or((side.saturating_add(run.len()) > 4).then_some(4));
-        if let Some(missing) = width.and_then(|it| it.checked_sub(run.len())) {
-            return if little { to_right(missing) } else { to_left(missing) };
-        }
-    }
+    // Ids that are counted up differ little; those that are drawn fill the bytes they have.
+    let clustered = matrix.spread(if little == Some(true) { end.saturating_sub(1) } else { start }) <= CLUSTERED
+        || matrix.spread(if little == Some(false) { start } else { end.saturating_sub(1) }) <= CLUSTERED;
+    // The high bytes of a number stand on one side of it, where the order is known.
+    let may_left = little != Some(true);
+    let may_right = little != Some(false);
     for width in [4_usize, 8, 16] {
-        let Some(missing) = width
-            .checked_sub(run.len())
-            .filter(|it| *it < width / 2 || run.len() <= 2 && width <= 8)
-        else {
+        let small = run.len() <= 2 && width <= 8;
+        let Some(missing) = width.checked_sub(run.len()).filter(|it| *it < width / 2 || small) else {
             continue;
         };
         if missing == 0 {
             return run.clone();
         }
-        // Between two fields that vary, or at an end, all that is left belongs to it.
-        if left.saturating_add(right) == missing && run.len() <= 2 {
+        // Between two fields that vary, or at an end, all that is left belongs to a number that counts up.
+        if small && clustered && left.saturating_add(right) == missing {
             return start.saturating_sub(left)..end.saturating_add(right);
         }
-        let fits = |left: usize, right: usize| match (left >= missing, right >= missing) {
+        let fits = |left: usize, right: usize| match (may_left && left >= missing, may_right && right >= missing) {
             // Where both would do, numbers begin at multiples of their width.
             (true, true) if start.is_multiple_of(width) => Some(to_right(missing)),
             (true, _) => Some(to_left(missing)),
@@ -179,15 +200,9 @@ fn widened(matrix: &Matrix<'_>, run: &Range<usize>, little: Option<bool>) -> Ran
         {
             return range;
         }
-        // What varies on one side ends there: the rest of the number is on the other.
-        if run.len() <= 2 && width == 4 && left != missing.saturating_add(4) && right != missing.saturating_add(4)
-            || left.max(right) == missing
-        {
-            match (left >= missing, right >= missing) {
-                (true, _) if right == 0 => return to_left(missing),
-                (_, true) if left == 0 => return to_right(missing),
-                _ => {}
-            }
+        // Other constants belong to it only if they end just where it has to.
+        if clustered && small && little.is_some() && (if may_left { left } else { right }) == missing {
+            return if may_left { to_left(missing) } else { to_right(missing) };
         }
     }
     run.clone()

@@ -19,6 +19,8 @@ pub enum Form {
     Query,
     /// A JSON object.
     Json,
+    /// HTTP/1.1: queries, and JSON in answers.
+    Http,
 }
 
 /// How a value is written.
@@ -114,16 +116,17 @@ impl Grammar {
     /// Draws a protocol for so many captures.
     pub fn draw(random: &mut Random, captures: u64) -> Self {
         let little = random.below(2) == 0;
-        let form = match random.below(10) {
+        let form = match random.below(11) {
             0..=3 => Form::Fixed,
             4 => Form::Tagged(1, 1, false),
             5 => Form::Tagged(2, 2, little),
             6 => Form::Lengths(1 + random.below(2) as usize, little),
             7 => Form::Protobuf,
             8 => Form::Query,
-            _ => Form::Json,
+            9 => Form::Json,
+            _ => Form::Http,
         };
-        let textual = matches!(form, Form::Query | Form::Json);
+        let textual = matches!(form, Form::Query | Form::Json | Form::Http);
         let id = |random: &mut Random| -> Code {
             if textual {
                 return [Code::Decimal, Code::Hex, Code::Uuid, Code::Base64][random.below(4) as usize];
@@ -202,7 +205,7 @@ impl Grammar {
             for at in (1..fields.len()).rev() {
                 fields.swap(at, random.below(at as u64 + 1) as usize);
             }
-            if form != Form::Json && form != Form::Query && random.below(2) == 0 {
+            if !textual && random.below(2) == 0 {
                 fields.push(Field {
                     what: What::Noise,
                     code: Code::RawUuid,
@@ -223,14 +226,22 @@ impl Grammar {
         }
         Self {
             form,
-            tcp: random.below(5) == 0,
-            port: 20_000 + random.below(20_000) as u16,
+            tcp: random.below(5) == 0 || form == Form::Http,
+            port: if form == Form::Http {
+                80
+            } else {
+                20_000 + random.below(20_000) as u16
+            },
             magic: if textual {
                 Vec::new()
             } else {
                 random.bytes::<8>()[..random.below(5) as usize].to_vec()
             },
-            mask: if random.below(5) == 0 { 1 + random.below(255) as u8 } else { 0 },
+            mask: if random.below(5) == 0 && form != Form::Http {
+                1 + random.below(255) as u8
+            } else {
+                0
+            },
             kinds,
             salt: random.word(),
             counting: random.below(3) == 0,

@@ -105,6 +105,11 @@ pub fn record(seed: u64, design: Design) -> Crowd {
     let mut random = Random::named(&format!("crowd {seed}"));
     let pick = |random: &mut Random, from: u64, to: u64| from + random.below(to - from + 1);
     let (captures, users, rooms) = match design {
+        // Some crowds are large: two or three captures of each of many.
+        Design::Ample if random.below(8) == 0 => {
+            let users = pick(&mut random, 10, 50);
+            (users * pick(&mut random, 2, 3), users, pick(&mut random, 5, 20))
+        }
         Design::Ample | Design::Unlabelled => {
             let users = [2, 3, 4, 5, 6, 8][random.below(6) as usize];
             (pick(&mut random, 19, 24), users, pick(&mut random, 2, 6))

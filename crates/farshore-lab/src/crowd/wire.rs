@@ -109,6 +109,19 @@ fn conversation(
         *now += (5 + link.random.below(40)) * MS;
         let (bytes, marks) = message(at, kind, cast, grammar, &mut talk, *now, link.random);
         match &mut tcp {
+            Some(sequence) if grammar.form == Form::Http => {
+                // What the server tells is asked for first, and what it is told it acknowledges.
+                let (ask, told) = if kind.up {
+                    (bytes, None)
+                } else {
+                    (b"GET /poll HTTP/1.1\r\nHost: api.crowd.example\r\n\r\n".to_vec(), Some(bytes))
+                };
+                let (up, down) = if kind.up { (marks, Vec::new()) } else { (Vec::new(), marks) };
+                link.tcp(*now, true, sequence, 24, &ask, up);
+                *now += 25 * MS;
+                let told = told.unwrap_or_else(|| b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
+                link.tcp(*now, false, sequence, 24, &told, down);
+            }
             Some(sequence) => link.tcp(*now, kind.up, sequence, 24, &bytes, marks),
             None => link.udp(*now, kind.up, &bytes, marks, grammar.loss),
         }
@@ -196,6 +209,8 @@ fn message(
     let mut marks: Vec<Mark> = Vec::new();
     match grammar.form {
         Form::Query => body.extend(["JOIN", "DATA", "NOTE", "PING"][kind_number % 4].bytes()),
+        Form::Http if kind.up => body.extend(format!("GET /v1/{}", ["join", "data", "note", "ping"][kind_number % 4]).bytes()),
+        Form::Http => body.extend(b"{\"ok\":true"),
         Form::Json => body.extend(format!("{{\"op\":\"{}\"", ["join", "data", "note", "ping"][kind_number % 4]).bytes()),
         _ => body.push(kind_number as u8 + 1),
     }
@@ -246,23 +261,37 @@ fn message(
                     body.extend(varint(value.len() as u64));
                 }
             }
+            Form::Http if kind.up => {
+                let lead = if at == 0 { '?' } else { '&' };
+                body.extend(format!("{lead}{}=", key(field.tag)).bytes());
+            }
             Form::Query => {
                 let lead = if at == 0 { ' ' } else { '&' };
                 body.extend(format!("{lead}{}=", key(field.tag)).bytes());
             }
-            Form::Json => body.extend(format!(",\"{}\":\"", key(field.tag)).bytes()),
+            Form::Json | Form::Http => body.extend(format!(",\"{}\":\"", key(field.tag)).bytes()),
         }
         if let Some(role) = mark {
             marks.push((role, name(field.code), body.len(), value.len()));
         }
         body.extend(value);
-        if grammar.form == Form::Json {
+        if grammar.form == Form::Json || grammar.form == Form::Http && !kind.up {
             body.push(b'"');
         }
     }
     match grammar.form {
         Form::Query => body.push(b'\n'),
         Form::Json => body.push(b'}'),
+        Form::Http if kind.up => body.extend(b" HTTP/1.1\r\nHost: api.crowd.example\r\nUser-Agent: crowd/1\r\n\r\n"),
+        Form::Http => {
+            body.push(b'}');
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            marks.iter_mut().for_each(|it| it.2 += head.len());
+            body.splice(0..0, head.bytes());
+        }
         _ => {}
     }
     body.iter_mut().for_each(|it| *it ^= grammar.mask);
