@@ -68,12 +68,15 @@ pub(crate) struct Audit {
     /// Write to this file, whole or not at all
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
-    /// Overwrite the output file
+    /// Overwrite the output file, and files that are extracted
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     /// Further sections of the JSON formats
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION,…", help_heading = "Output")]
     pub(crate) with: Vec<Section>,
+    /// Write what can be recovered to files in this folder: `audio`, a WAV file for each stream that is sound. Inputs are read twice
+    #[arg(long, num_args = 2, value_names = ["WHAT", "DIR"], help_heading = "Output")]
+    pub(crate) extract: Vec<PathBuf>,
     /// Show values as they are (default: masked)
     #[arg(long, help_heading = "Output")]
     pub(crate) show_pii: bool,

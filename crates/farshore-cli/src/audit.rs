@@ -11,6 +11,7 @@ use farshore::{Audit, Circumstances, Datasets, Detecting, DetectingLimits, Detec
 use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
+use crate::extract::Extraction;
 use crate::reading::{self, How, limits, read_text};
 use crate::{atlas, diagnose, inputs, message, output};
 
@@ -29,7 +30,9 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
         .transpose()?;
 
+    let extraction = extraction(args)?;
     let how = How {
+        extraction: extraction.as_ref(),
         limits: &limits,
         keys: &args.keys,
         every_fact: args.with.contains(&Section::Observations),
@@ -39,6 +42,9 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         quiet: args.quiet,
     };
     let (ledger, unreadable) = reading::read(&sources, &how, &detectors)?;
+    if let Some(extraction) = &extraction {
+        extraction.write(args.quiet)?;
+    }
     let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
     let data = if fictional {
         Datasets::with_fictional()
@@ -61,6 +67,17 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     // The process ends here: handing millions of small pieces back one by one would only take time.
     std::mem::forget(audit);
     Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// What is to be extracted, if anything.
+fn extraction(args: &args::Audit) -> anyhow::Result<Option<Extraction>> {
+    let [what, folder] = &args.extract[..] else { return Ok(None) };
+    anyhow::ensure!(
+        what.as_os_str() == "audio",
+        "--extract {}: there is `audio` only",
+        message::shown(what)
+    );
+    Extraction::new(folder, args.force).map(Some)
 }
 
 fn detectors(args: &args::Audit, limits: DetectingLimits) -> anyhow::Result<Detectors> {

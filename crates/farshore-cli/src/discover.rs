@@ -25,6 +25,7 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
         },
     )?;
     let how = How {
+        extraction: None,
         limits: &limits,
         keys: &args.keys,
         every_fact: false,

@@ -7,6 +7,7 @@ mod atlas;
 mod audit;
 mod diagnose;
 mod discover;
+mod extract;
 mod inputs;
 mod list;
 mod message;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, Seek as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use anyhow::Context;
 use farshore::{DetectingLimits, Detectors, Ledger, Limits, Reading, Secrets, keys};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::extract::{Extraction, Spools};
 use crate::inputs::Source;
 use crate::message;
 
@@ -21,6 +23,8 @@ pub(crate) struct How<'a> {
     pub(crate) limits: &'a Limits,
     /// Key logs.
     pub(crate) keys: &'a [PathBuf],
+    /// What of the media is to be written to files.
+    pub(crate) extraction: Option<&'a Extraction>,
     /// Keep every fact.
     pub(crate) every_fact: bool,
     /// Keep the openings of conversations, to compare them.
@@ -50,7 +54,7 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
         ProgressDrawTarget::stderr()
     });
     let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<anyhow::Result<Ledger>>>> = sources.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Mutex<Option<anyhow::Result<Read>>>> = sources.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..side_by_side {
             scope.spawn(|| {
@@ -67,7 +71,14 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
                         jobs: shards,
                         ..Reading::default()
                     };
-                    let read = read_one(source, &how, detectors, &bars);
+                    let read = match with.extraction {
+                        None => source
+                            .open()
+                            .map_err(Into::into)
+                            .and_then(|reader| read_one(source, reader, &how, detectors, &bars))
+                            .map(|ledger| (ledger, None)),
+                        Some(extraction) => read_twice(source, how, extraction, detectors, &bars),
+                    };
                     if let Ok(mut slot) = slot.lock() {
                         *slot = Some(read);
                     }
@@ -79,7 +90,10 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
     let mut failed = Vec::new();
     for (source, slot) in sources.iter().zip(results) {
         match slot.into_inner().ok().flatten() {
-            Some(Ok(part)) => {
+            Some(Ok((part, sounds))) => {
+                if let Some((extraction, sounds)) = with.extraction.zip(sounds) {
+                    extraction.add(&sounds, ledger.flows.len())?;
+                }
                 if !with.quiet {
                     warn(source, &part);
                 }
@@ -102,8 +116,38 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
     Ok((ledger, failed.len()))
 }
 
-fn read_one(source: &Source, how: &Reading, detectors: &Detectors, bars: &MultiProgress) -> anyhow::Result<Ledger> {
-    let reader = source.open()?;
+/// What an input holds, and its sound where that is wanted.
+type Read = (Ledger, Option<Spools>);
+
+/// First for the keys of its media, then for all: streams whose keys are told late are opened whole.
+fn read_twice(
+    source: &Source,
+    mut how: Reading,
+    extraction: &Extraction,
+    detectors: &Detectors,
+    bars: &MultiProgress,
+) -> anyhow::Result<Read> {
+    let spools = extraction.studio();
+    how.studio = Some(Arc::new(spools.clone()));
+    let ledger = if source.bytes().is_some() {
+        how.media_keys = farshore::media_keys(source.open()?, &how)?;
+        read_one(source, source.open()?, &how, detectors, bars)?
+    } else {
+        let mut spooled = extraction.spool(source.open()?)?;
+        how.media_keys = farshore::media_keys(&spooled, &how)?;
+        spooled.rewind()?;
+        read_one(source, Box::new(spooled), &how, detectors, bars)?
+    };
+    Ok((ledger, Some(spools)))
+}
+
+fn read_one(
+    source: &Source,
+    reader: Box<dyn io::Read + Send>,
+    how: &Reading,
+    detectors: &Detectors,
+    bars: &MultiProgress,
+) -> anyhow::Result<Ledger> {
     let bar = bars.add(ProgressBar::new(source.bytes().unwrap_or_default()));
     let style = if source.bytes().is_some() {
         "{msg} {wide_bar} {bytes}/{total_bytes}"

@@ -7,6 +7,7 @@ use farshore_model::observation::Observed;
 use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Protection, Span};
 
 use crate::limits::Limits;
+use crate::recording;
 use crate::router::{Outlet, Router};
 use crate::secrets::Secrets;
 use crate::shard::{Beginning, Parcel, Shard};
@@ -50,6 +51,14 @@ pub trait Recorder {
     fn limit(&mut self, name: &'static str);
     /// Whether all raw payload of unrecognised flows is of use, beyond the first bytes each way.
     fn wants_payload(&self) -> bool;
+    /// Whether the sound of media is of use.
+    fn wants_sound(&self) -> bool {
+        false
+    }
+    /// The next piece of a flow's sound.
+    fn sound(&mut self, flow: FlowId, it: recording::Piece<'_>) {
+        let _ = (flow, it);
+    }
 }
 
 /// Reads the frames of one input.

@@ -27,6 +27,7 @@ pub mod media_keys;
 pub mod net;
 pub mod packet;
 pub mod protocols;
+pub mod recording;
 pub mod router;
 pub mod secrets;
 pub mod shard;

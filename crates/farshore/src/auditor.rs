@@ -13,6 +13,7 @@ use farshore_wire::shard::{Beginning, Parcel};
 use farshore_wire::{Limits, MediaKeys, Recorder, Router, Secrets, Shard};
 
 use crate::keys::Learnt;
+use crate::media::Studio;
 use crate::notebook::{self, Notebook};
 use crate::{records, shards};
 
@@ -30,6 +31,8 @@ pub struct Reading {
     /// Master keys of media that are known beforehand, as an earlier reading [found](crate::media_keys) them. Those that the input tells are
     /// used without asking, but only once it was read to its end, on a sample of each stream.
     pub media_keys: Arc<MediaKeys>,
+    /// Where the sound of media goes, if anywhere.
+    pub studio: Option<Arc<dyn Studio>>,
     /// Keep every fact, rather than the first of those alike in a flow: for a listing of all of them.
     pub every_fact: bool,
     /// Keep the openings of conversations, for [`discover`](crate::discover) to compare.

@@ -41,7 +41,7 @@ mod records;
 mod shards;
 
 pub use auditor::{Auditor, Reading, read};
-pub use media::media_keys;
+pub use media::{Studio, Tape, media_keys};
 
 pub use farshore_audit::discover::discover;
 pub use farshore_audit::identifiers::{
@@ -55,4 +55,5 @@ pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};
 pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError};
 pub use farshore_wire::protocols::PROTOCOLS;
+pub use farshore_wire::recording;
 pub use farshore_wire::{Limits, MediaKeys, Secrets, limits};

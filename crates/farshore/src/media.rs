@@ -1,4 +1,4 @@
-//! A first reading for the keys of media alone: signalling may tell them behind the media, and long calls are only kept in part until
+//! Media beyond what is told of it: where its sound goes when somebody wants it, and a first reading for its keys alone: signalling may tell them behind the media, and long calls are only kept in part until
 //! then. It keeps nothing but the keys.
 
 use std::io::Read;
@@ -10,10 +10,22 @@ use farshore_model::{Flow, FlowId, InputId};
 use farshore_sources::{AtOnce, OpenError, Opened};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
-use farshore_wire::{MediaKeys, Readable, Recorder, Router, Shard};
+use farshore_wire::{MediaKeys, Readable, Recorder, Router, Shard, recording};
 
 use crate::Reading;
 use crate::keys::Learnt;
+
+/// Where the sound of media goes.
+pub trait Studio: std::fmt::Debug + Send + Sync {
+    /// A tape for one of the threads that read.
+    fn tape(&self) -> Box<dyn Tape>;
+}
+
+/// Takes the sound of some of the flows, each whole.
+pub trait Tape: Send {
+    /// The next piece of a flow's sound.
+    fn sound(&mut self, flow: FlowId, it: recording::Piece<'_>);
+}
 
 /// The master keys of media that an input tells. A second reading that [knows](Reading::media_keys) them opens streams from their beginning
 /// to their end.

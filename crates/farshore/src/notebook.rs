@@ -9,9 +9,9 @@ use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::sighting::KEPT;
 use farshore_model::{DatumKind, Direction, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span, Specimen};
-use farshore_wire::{Readable, Recorder};
+use farshore_wire::{Readable, Recorder, recording};
 
-use crate::Reading;
+use crate::{Reading, Tape};
 
 /// What is found when a capture has ended stands behind its frames: first what flows tell as they end, then what they
 /// tell by what others told.
@@ -32,6 +32,7 @@ pub(crate) struct Notebook {
     openings: HashMap<(FlowId, u64), usize>,
     limits: BTreeMap<&'static str, u64>,
     detectors: Detectors,
+    tape: Option<Box<dyn Tape>>,
     hashes: RandomState,
     /// Sightings by digest of what makes them one, by index; those whose digests collide follow each other.
     seen: HashMap<u64, u32>,
@@ -193,6 +194,7 @@ impl Notebook {
             openings: HashMap::default(),
             limits: BTreeMap::new(),
             detectors,
+            tape: how.studio.as_ref().map(|it| it.tape()),
             hashes: RandomState::new(),
             seen: HashMap::default(),
             facts: HashMap::default(),
@@ -412,6 +414,16 @@ impl Recorder for Notebook {
 
     fn wants_payload(&self) -> bool {
         self.detectors.wants_payload()
+    }
+
+    fn wants_sound(&self) -> bool {
+        self.tape.is_some()
+    }
+
+    fn sound(&mut self, flow: FlowId, it: recording::Piece<'_>) {
+        if let Some(tape) = &mut self.tape {
+            tape.sound(flow, it);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod atlas;
 mod command;
 mod cut;
+mod extract;
 mod hostile;
 mod inputs;
 mod memory;

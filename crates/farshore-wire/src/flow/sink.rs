@@ -14,6 +14,7 @@ use crate::engine::Readable;
 use crate::media_keys::{MediaKeys, Place};
 use crate::packet::Mark;
 use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Progress, Protocol, Session, Sink, Start};
+use crate::recording;
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
 
@@ -319,6 +320,14 @@ impl Sink for FlowSink<'_, '_> {
 
     fn secrets(&self) -> &Secrets {
         self.scene.secrets
+    }
+
+    fn wants_sound(&self) -> bool {
+        self.scene.recorder.wants_sound()
+    }
+
+    fn sound(&mut self, it: recording::Piece<'_>) {
+        self.scene.recorder.sound(self.scene.flow, it);
     }
 
     fn media_keys(&self) -> &MediaKeys {

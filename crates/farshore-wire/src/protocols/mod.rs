@@ -75,6 +75,7 @@ pub use self::first_bytes::{Begins, FirstBytes};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
+use crate::recording;
 use crate::secrets::Secrets;
 pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
@@ -291,6 +292,14 @@ pub trait Sink {
     /// The master keys of media that are known: before the end, those that were when reading began.
     fn media_keys(&self) -> &MediaKeys {
         MediaKeys::none()
+    }
+    /// Whether the sound of media is of use.
+    fn wants_sound(&self) -> bool {
+        false
+    }
+    /// The next piece of sound.
+    fn sound(&mut self, it: recording::Piece<'_>) {
+        let _ = it;
     }
     /// What became of a session for which there might have been keys.
     fn session(&mut self, it: Session) {

@@ -6,6 +6,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 use super::{Dissector, Field, Match, Milestone, Opening, Piece, Progress, Protocol, Segment, Sink, Start, candidates};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
+use crate::recording::{self, Label, Next};
 use crate::stream::Origin;
 
 /// Everything a dissector said.
@@ -28,6 +29,9 @@ pub struct Notebook {
     pub media_keys: MediaKeys,
     /// What was said last of how things stood on the wire.
     pub under: Option<Protection>,
+    /// Recordings that are sound, whole.
+    pub recordings: Vec<(Label, Vec<i16>)>,
+    tapes: Vec<(u32, Vec<i16>)>,
 }
 
 impl Sink for Notebook {
@@ -80,6 +84,22 @@ impl Sink for Notebook {
 
     fn under(&mut self, it: Protection) {
         self.under = Some(it);
+    }
+
+    fn wants_sound(&self) -> bool {
+        true
+    }
+
+    fn sound(&mut self, it: recording::Piece<'_>) {
+        if !self.tapes.iter().any(|(number, _)| *number == it.recording) {
+            self.tapes.push((it.recording, Vec::new()));
+        }
+        let (_, tape) = self.tapes.iter_mut().find(|(number, _)| *number == it.recording).unwrap();
+        match it.next {
+            Next::Samples(samples) => tape.extend(samples),
+            Next::Silence(samples) => tape.resize(tape.len() + usize::try_from(samples).unwrap(), 0),
+            Next::Recovered(label) => self.recordings.push((label.clone(), std::mem::take(tape))),
+        }
     }
 }
 

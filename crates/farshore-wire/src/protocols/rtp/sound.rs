@@ -131,6 +131,16 @@ pub struct Sound {
     broken: u64,
     /// Payload length minus clock step, and how often.
     differences: BTreeMap<i64, u64>,
+    /// What was decoded and not yet handed on, where somebody wants it.
+    tape: Option<Vec<Taped>>,
+}
+
+/// A piece of decoded sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taped {
+    Samples(Vec<i16>),
+    /// So many samples of silence.
+    Silence(u64),
 }
 
 /// What a source's sound turned out to be.
@@ -142,11 +152,21 @@ pub struct Heard {
     pub outcome: Outcome,
     /// SHA-256 of the samples.
     pub sound: String,
+    /// Samples a second, and channels.
+    pub rate: u32,
+    pub channels: u16,
+    /// What was not handed on before.
+    pub tape: Vec<Taped>,
 }
 
 impl Sound {
-    /// The sound of a payload type; `None` where no codec is known that it could be.
-    pub fn of(payload_type: u8) -> Option<Self> {
+    /// Whether a codec is known that a payload type could be.
+    pub const fn is_known(payload_type: u8) -> bool {
+        matches!(payload_type, 0 | 8 | 9 | 35..=63 | 96..=127)
+    }
+
+    /// The sound of a payload type; `None` where no codec is known that it could be. It is handed on where that is `wanted`.
+    pub fn of(payload_type: u8, wanted: bool) -> Option<Self> {
         let codec = match payload_type {
             0 => Codec::G711(Law::Mu, Signs::new(Law::Mu)),
             8 => Codec::G711(Law::A, Signs::new(Law::A)),
@@ -171,7 +191,13 @@ impl Sound {
             shortened: false,
             broken: 0,
             differences: BTreeMap::new(),
+            tape: wanted.then(Vec::new),
         })
+    }
+
+    /// What was decoded since this was asked last.
+    pub fn taped(&mut self) -> Vec<Taped> {
+        self.tape.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Takes a packet by its extended sequence number; `None` when its payload is not whole.
@@ -284,12 +310,15 @@ impl Sound {
             Codec::G722(..) => granted.saturating_mul(2),
             Codec::Opus(it) => granted.saturating_mul(it.decoder.as_ref().map_or(0, |it| it.channels() as u64)),
         };
-        let quiet = [0; 4_096];
-        let mut left = usize::try_from(samples).unwrap_or_default();
+        let quiet = [0; 8_192];
+        let mut left = usize::try_from(samples.saturating_mul(2)).unwrap_or_default();
         while left > 0 {
             let part = quiet.get(..left.min(quiet.len())).unwrap_or(&quiet);
-            self.sounds(part);
+            self.hash.update(part);
             left = left.saturating_sub(part.len());
+        }
+        if let Some(tape) = self.tape.as_mut().filter(|_| samples > 0) {
+            tape.push(Taped::Silence(samples));
         }
     }
 
@@ -297,6 +326,9 @@ impl Sound {
     fn sounds(&mut self, samples: &[i16]) {
         let bytes: Vec<u8> = samples.iter().flat_map(|it| it.to_le_bytes()).collect();
         self.hash.update(bytes);
+        if let Some(tape) = self.tape.as_mut().filter(|_| !samples.is_empty()) {
+            tape.push(Taped::Samples(samples.to_vec()));
+        }
     }
 
     /// Decodes what still waits and tells what was heard.
@@ -309,8 +341,20 @@ impl Sound {
             _ => None,
         };
         let sound = spelled(&std::mem::take(&mut self.hash).finalize());
-        let outcome = self.outcome();
-        Heard { codec, outcome, sound }
+        let (rate, channels) = match &self.codec {
+            Codec::G711(..) => (8_000, 1),
+            Codec::G722(..) => (16_000, 1),
+            Codec::Opus(it) => (opus::RATE, it.decoder.as_ref().map_or(1, |it| it.channels())),
+        };
+        let tape = self.taped();
+        Heard {
+            codec,
+            outcome: self.outcome(),
+            sound,
+            rate,
+            channels: u16::try_from(channels).unwrap_or(1),
+            tape,
+        }
     }
 
     fn outcome(self) -> Outcome {

@@ -8,10 +8,10 @@ use farshore_model::{Direction, Observation, Protection, Span};
 use super::packet::{Packet, codec};
 use super::recognition::LARGEST_LOSS;
 use super::sealed::{Opener, Sample};
-use super::sound::Sound;
+use super::sound::{Sound, Taped};
 use super::trial::Outcome;
-use crate::media_keys::MediaKeys;
 use crate::protocols::{Dissector, Piece, Progress, Segment, Sink};
+use crate::recording::{self, Label, Next};
 
 /// Sources followed in one flow: a conference server sends dozens through one port, a flood more.
 const MOST_SOURCES: usize = 64;
@@ -31,6 +31,8 @@ const LEAST_ADVANCES: u64 = 2;
 pub struct Streams {
     /// By direction (up first) and SSRC.
     sources: BTreeMap<(bool, u32), Source>,
+    /// How many recordings were begun.
+    recordings: u32,
 }
 
 /// One synchronisation source in one direction.
@@ -44,10 +46,36 @@ struct Source {
     highest: u64,
     advances: u64,
     types: BTreeMap<u8, u64>,
-    sounds: Vec<(u8, Sound)>,
+    sounds: Vec<Voice>,
     /// Kept until a key is found.
     sample: Sample,
     opened: Option<Opened>,
+}
+
+/// What a source sends in one payload type.
+#[derive(Debug)]
+struct Voice {
+    payload_type: u8,
+    sound: Sound,
+    /// The number of its recording.
+    recording: u32,
+}
+
+impl Voice {
+    /// Hands on what was decoded.
+    fn hand_on(&mut self, out: &mut dyn Sink) {
+        for it in self.sound.taped() {
+            tell(self.recording, &it, out);
+        }
+    }
+}
+
+fn tell(recording: u32, it: &Taped, out: &mut dyn Sink) {
+    let next = match it {
+        Taped::Samples(samples) => Next::Samples(samples),
+        Taped::Silence(samples) => Next::Silence(*samples),
+    };
+    out.sound(recording::Piece { recording, next });
 }
 
 /// A source whose key is known.
@@ -71,13 +99,14 @@ impl Dissector for Streams {
         if let Some(packet) = Packet::read(piece.bytes) {
             let key = (direction == Direction::Down, packet.ssrc);
             let room = self.sources.len() < MOST_SOURCES;
+            let numbers = &mut self.recordings;
             match self.sources.get_mut(&key) {
-                Some(source) => source.packet(&packet, &piece, out.media_keys()),
+                Some(source) => source.packet(&packet, &piece, numbers, out),
                 None if room => {
                     self.sources
                         .entry(key)
                         .or_insert_with(|| Source::new(&packet, &piece))
-                        .packet(&packet, &piece, out.media_keys());
+                        .packet(&packet, &piece, numbers, out);
                 }
                 None => {}
             }
@@ -91,14 +120,15 @@ impl Dissector for Streams {
 
     fn conclude(&mut self, out: &mut dyn Sink) {
         let mut protection = None;
-        for ((_, ssrc), mut source) in std::mem::take(&mut self.sources) {
+        for ((down, ssrc), mut source) in std::mem::take(&mut self.sources) {
             if source.advances < LEAST_ADVANCES {
                 continue;
             }
-            source.try_keys(out.media_keys(), true);
+            source.try_keys(true, &mut self.recordings, out);
             let at = Span::in_layer(source.first_frame, source.last_frame, 0, source.payload);
             let opened = source.opened.as_ref().map(|it| it.by.protection());
-            let told = source.told(ssrc);
+            let direction = if down { Direction::Down } else { Direction::Up };
+            let told = source.told(direction, ssrc, out);
             let readable = matches!(
                 told,
                 Observation::Media {
@@ -141,7 +171,7 @@ impl Source {
         }
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, piece: &Piece<'_>, keys: &MediaKeys) {
+    fn packet(&mut self, packet: &Packet<'_>, piece: &Piece<'_>, numbers: &mut u32, out: &mut dyn Sink) {
         self.packets = self.packets.saturating_add(1);
         self.payload = self.payload.saturating_add(packet.payload.len() as u64);
         self.first_frame = self.first_frame.min(piece.origin.carrier);
@@ -153,22 +183,23 @@ impl Source {
         let number = self.number(packet.sequence);
         if self.opened.is_some() {
             if piece.missing == 0 {
-                self.open(number, piece.bytes);
+                self.open(number, piece.bytes, numbers, out);
             }
             return;
         }
         let whole = packet.unpadded().filter(|_| piece.missing == 0);
-        self.sound(number, packet, whole);
-        if piece.missing == 0 && Sound::of(packet.payload_type).is_some() {
+        self.sound(number, packet, whole, numbers, out);
+        if piece.missing == 0 && Sound::is_known(packet.payload_type) {
             self.sample.keep(number, piece.bytes);
-            if self.sample.len() == TRIED_AT && !keys.is_empty() {
-                self.try_keys(keys, false);
+            if self.sample.len() == TRIED_AT {
+                self.try_keys(false, numbers, out);
             }
         }
     }
 
     /// Looks for the key of a source that does not show itself to be in clear.
-    fn try_keys(&mut self, keys: &MediaKeys, at_the_end: bool) {
+    fn try_keys(&mut self, at_the_end: bool, numbers: &mut u32, out: &mut dyn Sink) {
+        let keys = out.media_keys();
         if self.opened.is_some() || keys.is_empty() {
             return;
         }
@@ -183,11 +214,11 @@ impl Source {
             in_part: at_the_end && sample.is_full(),
         });
         for (number, bytes) in sample.into_packets() {
-            self.open(number, &bytes);
+            self.open(number, &bytes, numbers, out);
         }
     }
 
-    fn open(&mut self, number: u64, bytes: &[u8]) {
+    fn open(&mut self, number: u64, bytes: &[u8], numbers: &mut u32, out: &mut dyn Sink) {
         let (Some(it), Some(packet)) = (&mut self.opened, Packet::read(bytes)) else {
             return;
         };
@@ -198,21 +229,27 @@ impl Source {
                     payload: &payload,
                     ..packet
                 };
-                self.sound(number, &packet, packet.unpadded());
+                self.sound(number, &packet, packet.unpadded(), numbers, out);
             }
             None => it.others = it.others.saturating_add(1),
         }
     }
 
-    fn sound(&mut self, number: u64, packet: &Packet<'_>, payload: Option<&[u8]>) {
-        if !self.sounds.iter().any(|(kind, _)| *kind == packet.payload_type)
+    fn sound(&mut self, number: u64, packet: &Packet<'_>, payload: Option<&[u8]>, numbers: &mut u32, out: &mut dyn Sink) {
+        if !self.sounds.iter().any(|it| it.payload_type == packet.payload_type)
             && self.sounds.len() < MOST_SOUNDS
-            && let Some(sound) = Sound::of(packet.payload_type)
+            && let Some(sound) = Sound::of(packet.payload_type, out.wants_sound())
         {
-            self.sounds.push((packet.payload_type, sound));
+            *numbers = numbers.saturating_add(1);
+            self.sounds.push(Voice {
+                payload_type: packet.payload_type,
+                sound,
+                recording: *numbers,
+            });
         }
-        if let Some((_, sound)) = self.sounds.iter_mut().find(|(kind, _)| *kind == packet.payload_type) {
-            sound.packet(number, packet.timestamp, packet.marker, payload);
+        if let Some(it) = self.sounds.iter_mut().find(|it| it.payload_type == packet.payload_type) {
+            it.sound.packet(number, packet.timestamp, packet.marker, payload);
+            it.hand_on(out);
         }
     }
 
@@ -228,22 +265,35 @@ impl Source {
         number
     }
 
-    fn told(self, ssrc: u32) -> Observation {
+    fn told(self, direction: Direction, ssrc: u32, out: &mut dyn Sink) -> Observation {
         let payload_type = self.types.iter().max_by_key(|(_, times)| **times).map_or(0, |(kind, _)| *kind);
         let named = codec(payload_type);
         let heard = self
             .sounds
             .into_iter()
-            .find(|(kind, _)| *kind == payload_type)
-            .map(|(_, sound)| sound.heard());
-        let codec = heard.as_ref().and_then(|it| it.codec).unwrap_or(named);
+            .find(|it| it.payload_type == payload_type)
+            .map(|it| (it.recording, it.sound.heard()));
+        let codec = heard.as_ref().and_then(|(_, it)| it.codec).unwrap_or(named);
         let because = |it: String| self.opened.as_ref().map_or(it.clone(), |opened| format!("{}: {it}", opened.told()));
         let recoverable = match heard {
-            Some(it) => match it.outcome {
-                Outcome::Sound(why) => Recovery::Yes {
-                    because: because(why),
-                    sound: it.sound,
-                },
+            Some((recording, it)) => match it.outcome {
+                Outcome::Sound(why) => {
+                    let label = Label {
+                        direction,
+                        ssrc,
+                        codec: codec.to_owned(),
+                        rate: it.rate,
+                        channels: it.channels,
+                        sound: it.sound.clone(),
+                    };
+                    it.tape.iter().for_each(|it| tell(recording, it, out));
+                    let next = Next::Recovered(&label);
+                    out.sound(recording::Piece { recording, next });
+                    Recovery::Yes {
+                        because: because(why),
+                        sound: it.sound,
+                    }
+                }
                 Outcome::Nothing(why) => Recovery::CannotTell { because: because(why) },
             },
             None => Recovery::CannotTell {
