@@ -12,12 +12,19 @@ use farshore_model::{Date, Flow, FlowId, Ledger, Text};
 
 use crate::naming::{Names, plain};
 use crate::parties::{Datasets, Shared, registrable_domain};
+use crate::physics::Physics;
 
 /// What a party goes by of which a record tells neither name nor address.
 const NOT_RECORDED: &str = "not recorded";
 
 /// All destinations in the order of their first frames, and the destination of each flow.
-pub fn destinations(ledger: &Ledger, names: &Names<'_>, data: &Datasets, as_of: Option<Date>) -> (Vec<Destination>, Vec<u32>) {
+pub fn destinations(
+    ledger: &Ledger,
+    names: &Names<'_>,
+    data: &Datasets,
+    as_of: Option<Date>,
+    physics: Option<&Physics>,
+) -> (Vec<Destination>, Vec<u32>) {
     let mut groups = Groups::default();
     let mut of_flow = Vec::with_capacity(ledger.flows.len());
     for (index, flow) in (0..).zip(&ledger.flows) {
@@ -33,7 +40,7 @@ pub fn destinations(ledger: &Ledger, names: &Names<'_>, data: &Datasets, as_of: 
         }
     }
     let mut shared = Shared::new(data, as_of);
-    let destinations = groups.all.into_iter().map(|group| group.destination(data, &mut shared));
+    let destinations = groups.all.into_iter().map(|group| group.destination(data, &mut shared, physics));
     (destinations.collect(), of_flow)
 }
 
@@ -56,12 +63,12 @@ impl<'a> Parties<'a> {
     pub fn addressed(&mut self, name: &str, addresses: Vec<IpAddr>) -> Destination {
         let mut group = Group::new(name.into(), false);
         group.addresses = addresses;
-        group.destination(self.data, &mut self.shared)
+        group.destination(self.data, &mut self.shared, None)
     }
 
     /// What goes by a host name.
     pub fn named(&mut self, name: &str) -> Destination {
-        Group::new(name.into(), true).destination(self.data, &mut self.shared)
+        Group::new(name.into(), true).destination(self.data, &mut self.shared, None)
     }
 }
 
@@ -143,13 +150,23 @@ impl<'n> Group<'n> {
         sum.bytes_down = sum.bytes_down.saturating_add(flow.down.bytes);
     }
 
-    fn destination(mut self, data: &Datasets, shared: &mut Shared<'_>) -> Destination {
+    fn destination(mut self, data: &Datasets, shared: &mut Shared<'_>, physics: Option<&Physics>) -> Destination {
         self.addresses.sort_unstable();
         self.addresses.dedup();
         if self.flows.len() > 4 {
             self.flows.shrink_to_fit();
         }
-        let places: Vec<Place> = self.addresses.iter().map(|address| shared.place(*address)).collect();
+        let places: Vec<Place> = self
+            .addresses
+            .iter()
+            .map(|address| {
+                let place = shared.place(*address);
+                match physics {
+                    Some(physics) => physics.place(place),
+                    None => place,
+                }
+            })
+            .collect();
         let organisation = if self.named {
             data.organisation_of_host(&self.name).map(|it| it.organisation)
         } else {

@@ -9,6 +9,8 @@ use farshore_model::{Date, Ledger};
 
 use crate::discover::discover;
 use crate::parties::Datasets;
+use crate::parties::globe::Vantage;
+use crate::physics::{self, Physics};
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
 use crate::{destinations, ech, exposure, handshakes, naming};
@@ -23,6 +25,8 @@ pub struct Circumstances<'a> {
     pub scope: Option<&'a Scope>,
     /// The day whose facts count; `None`: the day of the first frame.
     pub as_of: Option<Date>,
+    /// Where the inputs were taken that do not say so themselves (label `vantage`).
+    pub vantage: Option<&'a Vantage>,
     /// The version of the program.
     pub version: &'a str,
     /// Whether values are shown as they are.
@@ -36,8 +40,12 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     ech::settle(&mut ledger);
     handshakes::settle(&mut ledger);
     let names = naming::names(&ledger);
-    let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of);
+    let physics = Physics::of(&ledger, with.vantage);
+    let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of, physics.as_ref());
     let flow_names = names.into_certain();
+    if physics.is_some() {
+        physics::split_paths(&mut ledger);
+    }
     let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
     keys(&ledger, &mut coverage.keys);

@@ -25,4 +25,5 @@ pub mod inquiry;
 pub mod judge;
 pub mod naming;
 pub mod parties;
+pub mod physics;
 pub mod policy;

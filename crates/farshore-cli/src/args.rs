@@ -51,6 +51,10 @@ pub(crate) struct Audit {
     pub(crate) label: Vec<String>,
     #[command(flatten)]
     pub(crate) atlas: Atlas,
+    /// Where the captures were taken, a point or a country: round trips then rule places out. The label `vantage` of an input
+    /// goes before it
+    #[arg(long, value_name = "LAT,LON|CC", allow_hyphen_values = true, help_heading = "What is known")]
+    pub(crate) vantage: Option<String>,
 
     /// Judge by this pack: a built-in one, or a file
     #[arg(long, value_name = "PACK|FILE", help_heading = "Judging")]

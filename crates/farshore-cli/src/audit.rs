@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use farshore::model::Date;
+use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Scope, pack::Pack};
 use farshore::{Audit, Circumstances, Datasets, Detecting, DetectingLimits, Detectors, DigestKey, known};
 use farshore_report::{BorderShape, Options, Sections};
@@ -31,6 +32,12 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         .transpose()?;
 
     let extraction = extraction(args)?;
+    let taken_at = args.vantage.as_deref().map(|it| vantage("--vantage", it)).transpose()?;
+    for source in &sources {
+        if let Some(label) = source.labels.get("vantage").filter(|it| !it.is_empty()) {
+            vantage(&format!("{}: label vantage", source.shown()), label)?;
+        }
+    }
     let how = How {
         extraction: extraction.as_ref(),
         limits: &limits,
@@ -59,6 +66,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
             packs: &packs,
             scope: scope.as_ref(),
             as_of,
+            vantage: taken_at.as_ref(),
             version: env!("CARGO_PKG_VERSION"),
             show_pii: args.show_pii,
         },
@@ -78,6 +86,10 @@ fn extraction(args: &args::Audit) -> anyhow::Result<Option<Extraction>> {
         message::shown(what)
     );
     Extraction::new(folder, args.force).map(Some)
+}
+
+fn vantage(flag: &str, text: &str) -> anyhow::Result<Vantage> {
+    text.parse().with_context(|| format!("{flag} {text}"))
 }
 
 fn detectors(args: &args::Audit, limits: DetectingLimits) -> anyhow::Result<Detectors> {

@@ -13,6 +13,7 @@
 //!     packs: &[pack],
 //!     scope: None,
 //!     as_of: None,
+//!     vantage: None,
 //!     version: "0.1.0",
 //!     show_pii: false,
 //! });

@@ -1,5 +1,5 @@
-//! Owns the outlines of countries, in hundredths of a degree. Refuses to settle a border: they are de facto, of 2018,
-//! and decide no verdict.
+//! Owns the outlines of countries, in hundredths of a degree. Refuses to settle a border: they are de facto, of 2018;
+//! [`globe`](super::globe) measures from them what holds for every side.
 
 use std::sync::OnceLock;
 

@@ -18,6 +18,7 @@ mod dataset;
 mod dbip_country;
 mod domains;
 mod fictional;
+pub mod globe;
 mod ipfire_country;
 pub mod laws;
 pub mod location;

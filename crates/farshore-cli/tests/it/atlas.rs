@@ -89,3 +89,65 @@ fn an_operators_list_is_one_more_source() {
     );
     assert!(claims.len() > 2, "{claims:?}");
 }
+
+#[test]
+fn a_vantage_lets_round_trips_rule_places_out() {
+    let (folder, example) = (folder(), example().into_os_string().into_string().unwrap());
+    let out = |root: &Value| {
+        let destinations = root["destinations"].as_array().unwrap().iter();
+        let places = destinations.flat_map(|it| it["places"].as_array().unwrap().clone());
+        let rows = places.flat_map(|it| it["location"]["excluded"].as_array().unwrap().clone());
+        rows.collect::<Vec<Value>>()
+    };
+    assert!(
+        out(&run(["audit", &example, "--format=json"]).json()).is_empty(),
+        "without a vantage nothing is known"
+    );
+    let root = run(["audit", &example, "--vantage", "52.52,13.40", "--format=json"]).json();
+    let rows = out(&root);
+    // The relay answers after 26.98 ms: 149.9 km each, and two ticks of the clock. The United States are farther.
+    let row = rows.iter().find(|it| it["country"] == "US").unwrap();
+    assert_eq!(
+        (&row["because"], &row["max_km"]),
+        (&"end-to-end rtt".into(), &(4_053.into())),
+        "{row}"
+    );
+    assert!(
+        row["nearest_km"].as_u64() > Some(4_053) && row["rtt_ms"].as_f64() > Some(26.9),
+        "{row}"
+    );
+    assert!(rows.iter().all(|it| it["country"] != "DE" && it["country"] != "PL"));
+    let claims = root["destinations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|it| it["location"]["claims"].as_array().unwrap());
+    assert!(claims.clone().any(|it| it["refuted"] == true) && claims.clone().any(|it| it["refuted"] == false));
+    // The label of an input goes before the flag, in either spelling.
+    let label = run(["audit", &example, "--vantage=US", "--label", "vantage=52.52,13.40", "--format=json"]).json();
+    assert_eq!(out(&label), rows);
+
+    // Where round trips rule out all that is allowed, the pack is breached.
+    let pack = write(&folder, "allowed.toml", ALLOWED.replace("[\"DE\", \"FR\"]", "[\"US\"]"));
+    let root = run([
+        "audit",
+        &example,
+        "--vantage=52.52,13.40",
+        "--policy",
+        pack.to_str().unwrap(),
+        "--format=json",
+    ])
+    .json();
+    let (verdict, _) = place(&root);
+    assert_eq!(verdict["outcome"], "breached", "{verdict}");
+    assert!(
+        verdict["because"]
+            .as_str()
+            .unwrap()
+            .contains("a round trip of 27.0 ms leaves it within 4053 km"),
+        "{verdict}"
+    );
+
+    run(["audit", &example, "--vantage", "Berlin"]).ends(2).says("52.52,13.40");
+    run(["audit", &example, "--label", "vantage=Berlin"]).ends(2).says("label vantage");
+}

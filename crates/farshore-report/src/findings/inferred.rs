@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farshore_model::party::{Destination, Location, LocationState, Organisation, Owner, Reach};
+use farshore_model::party::{Destination, Exclusion, Location, LocationState, Organisation, Owner, Reach};
 use farshore_model::{Answer, Audit, Outcome};
 
 use super::phrase::{bytes, name, some};
@@ -200,8 +200,9 @@ pub fn places(it: &Location) -> String {
         (LocationState::Local, _) => "in the local network".to_owned(),
         (_, true) => "place undetermined".to_owned(),
     };
+    // Most of the world is far away: only what somebody claimed is news.
     let mut out: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for excluded in &it.excluded {
+    for excluded in claimed_and_out(it) {
         out.entry(excluded.because).or_default().insert(excluded.country.code());
     }
     for (because, countries) in out {
@@ -210,7 +211,21 @@ pub fn places(it: &Location) -> String {
             countries.into_iter().collect::<Vec<_>>().join("|")
         ));
     }
+    let implausible: BTreeSet<&str> = it.implausible.iter().map(|row| row.country.code()).collect();
+    if !implausible.is_empty() {
+        let implausible = implausible.into_iter().collect::<Vec<_>>().join("|");
+        text.push_str(&format!(", implausibly {implausible} (light in fibre is slower)"));
+    }
     text
+}
+
+/// Countries that are struck out although a source names them, each once; all of them where there are few.
+pub fn claimed_and_out(it: &Location) -> impl Iterator<Item = &Exclusion> {
+    const FEW: usize = 8;
+    let mut seen = BTreeSet::new();
+    let all = it.excluded.len() <= FEW;
+    let named = move |row: &Exclusion| all || it.claims.iter().any(|claim| claim.country == row.country);
+    it.excluded.iter().filter(move |row| named(row) && seen.insert(row.country))
 }
 
 /// `could be ordered under Mock Access Act, art. 28 (CN, text)`, and what cannot be told.

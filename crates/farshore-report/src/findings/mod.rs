@@ -12,7 +12,7 @@ mod seen;
 mod unseen;
 
 pub use found::{argued, design};
-pub use inferred::{laws, organisation, owner, places};
+pub use inferred::{claimed_and_out, laws, organisation, owner, places};
 pub use judged::{judged_groups, judged_order};
 pub use phrase::{bytes, count, long, name};
 pub use seen::{answer, worst_first};

@@ -9,7 +9,9 @@ use farshore_model::party::{Destination, Place, Reach};
 use farshore_model::{Answer, Audit, Exposure, Locus, Outcome, Reader, ReaderRole, Verdict};
 
 use super::tone;
-use crate::findings::{Tone, answer, bytes, count, judged_order, laws, long, name, organisation, owner, places, worst_first};
+use crate::findings::{
+    Tone, answer, bytes, claimed_and_out, count, judged_order, laws, long, name, organisation, owner, places, worst_first,
+};
 use crate::words::{self, Word};
 
 /// Rows beyond which a table tells only how many more there are.
@@ -139,7 +141,9 @@ fn destination(index: usize, it: &Destination) -> Markup {
                 @if claims > 0 || it.places.len() > 1 {
                     details { summary { "claims" } ul.claims {
                         @for place in it.places.iter().take(8) { (claimed(place)) }
-                        @for out in &it.location.excluded { li { "not " (out.country) ": " (out.because) ", at most " (out.max_km) " km away, its nearest point is " (out.nearest_km) " km" } }
+                        @for out in claimed_and_out(&it.location) { li { "not " (out.country) ": " (out.because) ", at most " (out.max_km) " km away, its nearest point is " (out.nearest_km) " km" } }
+                        @let rest = it.location.excluded.len().saturating_sub(claimed_and_out(&it.location).count());
+                        @if rest > 0 { li { "and " (rest) " further countries are too far away, which no source names" } }
                     } }
                 }
             }))
@@ -155,7 +159,7 @@ fn claimed(place: &Place) -> Markup {
             (place.address) ": "
             @for (index, claim) in place.location.claims.iter().take(8).enumerate() {
                 @if index > 0 { "; " }
-                (claim.country) " by " (name(&claim.source)) " (" (claim.kind.word()) @if !claim.edition.is_empty() { ", " (name(&claim.edition)) } ")"
+                (claim.country) " by " (name(&claim.source)) " (" (claim.kind.word()) @if claim.refuted { ", refuted by a round trip" } @if !claim.edition.is_empty() { ", " (name(&claim.edition)) } ")"
             }
             @if place.location.claims.is_empty() { "no claim" }
             @if let Some(network) = &place.network { "; AS" (network.asn) " " (name(&network.name)) }

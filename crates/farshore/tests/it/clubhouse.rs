@@ -80,6 +80,7 @@ pub fn audit(ledger: Ledger, scope: Option<&Scope>) -> Audit {
         packs: &[pack],
         scope,
         as_of: None,
+        vantage: None,
         version: "test",
         show_pii: true,
     };

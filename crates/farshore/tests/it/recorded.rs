@@ -33,6 +33,7 @@ fn audit(text: &[u8], name: &str, jobs: usize) -> Audit {
             packs: &[pack],
             scope: None,
             as_of: None,
+            vantage: None,
             version: "0",
             show_pii: false,
         },

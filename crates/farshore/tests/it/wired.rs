@@ -106,6 +106,7 @@ pub fn judged(ledger: Ledger, data: &'static Datasets) -> Audit {
         packs: &[],
         scope: None,
         as_of: None,
+        vantage: None,
         version: "test",
         show_pii: false,
     };
