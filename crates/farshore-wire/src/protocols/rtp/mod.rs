@@ -8,6 +8,9 @@
 //! gravest thing a capture of a call can show, so it is said only when shown. A dynamic payload type is taken for Opus when its packets
 //! last, by their own framing (RFC 6716, section 3), as long as the clock says, too often for chance.
 //!
+//! Payloads that repeat block by block, as only a cipher without chaining makes them repeat, are the anomaly `media-repeated-blocks`
+//! (`blocks.rs`).
+//!
 //! # What is not
 //! Other codecs are not decoded: `cannot-tell`, never `no`: statistics alone do not show encryption. So it is with media whose
 //! frames are encrypted below their framing, as conferences do it: it is named and not heard. Streams of RTCP,
@@ -33,6 +36,7 @@
 //! A packet header in which the clock is wall time does not pass, nor one whose counter is little-endian, of 32 bits, or moves
 //! by packets of both directions more than 8 apart.
 
+mod blocks;
 mod g711;
 mod g722;
 mod opus;

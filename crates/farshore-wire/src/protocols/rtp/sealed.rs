@@ -48,6 +48,14 @@ impl Sample {
         self.full
     }
 
+    /// Their payloads, as they came.
+    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.packets
+            .iter()
+            .filter_map(|(_, bytes)| Packet::read(bytes))
+            .map(|it| it.payload)
+    }
+
     /// The packets.
     pub fn into_packets(self) -> Vec<(u64, Vec<u8>)> {
         self.packets

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use farshore_model::ledger::Severity;
 use farshore_model::observation::Recovery;
 use farshore_model::{Direction, Observation, Protection, Span};
 
+use super::blocks;
 use super::packet::{Packet, codec};
 use super::recognition::LARGEST_LOSS;
 use super::sealed::{Opener, Sample};
@@ -128,7 +130,9 @@ impl Dissector for Streams {
             let at = Span::in_layer(source.first_frame, source.last_frame, 0, source.payload);
             let opened = source.opened.as_ref().map(|it| it.by.protection());
             let direction = if down { Direction::Down } else { Direction::Up };
-            let told = source.told(direction, ssrc, out);
+            // The tests of sound take bytes for independent, which those of such a cipher are not.
+            let again = blocks::repeated(source.sample.payloads());
+            let told = source.told(direction, ssrc, again.is_some(), out);
             let readable = matches!(
                 told,
                 Observation::Media {
@@ -143,6 +147,13 @@ impl Dissector for Streams {
                     protection.get_or_insert(Protection::Srtp);
                 }
                 None => {}
+            }
+            if let Some(again) = again {
+                let because = format!(
+                    "{again} blocks of 16 bytes of SSRC 0x{ssrc:08x} came before, at the same place of a payload, and look encrypted: each is \
+                     encrypted for itself (ECB), which shows where the content is the same"
+                );
+                out.anomaly("media-repeated-blocks", Severity::Warning, because, at);
             }
             out.under(opened.unwrap_or(Protection::Plaintext));
             out.observe(told, at);
@@ -265,7 +276,7 @@ impl Source {
         number
     }
 
-    fn told(self, direction: Direction, ssrc: u32, out: &mut dyn Sink) -> Observation {
+    fn told(self, direction: Direction, ssrc: u32, block_by_block: bool, out: &mut dyn Sink) -> Observation {
         let payload_type = self.types.iter().max_by_key(|(_, times)| **times).map_or(0, |(kind, _)| *kind);
         let named = codec(payload_type);
         let heard = self
@@ -276,6 +287,9 @@ impl Source {
         let codec = heard.as_ref().and_then(|(_, it)| it.codec).unwrap_or(named);
         let because = |it: String| self.opened.as_ref().map_or(it.clone(), |opened| format!("{}: {it}", opened.told()));
         let recoverable = match heard {
+            Some(_) if block_by_block => Recovery::CannotTell {
+                because: because("blocks of 16 bytes repeat as those of a cipher without chaining (ECB) do".to_owned()),
+            },
             Some((recording, it)) => match it.outcome {
                 Outcome::Sound(why) => {
                     let label = Label {
