@@ -13,6 +13,7 @@ use farshore_model::{Date, Flow, FlowId, Ledger, Text};
 use crate::naming::{Names, plain};
 use crate::parties::{Datasets, Shared, registrable_domain};
 use crate::physics::Physics;
+use crate::rhythm::rhythm;
 
 /// What a party goes by of which a record tells neither name nor address.
 const NOT_RECORDED: &str = "not recorded";
@@ -40,6 +41,10 @@ pub fn destinations(
         }
     }
     let mut shared = Shared::new(data, as_of);
+    let asked = groups.all.iter().filter(|it| it.flows.len() > 1).count();
+    for group in &mut groups.all {
+        group.traffic.rhythm = rhythm(&ledger.flows, &group.flows, asked);
+    }
     let destinations = groups.all.into_iter().map(|group| group.destination(data, &mut shared, physics));
     (destinations.collect(), of_flow)
 }

@@ -27,3 +27,4 @@ pub mod naming;
 pub mod parties;
 pub mod physics;
 pub mod policy;
+mod rhythm;

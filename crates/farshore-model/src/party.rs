@@ -274,4 +274,17 @@ pub struct Traffic {
     pub bytes_up: u64,
     /// Bytes on the wire, server to client.
     pub bytes_down: u64,
+    /// Connections that come round by the clock, if they do.
+    pub rhythm: Option<Rhythm>,
+}
+
+/// Connections that one client begins at intervals that chance does not explain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// The median interval, in nanoseconds.
+    pub period: u64,
+    /// The median distance from it, in nanoseconds.
+    pub jitter: u64,
+    /// How many times.
+    pub times: u64,
 }

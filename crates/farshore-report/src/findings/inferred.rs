@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use farshore_model::party::{Destination, Exclusion, Location, LocationState, Organisation, Owner, Reach};
 use farshore_model::{Answer, Audit, Outcome};
 
-use super::phrase::{bytes, name, some};
+use super::phrase::{bytes, name, some, span};
 use super::{FrameRef, Item, KEPT, Part, Tone};
 use crate::words::Word;
 
@@ -121,10 +121,20 @@ fn hosts(all: &[&Destination]) -> String {
 
 fn traffic(all: &[&Destination]) -> String {
     let sum = |of: fn(&Destination) -> u64| all.iter().fold(0_u64, |sum, it| sum.saturating_add(of(it)));
+    let rhythm = all.iter().filter_map(|it| it.traffic.rhythm).max_by_key(|it| it.times);
+    let rhythm = rhythm.map(|it| {
+        format!(
+            " · {} times by the clock, every {} ± {}",
+            it.times,
+            span(it.period),
+            span(it.jitter)
+        )
+    });
     format!(
-        " · {} up, {} down",
+        " · {} up, {} down{}",
         bytes(sum(|it| it.traffic.bytes_up)),
-        bytes(sum(|it| it.traffic.bytes_down))
+        bytes(sum(|it| it.traffic.bytes_down)),
+        rhythm.unwrap_or_default()
     )
 }
 

@@ -61,6 +61,22 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// A time that passed, in the unit people would use: `0.4 s`, `60 s`, `15 min`, `6 h`.
+#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+pub fn span(nanos: u64) -> String {
+    let seconds = nanos as f64 / 1e9;
+    let (value, unit) = match seconds {
+        it if it < 120.0 => (it, "s"),
+        it if it < 7_200.0 => (it / 60.0, "min"),
+        it => (it / 3_600.0, "h"),
+    };
+    if value < 10.0 {
+        format!("{value:.1} {unit}")
+    } else {
+        format!("{value:.0} {unit}")
+    }
+}
+
 /// The first few, and how many more.
 pub fn some<T: AsRef<str>>(all: &[T], few: usize) -> String {
     some_of(all, few, |it| it.as_ref().to_owned())

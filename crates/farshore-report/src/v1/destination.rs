@@ -127,6 +127,14 @@ struct Traffic {
     frames: u64,
     bytes_up: u64,
     bytes_down: u64,
+    rhythm: Option<Rhythm>,
+}
+
+#[derive(Serialize)]
+struct Rhythm {
+    period_ms: f64,
+    jitter_ms: f64,
+    times: u64,
 }
 
 impl<'a> Destination<'a> {
@@ -148,6 +156,11 @@ impl<'a> Destination<'a> {
                 frames: it.traffic.frames,
                 bytes_up: it.traffic.bytes_up,
                 bytes_down: it.traffic.bytes_down,
+                rhythm: it.traffic.rhythm.map(|it| Rhythm {
+                    period_ms: milliseconds(it.period),
+                    jitter_ms: milliseconds(it.jitter),
+                    times: it.times,
+                }),
             }),
             flows: Some(Items(&it.flows, Id::flow)),
             candidates: &it.candidates,

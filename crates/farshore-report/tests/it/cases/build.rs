@@ -113,6 +113,7 @@ pub fn destination(name: &str, places: Vec<Place>, location: Location) -> Destin
             frames: 40,
             bytes_up: 12_345,
             bytes_down: 678_901,
+            rhythm: None,
         },
         flows: vec![FlowId(0)],
     }

@@ -4,6 +4,7 @@ use farshore_model::audit::*;
 use farshore_model::flow::*;
 use farshore_model::identifier::*;
 use farshore_model::observation::*;
+use farshore_model::party::Rhythm;
 use farshore_model::*;
 
 use super::build::*;
@@ -17,6 +18,11 @@ pub fn every_fact() -> Audit {
         .into_iter()
         .map(|it| flow("203.0.113.7", 443, it))
         .collect();
+    audit.destinations[0].traffic.rhythm = Some(Rhythm {
+        period: 60_200_000_000,
+        jitter: 340_000_000,
+        times: 12,
+    });
     audit.flows.get_mut(1).unwrap().transport = Transport::Icmp;
     audit.flows.get_mut(1).unwrap().initiator = InitiatorBasis::Protocol;
     audit.flows.get_mut(2).unwrap().transport = Transport::Icmp6;

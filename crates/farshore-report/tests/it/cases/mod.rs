@@ -16,7 +16,7 @@ use farshore_model::audit::*;
 use farshore_model::exposure::Because;
 use farshore_model::flow::*;
 use farshore_model::ledger::*;
-use farshore_model::party::*;
+use farshore_model::party::{Rhythm, *};
 use farshore_model::*;
 
 /// All cases by name.
@@ -420,6 +420,11 @@ fn nowhere() -> Audit {
             frames: u64::MAX,
             bytes_up: u64::MAX,
             bytes_down: u64::MAX,
+            rhythm: Some(Rhythm {
+                period: u64::MAX,
+                jitter: u64::MAX,
+                times: u64::MAX,
+            }),
         };
     });
     audit.exposures.iter_mut().for_each(|it| {
