@@ -1,7 +1,7 @@
 //! Identifiers in readable fields: values the user knows, in whatever shape, and values that betray themselves.
 //!
 //! [`Detectors`] is built once and shown one field at a time; it names what it recognises, where in the field,
-//! and by which decodings. One automaton holds all known values in all their shapes ([`forms`]), one pass
+//! and by which decodings. One [`sieve`] holds all known values in all their shapes ([`forms`]), one pass
 //! [marks] the key names and anchors of all [packs](pack): what it costs to look does not grow with what is
 //! looked for. Long base64 runs are [unpacked](unpacking) and looked at again. Short binary encodings mean nothing until
 //! [`Detectors::finish`] has told them from [chance]. What leaves is [masked](value).
@@ -37,6 +37,7 @@ mod marks;
 pub mod pack;
 mod scan;
 mod shape;
+mod sieve;
 pub mod unpacking;
 pub mod value;
 

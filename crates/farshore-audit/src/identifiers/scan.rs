@@ -1,4 +1,4 @@
-//! One field under all rules at once: one pass for [marks](super::marks), one of the automaton of known values if
+//! One field under all rules at once: one pass for [marks](super::marks), one for known values if
 //! there are any, then verification of what they point at.
 //!
 //! It refuses to report one thing twice: of two findings that claim the same bytes the better one stays.
@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use farshore_model::sighting::SightedValue;
 use farshore_model::{DatumKind, WireText};
 
@@ -18,15 +17,13 @@ use super::known::{self, Known, KnownError};
 use super::limits::Limits;
 use super::marks::{Marker, Marks, PackSet};
 use super::pack::{Pack, Ready};
+use super::sieve::Sieve;
 use super::unpacking::{self, Budget, Unpacked};
 use super::value;
 use super::{DetectorsError, FieldView, Found, Options};
 
 /// Printable runs of a payload shorter than this are noise.
 const SHORTEST_TEXT: usize = 6;
-
-/// Up to so many bytes of patterns a table of all transitions (1 KiB each) is worth its room.
-const SMALL_AUTOMATON: usize = 1 << 13;
 
 /// All that is looked for.
 #[derive(Debug)]
@@ -35,8 +32,8 @@ pub(super) struct Rules {
     variants: Vec<Variant>,
     weak_variants: usize,
     pub packs: Vec<Ready>,
-    /// Of the variants, by number; `None` when nothing is known.
-    automaton: Option<AhoCorasick>,
+    /// Of the variants, by number; empty when nothing is known.
+    sieve: Sieve,
     marker: Marker,
     options: Options,
 }
@@ -132,23 +129,13 @@ impl Rules {
         }
         let packs = packs.into_iter().map(Ready::new).collect::<Result<Vec<_>, _>>()?;
         let marker = Marker::new(&packs).map_err(|problem| DetectorsError::TooMuch(problem.to_owned()))?;
-        let bytes: usize = variants.iter().map(|it| it.pattern.len()).sum();
-        let automaton = (!variants.is_empty())
-            .then(|| {
-                AhoCorasick::builder()
-                    .ascii_case_insensitive(true)
-                    .match_kind(MatchKind::Standard)
-                    .kind((bytes <= SMALL_AUTOMATON).then_some(AhoCorasickKind::DFA))
-                    .build(variants.iter().map(|it| &it.pattern))
-            })
-            .transpose()
-            .map_err(|error| DetectorsError::TooMuch(error.to_string()))?;
+        let sieve = Sieve::new(variants.iter().map(|it| it.pattern.as_slice()));
         Ok(Self {
             known: known.to_vec(),
             weak_variants: variants.iter().filter(|it| it.bits < STRONG_BITS && it.counts_as.is_none()).count(),
             variants,
             packs,
-            automaton,
+            sieve,
             marker,
             options,
         })
@@ -195,12 +182,11 @@ impl Rules {
         }
         let marks = S::marks(self, text);
         let opaque = layer.payload || !marks.textual;
-        if let Some(automaton) = &self.automaton {
+        if !self.sieve.is_empty() {
             let place = opaque.then(|| self.count(layer, work));
             let mut content = None;
-            for it in automaton.find_overlapping_iter(text) {
-                self.known_at(it.pattern().as_usize(), layer, it.range(), place, &mut content, work);
-            }
+            self.sieve
+                .find(text, |number, range| self.known_at(number, layer, range, place, &mut content, work));
         }
         self.by_path(layer, S::named(self, layer.path), opaque, work);
         self.by_key(layer, &marks.keys, opaque, work);
