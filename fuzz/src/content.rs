@@ -310,6 +310,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
                 value,
                 number: 1,
                 known_as: Some(name()),
+                disguise: farshore_model::sighting::Disguise::Digest,
                 field: name().into(),
                 protection: Protection::Plaintext,
                 destination: 0,

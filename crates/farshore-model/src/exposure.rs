@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::sighting::SightedValue;
+use crate::sighting::{Disguise, SightedValue};
 use crate::{DatumKind, FlowId, Locus, Protection, Text};
 
 /// Three answers, everywhere.
@@ -81,6 +81,8 @@ pub struct Exposure {
     pub number: u32,
     /// The user's name for a known value.
     pub known_as: Option<String>,
+    /// The value itself does not stand there, but something that it gives.
+    pub disguise: Disguise,
     /// Dotted path of the field.
     pub field: Text,
     /// How it was protected.

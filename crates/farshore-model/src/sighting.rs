@@ -51,6 +51,18 @@ pub struct SightedValue {
     pub digest: Option<String>,
 }
 
+/// What stands where a value was recognised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Disguise {
+    /// The value, as it is or in an encoding that anyone can undo.
+    #[default]
+    None,
+    /// A digest of it: whoever knows or guesses the value can tell that it is meant.
+    Digest,
+    /// A digest of 32 bits, which other values have too.
+    WeakDigest,
+}
+
 /// A detector recognised an identifier in a field of a flow, once or more often.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sighting {
@@ -64,6 +76,8 @@ pub struct Sighting {
     pub detector: String,
     /// The user's name for a known value.
     pub known_as: Option<String>,
+    /// The value itself does not stand there, but something that it gives.
+    pub disguise: Disguise,
     /// How the field was protected.
     pub protection: Protection,
     /// The flow.

@@ -7,7 +7,7 @@ use ahash::{HashMap, RandomState};
 use farshore_audit::identifiers::{Detectors, FieldView, Found, WeakGroup};
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
-use farshore_model::sighting::KEPT;
+use farshore_model::sighting::{Disguise, KEPT};
 use farshore_model::{DatumKind, Direction, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span, Specimen};
 use farshore_wire::{Readable, Recorder, recording};
 
@@ -207,13 +207,15 @@ impl Notebook {
     }
 
     fn sighted(&mut self, it: Sighting, weak: Option<WeakGroup>) {
-        let mut digest = self.hashes.hash_one((it.flow, &it.kind, it.value.print, &it.field, weak));
+        let mut digest = self
+            .hashes
+            .hash_one((it.flow, &it.kind, it.value.print, &it.field, it.disguise, weak));
         while let Some(at) = self.seen.get(&digest) {
             let Some(At { it: (known, group), .. }) = self.sightings.get_mut(*at as usize) else {
                 break;
             };
             let same = known.flow == it.flow && known.value.print == it.value.print && *group == weak;
-            if same && known.kind == it.kind && known.field == it.field {
+            if same && known.kind == it.kind && known.field == it.field && known.disguise == it.disguise {
                 known.count = known.count.saturating_add(it.count);
                 let room = KEPT.saturating_sub(known.evidence.len());
                 known.evidence.extend(it.evidence.into_iter().take(room));
@@ -367,6 +369,7 @@ impl Recorder for Notebook {
                 field: "http.path".to_owned(),
                 detector: "request".to_owned(),
                 known_as: None,
+                disguise: Disguise::None,
                 protection: it.protection,
                 flow: it.flow,
                 evidence: vec![it.locus.clone()],
@@ -445,6 +448,7 @@ fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
         field: it.path.to_owned(),
         detector: found.detector.clone(),
         known_as: found.known_as.clone(),
+        disguise: found.disguise,
         protection: it.protection,
         flow: it.flow,
         evidence: vec![Locus {

@@ -2,7 +2,7 @@
 
 use ahash::HashMap;
 use farshore_model::flow::Protection;
-use farshore_model::sighting::{KEPT, SightedValue};
+use farshore_model::sighting::{Disguise, KEPT, SightedValue};
 use farshore_model::{DatumKind, Exposure, FlowId, Locus, Text};
 
 use super::readers::{Channel, Sound};
@@ -15,6 +15,7 @@ pub(super) struct Key {
     pub protection: Protection,
     pub kind: Kind,
     pub field: Field,
+    pub disguise: Disguise,
 }
 
 /// The number of a kind.
@@ -109,6 +110,7 @@ impl Drafts {
                     value,
                     number: 0,
                     known_as: None,
+                    disguise: key.disguise,
                     field: self.fields.all.get(key.field.0 as usize).cloned().unwrap_or_default(),
                     protection: key.protection,
                     destination: key.destination as usize,
@@ -138,7 +140,15 @@ impl Drafts {
             let it = &draft.exposure;
             let place = it.evidence.first().map(|it| (it.input, it.span.frame, it.span.offset));
             let (kind, field) = (kinds.get(draft.kind.0 as usize), fields.get(draft.field.0 as usize));
-            (place, it.destination, it.value.print, it.protection, kind.copied(), field.copied())
+            (
+                place,
+                it.destination,
+                it.value.print,
+                it.protection,
+                kind.copied(),
+                field.copied(),
+                it.disguise,
+            )
         });
         let mut numbers: HashMap<(Kind, [u8; 16]), u32> = HashMap::default();
         let mut used = vec![0_u32; kinds.len()];

@@ -14,7 +14,7 @@ use ahash::HashMap;
 use farshore_model::flow::Protection;
 use farshore_model::observation::{ChannelSecrecy, Observed, Recovery};
 use farshore_model::party::Destination;
-use farshore_model::sighting::{SightedValue, Sighting};
+use farshore_model::sighting::{Disguise, SightedValue, Sighting};
 use farshore_model::{DatumKind, Exposure, Flow, FlowId, Ledger, Locus, Observation};
 
 use designated::Designated;
@@ -42,6 +42,7 @@ pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u
             kind: &it.kind,
             field: &it.field,
             protection: it.protection,
+            disguise: it.disguise,
             flows: &it.flows,
             evidence: &it.evidence,
             sound: draft.sound.as_deref(),
@@ -122,6 +123,7 @@ impl<'a> Findings<'a> {
             protection,
             kind,
             field,
+            disguise: Disguise::None,
         }
     }
 
@@ -145,7 +147,10 @@ impl<'a> Findings<'a> {
 
     fn sighted(&mut self, it: Sighting) {
         let (kind, field) = (self.drafts.kind(&it.kind), self.drafts.field(&it.field));
-        let key = self.key(kind, it.value.print, field, it.protection, it.flow);
+        let key = Key {
+            disguise: it.disguise,
+            ..self.key(kind, it.value.print, field, it.protection, it.flow)
+        };
         if let Some(draft) = self.draft(key, it.flow, || (it.kind, it.value)) {
             draft.exposure.known_as = draft.exposure.known_as.take().or(it.known_as);
             draft.add(it.flow, it.evidence.into_iter(), it.count);

@@ -8,6 +8,7 @@ use farshore_model::exposure::Because;
 use farshore_model::flow::Protection;
 use farshore_model::observation::ChannelSecrecy;
 use farshore_model::party::{Destination, LocationState};
+use farshore_model::sighting::Disguise;
 use farshore_model::{Answer, DatumKind, FlowId, Ledger, Locus, Reader, ReaderRole, Text};
 
 use super::{RESOLVING, TUNNELS};
@@ -39,6 +40,7 @@ pub(super) struct Datum<'a> {
     pub kind: &'a DatumKind,
     pub field: &'a str,
     pub protection: Protection,
+    pub disguise: Disguise,
     pub flows: &'a [FlowId],
     pub evidence: &'a [Locus],
     pub sound: Option<&'a Sound>,
@@ -164,6 +166,25 @@ type Open = (Answer, Because);
 fn in_the_open(datum: &Datum<'_>) -> Open {
     use Because::{Clear, Plain};
     let frame = datum.evidence.first().map_or(0, |it| it.span.frame);
+    match (datum.disguise, datum.protection) {
+        (Disguise::Digest, Protection::Plaintext) => {
+            return (
+                Answer::CannotTell,
+                told(format!(
+                    "a digest of it stands in clear in frame {frame}: whoever knows or guesses the value can tell that it is meant"
+                )),
+            );
+        }
+        (Disguise::WeakDigest, _) => {
+            return (
+                Answer::CannotTell,
+                told(format!(
+                    "only a digest of 32 bits stands in frame {frame}, which other values have too"
+                )),
+            );
+        }
+        _ => {}
+    }
     match (datum.sound, datum.protection, datum.channel) {
         (Some(Sound::Heard(why)), ..) => (Answer::Yes, told(format!("it was decoded to sound: {why}"))),
         (Some(Sound::Sealed(why)), ..) => (Answer::No, told(why.clone())),

@@ -142,7 +142,22 @@ pub(super) fn three(four: &[u8; 4], alphabet: Alphabet) -> Option<[u8; 3]> {
 /// Whole bytes of the characters up to the first that is none.
 pub(super) fn decode_prefix(text: &[u8], alphabet: Alphabet) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len().saturating_mul(3) / 4);
-    bytes.extend(decoded(text, alphabet));
+    let table = match alphabet {
+        Alphabet::Standard => &STANDARD,
+        Alphabet::Url => &URL,
+    };
+    let sextet = |char: u8| u32::from(table.get(usize::from(char)).copied().unwrap_or(NONE));
+    let mut rest = text;
+    while let Some(([a, b, c, d], after)) = rest.split_first_chunk::<4>() {
+        let (a, b, c, d) = (sextet(*a), sextet(*b), sextet(*c), sextet(*d));
+        if (a | b | c | d) > 63 {
+            break;
+        }
+        let [_, one, two, three] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
+        bytes.extend_from_slice(&[one, two, three]);
+        rest = after;
+    }
+    bytes.extend(decoded(rest, alphabet));
     bytes
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One value gives some twenty to forty byte patterns, all searched in one pass; a hit is then verified against
 //! what stands around it (digit and word boundaries, base64 neighbours). Refused: 16-bit integers and integers
-//! below 65 536 (see [`chance`](super::chance)), reversible masks such as XOR, and hashes of the value.
+//! below 65 536 (see [`chance`](super::chance)). Masks, digests and layers are another's ([`hidden`](super::hidden)).
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -119,6 +119,16 @@ pub(super) fn variants(known: usize, value: &str) -> Vec<Variant> {
         made.integers(value);
     }
     made.all
+}
+
+/// The other spellings of an identifier that has several: a UUID, a MAC address, hexadecimal digits.
+pub(super) fn texts(value: &str) -> Vec<String> {
+    Spellings::of(value).texts.into_iter().skip(1).collect()
+}
+
+/// The bytes its hexadecimal digits stand for, if it is written in such.
+pub(super) fn bytes(value: &str) -> Option<Vec<u8>> {
+    Spellings::of(value).raw
 }
 
 /// Lets the 64-bit encodings of numbers under 2³² count as the 32-bit ones they contain. `first`: of this value.
@@ -443,7 +453,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(digits: &str) -> Option<Vec<u8>> {
+pub(super) fn unhex(digits: &str) -> Option<Vec<u8>> {
     let nibble = |b: u8| char::from(b).to_digit(16).and_then(|n| u8::try_from(n).ok());
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {

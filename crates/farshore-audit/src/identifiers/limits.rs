@@ -16,6 +16,13 @@ pub struct Limits {
     pub findings: usize,
     /// Bytes of values behind key names that are looked at, as a multiple of the field's length.
     pub hinted_bytes: usize,
+    /// Streams of one field that are unpacked in search of known values.
+    pub peel_attempts: usize,
+    /// Bytes that peeling off layers in search of known values may make of one field, as a multiple of its length; 64 KiB
+    /// are always allowed.
+    pub peeled_bytes: usize,
+    /// Digests of known values salted or keyed with other known values: each pair of them gives some two hundred.
+    pub salted_digests: usize,
     /// Field paths, and payloads with a weak hit, that are told apart when chance is judged.
     pub weak_places: usize,
 }
@@ -32,6 +39,9 @@ impl Default for Limits {
             unpack_depth: 6,
             findings: 1 << 10,
             hinted_bytes: 8,
+            peel_attempts: 1 << 10,
+            peeled_bytes: 32,
+            salted_digests: 1 << 18,
             weak_places: 1 << 16,
         }
     }
@@ -45,6 +55,9 @@ impl Limits {
             "findings" => self.findings = size,
             "hinted-bytes" => self.hinted_bytes = size,
             "inflation-ratio" => self.inflation_ratio = size,
+            "peel-attempts" => self.peel_attempts = size,
+            "peeled-bytes" => self.peeled_bytes = size,
+            "salted-digests" => self.salted_digests = size,
             "unpack-attempts" => self.unpack_attempts = size,
             "unpack-depth" if size > DEEPEST => return Err(LimitError::TooDeep(value)),
             "unpack-depth" => self.unpack_depth = size,
@@ -60,6 +73,9 @@ impl Limits {
         "findings",
         "hinted-bytes",
         "inflation-ratio",
+        "peel-attempts",
+        "peeled-bytes",
+        "salted-digests",
         "unpack-attempts",
         "unpack-depth",
         "unpacked-bytes",

@@ -3,7 +3,7 @@
 //! [`Detectors`] is built once and shown one field at a time; it names what it recognises, where in the field,
 //! and by which decodings. One [`sieve`] holds all known values in all their shapes ([`forms`]), one pass
 //! [marks] the key names and anchors of all [packs](pack): what it costs to look does not grow with what is
-//! looked for. Long base64 runs are [unpacked](unpacking) and looked at again. Short binary encodings mean nothing until
+//! looked for. What is [hidden] beneath layers, or stands there as a digest, is found too. Long base64 runs are [unpacked](unpacking) and looked at again. Short binary encodings mean nothing until
 //! [`Detectors::finish`] has told them from [chance]. What leaves is [masked](value).
 //!
 //! Refused here: parsing of protocols (a field comes as path and bytes), and any conclusion (who could read it).
@@ -30,6 +30,7 @@ mod base64;
 pub mod chance;
 mod checks;
 mod forms;
+mod hidden;
 mod hints;
 pub mod known;
 pub mod limits;
@@ -49,7 +50,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use farshore_model::DatumKind;
-use farshore_model::sighting::SightedValue;
+use farshore_model::sighting::{Disguise, SightedValue};
 
 pub use chance::{Chance, Confirmed, WeakGroup};
 pub use known::{Known, KnownError};
@@ -58,6 +59,7 @@ pub use pack::{Pack, PackError};
 pub use value::DigestKey;
 
 use chance::Tally;
+use hidden::Inflater;
 use scan::{Marked, Rules};
 
 /// What the detectors may say and how much they may work.
@@ -95,11 +97,15 @@ pub struct Found {
     pub known_as: Option<String>,
     /// The bytes of the field that carry it; of something packed, the whole run.
     pub range: Range<usize>,
-    /// Decodings from those bytes to the value, outermost first: `url`, `json`, `hex`, `base64`, `zlib`, `gzip`, `uuid`,
-    /// `guid`, `bytes`, `u32be`, `u32le`, `u64be`, `u64le`.
+    /// Decodings from those bytes to the value, outermost first: `url`, `html`, `json`, `utf-16`, `hex`, `base32`, `base64`,
+    /// `zlib`, `gzip`, `deflate`, `zstd`, `brotli`, `xor`, `uuid`, `guid`, `bytes`, `u32be`, `u32le`, `u64be`, `u64le`,
+    /// `protobuf`, `websocket`; a digest by its name, then what was done to the value before: `salt`, `lower-case`,
+    /// `upper-case`, `respelt`, `separators`.
     pub decoded_by: Vec<&'static str>,
     /// Few bytes among many: keep it only if [`Detectors::finish`] confirms the group.
     pub weak: Option<WeakGroup>,
+    /// What stands there in the place of the value.
+    pub disguise: Disguise,
 }
 
 /// Detectors that cannot be built.
@@ -121,16 +127,23 @@ pub enum DetectorsError {
 pub struct Detectors {
     rules: Arc<Rules>,
     tally: Tally,
+    inflater: Inflater,
     limits_hit: BTreeMap<&'static str, u64>,
 }
 
 impl Detectors {
     /// Builds them from the packs that are compiled in and the values that are known.
     pub fn new(known: &[Known], options: Options) -> Result<Self, DetectorsError> {
+        let rules = Rules::new(known, pack::builtin()?, options)?;
+        let mut limits_hit = BTreeMap::new();
+        if rules.left_out() > 0 {
+            limits_hit.insert("salted-digests", rules.left_out());
+        }
         Ok(Self {
-            rules: Arc::new(Rules::new(known, pack::builtin()?, options)?),
+            rules: Arc::new(rules),
             tally: Tally::default(),
-            limits_hit: BTreeMap::new(),
+            inflater: Inflater::default(),
+            limits_hit,
         })
     }
 
@@ -139,6 +152,7 @@ impl Detectors {
         Self {
             rules: Arc::clone(&self.rules),
             tally: Tally::default(),
+            inflater: Inflater::default(),
             limits_hit: BTreeMap::new(),
         }
     }
@@ -150,7 +164,7 @@ impl Detectors {
 
     /// Looks at one field and names what is in it, by position.
     pub fn scan(&mut self, field: FieldView<'_>, found: &mut dyn FnMut(Found)) {
-        let hit = self.rules.scan::<Marked>(field, &mut self.tally, found);
+        let hit = self.rules.scan::<Marked>(field, &mut self.tally, &mut self.inflater, found);
         if !hit.is_empty() {
             self.add_limits(hit);
         }

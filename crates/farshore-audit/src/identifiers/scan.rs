@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use farshore_model::sighting::SightedValue;
+use farshore_model::sighting::{Disguise, SightedValue};
 use farshore_model::{DatumKind, WireText};
 
 use super::chance::{self, Confirmed, STRONG_BITS, Tally, WeakGroup};
 use super::checks::{Accepted, Candidate};
 use super::forms::{self, Variant};
+use super::hidden::{Hidden, Inflater, Peeling};
 use super::hints;
 use super::known::{self, Known, KnownError};
 use super::limits::Limits;
@@ -28,14 +29,16 @@ const SHORTEST_TEXT: usize = 6;
 /// All that is looked for.
 #[derive(Debug)]
 pub(super) struct Rules {
-    known: Vec<Known>,
-    variants: Vec<Variant>,
+    pub known: Vec<Known>,
+    pub variants: Vec<Variant>,
     weak_variants: usize,
     pub packs: Vec<Ready>,
     /// Of the variants, by number; empty when nothing is known.
-    sieve: Sieve,
+    pub sieve: Sieve,
+    /// What known values look like beneath layers; `None` when nothing is known.
+    hidden: Option<Hidden>,
     marker: Marker,
-    options: Options,
+    pub options: Options,
 }
 
 /// How a text is searched for what the rules then look at. There is one way; tests hold it against a plain one.
@@ -89,27 +92,30 @@ struct Layer<'a> {
 }
 
 /// A finding before it is compared with the others.
-struct Hit {
+pub(super) struct Hit {
     /// In the field.
-    range: Range<usize>,
+    pub range: Range<usize>,
     /// It was unpacked from a run, which `range` is.
-    packed: bool,
-    decoded_by: Vec<&'static str>,
-    canonical: String,
-    weak: Option<WeakGroup>,
-    by: By,
+    pub packed: bool,
+    pub decoded_by: Vec<&'static str>,
+    pub canonical: String,
+    pub weak: Option<WeakGroup>,
+    /// What stands there in the place of the value.
+    pub disguise: Disguise,
+    pub by: By,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
+pub(super) enum By {
     Known(usize),
     Pack(usize),
 }
 
 /// What one field uses and gives.
-struct Work<'a> {
+pub(super) struct Work<'a> {
     hits: Vec<Hit>,
-    budget: Budget,
+    pub budget: Budget,
+    pub peeling: Peeling<'a>,
     tally: &'a mut Tally,
 }
 
@@ -136,9 +142,15 @@ impl Rules {
             variants,
             packs,
             sieve,
+            hidden: (!known.is_empty()).then(|| Hidden::new(known, options.limits.salted_digests)),
             marker,
             options,
         })
+    }
+
+    /// Salted and keyed digests that are not looked for.
+    pub fn left_out(&self) -> u64 {
+        self.hidden.as_ref().map_or(0, Hidden::left_out)
     }
 
     pub fn looks_for_known(&self) -> bool {
@@ -153,10 +165,22 @@ impl Rules {
     }
 
     /// Scans one field; gives back the ceilings it hit.
-    pub fn scan<S: Search>(&self, field: FieldView<'_>, tally: &mut Tally, found: &mut dyn FnMut(Found)) -> BTreeMap<&'static str, u64> {
+    pub fn scan<S: Search>(
+        &self,
+        field: FieldView<'_>,
+        tally: &mut Tally,
+        inflater: &mut Inflater,
+        found: &mut dyn FnMut(Found),
+    ) -> BTreeMap<&'static str, u64> {
+        let limits = &self.options.limits;
         let mut work = Work {
             hits: Vec::new(),
-            budget: Budget::of(&self.options.limits),
+            budget: Budget::of(limits),
+            peeling: Peeling::new(
+                field.value.len().saturating_mul(limits.peeled_bytes),
+                limits.peel_attempts,
+                inflater,
+            ),
             tally,
         };
         let layer = Layer {
@@ -167,6 +191,9 @@ impl Rules {
             run: None,
         };
         self.layer::<S>(&layer, &mut work);
+        if let Some(hidden) = &self.hidden {
+            self.hidden(hidden, field, &mut work);
+        }
         if !work.hits.is_empty() {
             for hit in self.distinct(work.hits) {
                 found(self.found(hit));
@@ -388,7 +415,7 @@ impl Rules {
         }
     }
 
-    fn keep(&self, hit: Hit, work: &mut Work<'_>) {
+    pub(super) fn keep(&self, hit: Hit, work: &mut Work<'_>) {
         if work.hits.len() < self.options.limits.findings {
             work.hits.push(hit);
         } else {
@@ -405,7 +432,7 @@ impl Rules {
                 By::Pack(number) => number.saturating_add(1),
             };
             let length = usize::MAX.saturating_sub(hit.range.len());
-            (rank, hit.packed, length, hit.range.start, hit.decoded_by.len())
+            (hit.disguise, rank, hit.packed, length, hit.range.start, hit.decoded_by.len())
         });
         let mut kept: Vec<Hit> = Vec::new();
         for hit in hits {
@@ -429,6 +456,8 @@ impl Rules {
         }
         match (hit.by, better.by) {
             (By::Known(one), By::Known(other)) => one == other,
+            // What may be something else is told besides.
+            _ if hit.disguise == Disguise::WeakDigest => matches!(better.by, By::Known(_)),
             (By::Pack(_), By::Known(_)) => {
                 let inside = better.range.start <= hit.range.start && hit.range.end <= better.range.end;
                 inside || self.kind(hit.by) == self.kind(better.by)
@@ -463,12 +492,13 @@ impl Rules {
             range: hit.range,
             decoded_by: hit.decoded_by,
             weak: hit.weak,
+            disguise: hit.disguise,
         }
     }
 }
 
 /// Whether a hit among opaque bytes says little. Text that goes on around it makes an accident less likely.
-fn is_weak(variant: &Variant, text: &[u8], at: &Range<usize>) -> bool {
+pub(super) fn is_weak(variant: &Variant, text: &[u8], at: &Range<usize>) -> bool {
     if variant.binary || variant.bits >= STRONG_BITS {
         return variant.bits < STRONG_BITS;
     }
@@ -505,6 +535,7 @@ impl Layer<'_> {
             decoded_by: self.decoded_by.iter().chain(steps).copied().collect(),
             canonical: String::new(),
             weak: None,
+            disguise: Disguise::None,
             by: By::Pack(usize::MAX),
         }
     }

@@ -4,7 +4,6 @@
 //! it through are patterns compared. With forty thousand patterns an automaton no longer fits the caches and is left
 //! behind by a factor of five. Refuses patterns shorter than four bytes, and knows nothing of what a pattern means.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ahash::HashMap;
@@ -16,7 +15,7 @@ const BITS_EACH: usize = 32;
 /// The bitmap is never larger than a core's second cache.
 const MOST_BITS: usize = 1 << 23;
 /// Beyond this many bytes of a pattern no better window is looked for.
-const SEARCHED: usize = 24;
+const SEARCHED: usize = 12;
 
 /// Patterns to look for, ASCII letters in either case.
 #[derive(Debug, Default)]
@@ -41,38 +40,38 @@ struct Entry {
 impl Sieve {
     /// Of these patterns, numbered from 0. Those that are too short are never found.
     pub fn new<'p>(patterns: impl Iterator<Item = &'p [u8]>) -> Self {
-        let mut by_window: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
-        let mut count: usize = 0;
+        let mut crowds: HashMap<u32, usize> = HashMap::default();
+        let mut all: Vec<(u32, Entry)> = Vec::new();
         for (number, pattern) in patterns.enumerate() {
             let least_crowded = pattern.windows(WINDOW).take(SEARCHED).enumerate().filter_map(|(before, window)| {
                 let window = fold(u32::from_le_bytes(*window.first_chunk()?));
-                let crowd = by_window.get(&window).map_or(0, Vec::len);
+                let crowd = crowds.get(&window).copied().unwrap_or(0);
                 Some((usize::MAX.saturating_sub(variety(window)), crowd, before, window))
             });
-            let Some((_, _, before, window)) = least_crowded.min() else {
+            let Some((_, crowd, before, window)) = least_crowded.min() else {
                 continue;
             };
-            by_window.entry(window).or_default().push(Entry {
-                number,
-                before,
-                pattern: pattern.into(),
-            });
-            count = count.saturating_add(1);
+            crowds.insert(window, crowd.saturating_add(1));
+            let pattern = pattern.into();
+            all.push((window, Entry { number, before, pattern }));
         }
+        let count = all.len();
+        all.sort_by_key(|(window, entry)| (*window, entry.number));
         let size = count.saturating_mul(BITS_EACH).clamp(1 << 12, MOST_BITS).next_power_of_two();
         let mut it = Self {
             bits: vec![0; size / 64],
             shift: 32_u32.saturating_sub(size.trailing_zeros()),
             ..Self::default()
         };
-        for (window, entries) in by_window {
+        for (window, entry) in all {
             let (word, bit) = it.place(window);
             if let Some(word) = it.bits.get_mut(word) {
                 *word |= bit;
             }
-            let first = it.entries.len();
-            it.entries.extend(entries);
-            it.windows.insert(window, first..it.entries.len());
+            let at = it.entries.len();
+            let stretch = it.windows.entry(window).or_insert(at..at);
+            stretch.end = at.saturating_add(1);
+            it.entries.push(entry);
         }
         it
     }

@@ -288,6 +288,7 @@ impl Case {
             },
             number: 1,
             known_as: None,
+            disguise: farshore_model::sighting::Disguise::None,
             field: "test".into(),
             protection: protection(&it.protection),
             destination: ["public", "local"]

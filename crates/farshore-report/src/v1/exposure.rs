@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use farshore_model::exposure::Because;
+use farshore_model::sighting::Disguise;
 use farshore_model::{FlowId, Locus, exposure, ledger, verdict};
 
 use super::{Id, Items};
@@ -24,6 +25,9 @@ pub struct Exposure<'a> {
     evidence: Items<'a, Locus, Evidence<'a>>,
     count: u64,
     known_as: Option<&'a str>,
+    /// A digest stands there in the place of the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disguise: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +116,11 @@ impl<'a> Exposure<'a> {
             evidence: Items(&it.evidence, Evidence::new),
             count: it.count,
             known_as: it.known_as.as_deref(),
+            disguise: match it.disguise {
+                Disguise::None => None,
+                Disguise::Digest => Some("digest"),
+                Disguise::WeakDigest => Some("weak-digest"),
+            },
         }
     }
 }

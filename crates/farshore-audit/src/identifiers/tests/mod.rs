@@ -1,7 +1,9 @@
 //! Tests of the detectors as a whole: packs, encodings, precision, hostile input.
 
+mod embeddings;
 mod encodings;
 mod hostile;
+mod layers;
 mod packs;
 mod plain;
 

@@ -167,6 +167,7 @@ pub fn exposure(kind: &str, destination: usize, protection: Protection, frame: u
         },
         number: 1,
         known_as: None,
+        disguise: farshore_model::sighting::Disguise::None,
         field: format!("http.query.{kind}").into(),
         protection,
         destination,
