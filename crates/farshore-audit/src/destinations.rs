@@ -71,6 +71,23 @@ impl<'a> Parties<'a> {
         group.destination(self.data, &mut self.shared, None)
     }
 
+    /// The places of an address alone: of whoever is behind it, and of laws, nothing is told.
+    pub fn placed(&mut self, name: &str, address: IpAddr) -> Destination {
+        let place = self.shared.place(address);
+        Destination {
+            name: name.into(),
+            domain: None,
+            candidates: Vec::new(),
+            organisation: None,
+            owners: Vec::new(),
+            location: Arc::clone(&place.location),
+            places: vec![place],
+            reach: [].into(),
+            traffic: Traffic::default(),
+            flows: Vec::new(),
+        }
+    }
+
     /// What goes by a host name.
     pub fn named(&mut self, name: &str) -> Destination {
         Group::new(name.into(), true).destination(self.data, &mut self.shared, None)

@@ -136,6 +136,11 @@ impl<'a> Inquirer<'a> {
         self.parties.addressed(&address.to_string(), vec![address])
     }
 
+    /// Where an address is and whose network it is in, without the laws that reach it: for answers that tell no law.
+    pub fn placed(&mut self, address: IpAddr) -> Destination {
+        self.parties.placed(&address.to_string(), address)
+    }
+
     /// A party of which nothing is known but what somebody called it.
     pub fn nobody(&mut self, name: &str) -> Destination {
         self.parties.addressed(name, Vec::new())
@@ -223,6 +228,20 @@ mod tests {
         let place = found.places.first().unwrap();
         assert_eq!(*place, Datasets::embedded().place("199.190.44.135".parse().unwrap()));
         assert!(found.organisation.is_none() && found.flows.is_empty() && !found.reach.is_empty());
+    }
+
+    #[test]
+    fn a_place_alone_is_that_of_the_whole_answer() {
+        let mut inquirer = Inquirer::new(Datasets::embedded(), None);
+        for text in ["199.190.44.135", "10.0.0.1", "2001:db8::1", "8.8.8.8"] {
+            let address = text.parse().unwrap();
+            let (alone, whole) = (inquirer.placed(address), inquirer.about(address));
+            assert_eq!(
+                (&alone.name, &alone.places, &alone.location),
+                (&whole.name, &whole.places, &whole.location)
+            );
+            assert!(alone.reach.is_empty());
+        }
     }
 
     #[test]

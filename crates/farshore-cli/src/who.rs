@@ -186,13 +186,14 @@ impl<'a> Answering<'a> {
         if let Some(Some(pattern)) = self.patterns.get(answer.number()) {
             return pattern.write(index, spelled.text(), out);
         }
-        let party = self.inquirer.about(address);
         let pattern = if self.tsv {
+            let party = self.inquirer.placed(address);
             let mut rest = Vec::new();
             let hosts = &inquiry::hosts(&party, self.data);
             who::tsv_rest(who::Known { party: &party, hosts }, &mut rest)?;
             Pattern::Tsv(rest)
         } else {
+            let party = self.inquirer.about(address);
             match json::WhoPattern::of(&party)? {
                 Some(pattern) => Pattern::Json(pattern),
                 None => return json::who_line(index, &party, out),

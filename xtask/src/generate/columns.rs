@@ -4,6 +4,12 @@
 //! ```text
 //! "FSC1"  count: u8  count × { packed: u32 LE, raw: u32 LE }  count × zstd frame
 //! ```
+//!
+//! Sorted tables are cut into blocks, each such a file, behind one that all of them share:
+//!
+//! ```text
+//! "FSB1"  shared: u32 LE  count: u32 LE  count × { first: u64 LE, length: u32 LE }  shared bytes  count × block
+//! ```
 
 use anyhow::{Context, Result};
 
@@ -26,6 +32,27 @@ pub fn pack(columns: &[Vec<u8>]) -> Result<Vec<u8>> {
         file.extend_from_slice(&u32::try_from(column.len())?.to_le_bytes());
     }
     file.extend(frames.concat());
+    Ok(file)
+}
+
+/// Rows of a block: a look-up reads one block, so fewer are quicker, and more take less room.
+pub const BLOCK: usize = 4096;
+
+/// Packs blocks, each under its first key, behind what all of them share.
+pub fn blocks(shared: &[Vec<u8>], blocks: &[(u64, Vec<Vec<u8>>)]) -> Result<Vec<u8>> {
+    let shared = pack(shared)?;
+    let mut file = b"FSB1".to_vec();
+    file.extend_from_slice(&u32::try_from(shared.len())?.to_le_bytes());
+    file.extend_from_slice(&u32::try_from(blocks.len())?.to_le_bytes());
+    let mut packed = Vec::new();
+    for (first, columns) in blocks {
+        let block = pack(columns)?;
+        file.extend_from_slice(&first.to_le_bytes());
+        file.extend_from_slice(&u32::try_from(block.len())?.to_le_bytes());
+        packed.extend(block);
+    }
+    file.extend(shared);
+    file.extend(packed);
     Ok(file)
 }
 

@@ -6,10 +6,13 @@ use std::{collections::BTreeMap, fs::File, net::IpAddr, path::Path};
 use anyhow::{Context, Result, bail};
 
 use super::{
-    columns::{self, leb128, zigzag},
+    columns::{self, leb128},
     places::{self, Code},
     ranges::{self, Family, Point, Range},
 };
+
+/// Names of a block.
+const NAMES: usize = 1024;
 
 /// What the AS set says: ranges of both families, and the holders' names.
 #[derive(Debug, Default)]
@@ -45,14 +48,15 @@ impl Networks {
         Ok(networks)
     }
 
-    /// Ranges, and the names: AS numbers as LEB128 deltas, names newline-joined in the same order.
+    /// Ranges, and the names: AS numbers as LEB128 deltas, names newline-joined in the same order, by blocks.
     pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>> {
-        let mut names = String::new();
-        for name in self.names.values() {
-            names.push_str(name.trim());
-            names.push('\n');
-        }
-        let names = columns::pack(&[ascending(self.names.keys()), names.into_bytes()])?;
+        let all: Vec<(u32, &str)> = self.names.iter().map(|(asn, name)| (*asn, name.trim())).collect();
+        let blocks = all.chunks(NAMES).map(|block| {
+            let numbers: Vec<u32> = block.iter().map(|(asn, _)| *asn).collect();
+            let names = block.iter().flat_map(|(_, name)| [*name, "\n"]).collect::<String>();
+            (u64::from(numbers[0]), vec![ascending(&numbers), names.into_bytes()])
+        });
+        let names = columns::blocks(&[], &blocks.collect::<Vec<_>>())?;
         Ok(vec![
             ("names.bin", names),
             ("v4.bin", pack(Family::V4, &ranges::points(Family::V4, &self.v4))?),
@@ -62,7 +66,7 @@ impl Networks {
 
     /// AS number to the country most of its addresses are registered in, by `registered` (an MMDB).
     ///
-    /// Columns: AS numbers as LEB128 deltas; one byte a country (rank); the codes by rank.
+    /// Columns of a block: AS numbers as LEB128 deltas; one byte a country (rank). Shared: the codes by rank.
     pub fn countries(&self, registered: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
         let mut shares: BTreeMap<u32, BTreeMap<Code, u128>> = BTreeMap::new();
         let placed = registrations(registered)?;
@@ -95,7 +99,10 @@ impl Networks {
             let rank = ranked.iter().position(|known| known == code).context("a code without a rank")?;
             ranks.push(u8::try_from(rank)?);
         }
-        let file = columns::pack(&[ascending(most.keys()), ranks, ranked.concat()])?;
+        let numbers: Vec<u32> = most.keys().copied().collect();
+        let blocks = numbers.chunks(columns::BLOCK).zip(ranks.chunks(columns::BLOCK));
+        let blocks = blocks.map(|(numbers, ranks)| (u64::from(numbers[0]), vec![ascending(numbers), ranks.to_vec()]));
+        let file = columns::blocks(&[ranked.concat()], &blocks.collect::<Vec<_>>())?;
         Ok(vec![("countries.bin", file)])
     }
 }
@@ -131,25 +138,23 @@ fn registrations(path: &Path) -> Result<Vec<(Family, Range<Code>)>> {
     Ok(found)
 }
 
-/// Columns: starts; LEB128 values (0: none, else rank + 1); AS numbers by rank, as zigzag deltas.
+/// Columns of a block: starts; AS numbers as LEB128 (0: none).
 fn pack(family: Family, points: &[Point<u32>]) -> Result<Vec<u8>> {
-    let ranked = ranges::ranked(points);
-    let ranks: BTreeMap<u32, u64> = ranked.iter().copied().zip(1..).collect();
-    let mut values = Vec::new();
-    for (_, value) in points {
-        let rank = value.and_then(|asn| ranks.get(&asn)).copied();
-        leb128(&mut values, rank.unwrap_or(0));
+    let mut blocks = Vec::new();
+    for block in points.chunks(columns::BLOCK) {
+        let mut values = Vec::new();
+        for (_, value) in block {
+            leb128(&mut values, value.map_or(0, u64::from));
+        }
+        blocks.push((block[0].0, vec![ranges::starts(family, block)?, values]));
     }
-    let (mut numbers, mut before) = (Vec::new(), 0);
-    for asn in ranked {
-        leb128(&mut numbers, zigzag(i64::from(asn) - before));
-        before = i64::from(asn);
-    }
-    columns::pack(&[ranges::starts(family, points)?, values, numbers])
+    columns::blocks(&[], &blocks)
 }
 
-fn ascending<'a>(numbers: impl Iterator<Item = &'a u32>) -> Vec<u8> {
-    let (mut column, mut before) = (Vec::new(), 0);
+/// What lies between one number of a block and the next, and before the first nothing.
+fn ascending(numbers: &[u32]) -> Vec<u8> {
+    let mut column = Vec::new();
+    let mut before = numbers.first().copied().unwrap_or_default();
     for number in numbers {
         leb128(&mut column, u64::from(number - before));
         before = *number;

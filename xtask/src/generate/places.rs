@@ -49,15 +49,19 @@ pub fn address(text: &str) -> Result<u128> {
     }
 }
 
-/// Columns: starts; one byte a value (0: none, else rank + 1); the codes by rank.
+/// Columns of a block: starts; one byte a value (0: none, else rank + 1). Shared: the codes by rank.
 fn pack(family: Family, points: &[Point<Code>]) -> Result<Vec<u8>> {
     let codes = ranges::ranked(points);
-    let mut values = Vec::new();
-    for (_, value) in points {
-        let rank = value.and_then(|code| codes.iter().position(|known| *known == code));
-        values.push(u8::try_from(rank.map_or(0, |rank| rank + 1))?);
+    let mut blocks = Vec::new();
+    for block in points.chunks(columns::BLOCK) {
+        let mut values = Vec::new();
+        for (_, value) in block {
+            let rank = value.and_then(|code| codes.iter().position(|known| *known == code));
+            values.push(u8::try_from(rank.map_or(0, |rank| rank + 1))?);
+        }
+        blocks.push((block[0].0, vec![ranges::starts(family, block)?, values]));
     }
-    columns::pack(&[ranges::starts(family, points)?, values, codes.concat()])
+    columns::blocks(&[codes.concat()], &blocks)
 }
 
 #[cfg(test)]

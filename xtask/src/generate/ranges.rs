@@ -100,10 +100,10 @@ fn close_before<'v, V>(open: &mut Vec<(u64, &'v V)>, limit: Option<u64>, put: &m
     }
 }
 
-/// Column of starts: LEB128 of what lies between two breakpoints.
+/// Column of starts, of a block: LEB128 of what lies between two breakpoints, and before the first nothing.
 pub fn starts<V>(family: Family, points: &[Point<V>]) -> Result<Vec<u8>> {
     let mut column = Vec::new();
-    let mut before = 0;
+    let mut before = points.first().map_or(0, |(at, _)| *at);
     for (at, _) in points {
         columns::leb128(&mut column, family.delta(at - before)?);
         before = *at;

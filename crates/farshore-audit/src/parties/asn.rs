@@ -6,9 +6,9 @@ use farshore_model::party::Network;
 
 use super::{
     asn_country,
-    columns::{ColumnError, Columns, leb128, unzigzag},
+    columns::{Asked, Blocks, leb128},
     dataset::DatasetInfo,
-    points::{self, Points},
+    points::{self, Key, Points, Table},
     stretches::Layer,
 };
 
@@ -25,8 +25,8 @@ pub fn network(address: IpAddr) -> Option<Network> {
 /// Its number alone.
 pub fn number(address: IpAddr) -> Option<u32> {
     let asn = match address {
-        IpAddr::V4(ip) => v4().at(ip.to_bits()),
-        IpAddr::V6(ip) => v6().at(points::upper(ip)),
+        IpAddr::V4(ip) => v4()?.at(ip.to_bits()),
+        IpAddr::V6(ip) => v6()?.at(points::upper(ip)),
     }?;
     (asn != 0).then_some(asn)
 }
@@ -42,20 +42,30 @@ pub fn holder(asn: u32) -> Network {
 
 /// All breakpoints of IPv4, with the number at each.
 pub fn layer4() -> Layer<'static, u32> {
-    Layer::new(v4().starts(), |index| v4().value(index).unwrap_or(0))
+    v4().map_or_else(Layer::empty, |table| layer(table.whole()))
 }
 
 /// The same for IPv6.
 pub fn layer6() -> Layer<'static, u64> {
-    Layer::new(v6().starts(), |index| v6().value(index).unwrap_or(0))
+    v6().map_or_else(Layer::empty, |table| layer(table.whole()))
+}
+
+fn layer<K: Key>(points: &'static Points<K, u32>) -> Layer<'static, K> {
+    Layer::new(points.starts(), |index| points.value(index).unwrap_or(0))
 }
 
 /// The holder of an AS number.
-pub fn name(asn: u32) -> Option<&'static str> {
+pub fn name(asn: u32) -> Option<String> {
+    if HOLDERS.get().is_none() && ASKED.get_or_init(Asked::default).is_rare() {
+        let (first, block) = holders_file()?.around(asn.into())?;
+        let block = block.ok()?;
+        let at = numbered(first, block.column(0).ok()?).position(|number| number == asn)?;
+        return String::from_utf8_lossy(block.column(1).ok()?).lines().nth(at).map(str::to_owned);
+    }
     let holders = holders();
     let index = holders.numbers.binary_search(&asn).ok()?;
     let (from, to) = holders.spans.get(index)?;
-    holders.names.get(*from..*to)
+    holders.names.get(*from..*to).map(str::to_owned)
 }
 
 /// Source, date, licence.
@@ -74,8 +84,9 @@ pub fn files() -> [&'static [u8]; 3] {
 #[cfg(test)]
 pub fn checked() -> Option<(usize, usize, usize)> {
     let Holders { numbers, spans, .. } = holders();
-    let sound = v4().is_sound() && v6().is_sound() && numbers.is_sorted() && numbers.len() == spans.len();
-    sound.then(|| (v4().len(), v6().len(), numbers.len()))
+    let (v4, v6) = (v4()?.whole(), v6()?.whole());
+    let sound = v4.is_sound() && v6.is_sound() && numbers.is_sorted() && numbers.len() == spans.len();
+    sound.then(|| (v4.len(), v6.len(), numbers.len()))
 }
 
 /// AS numbers in order, and where the name of each stands.
@@ -86,58 +97,51 @@ struct Holders {
     spans: Vec<(usize, usize)>,
 }
 
+static HOLDERS: OnceLock<Holders> = OnceLock::new();
+static ASKED: OnceLock<Asked> = OnceLock::new();
+
 /// An embedded file cannot be broken at run time: a test decodes every one.
-fn v4() -> &'static Points<u32, u32> {
-    static POINTS: OnceLock<Points<u32, u32>> = OnceLock::new();
-    POINTS.get_or_init(|| family(V4, points::v4).unwrap_or_default())
+fn v4() -> Option<&'static Table<u32, u32>> {
+    static TABLE: OnceLock<Option<Table<u32, u32>>> = OnceLock::new();
+    TABLE.get_or_init(|| Table::read(V4, numbers).ok()).as_ref()
 }
 
-fn v6() -> &'static Points<u64, u32> {
-    static POINTS: OnceLock<Points<u64, u32>> = OnceLock::new();
-    POINTS.get_or_init(|| family(V6, points::v6).unwrap_or_default())
+fn v6() -> Option<&'static Table<u64, u32>> {
+    static TABLE: OnceLock<Option<Table<u64, u32>>> = OnceLock::new();
+    TABLE.get_or_init(|| Table::read(V6, numbers).ok()).as_ref()
+}
+
+fn holders_file() -> Option<&'static Blocks> {
+    static FILE: OnceLock<Option<Blocks>> = OnceLock::new();
+    FILE.get_or_init(|| Blocks::read(NAMES).ok()).as_ref()
 }
 
 fn holders() -> &'static Holders {
-    static HOLDERS: OnceLock<Holders> = OnceLock::new();
-    HOLDERS.get_or_init(|| read_holders().unwrap_or_default())
-}
-
-fn family<K>(file: &[u8], points: fn(&[u8], Vec<u32>) -> Points<K, u32>) -> Result<Points<K, u32>, ColumnError> {
-    let file = Columns::read(file)?;
-    Ok(points(file.column(0)?, numbers_of(&file)?))
-}
-
-fn read_holders() -> Result<Holders, ColumnError> {
-    let file = Columns::read(NAMES)?;
-    let numbers = leb128(file.column(0)?).scan(0_u64, |asn, delta| {
-        *asn = asn.checked_add(delta)?;
-        u32::try_from(*asn).ok()
-    });
-    let names = String::from_utf8_lossy(file.column(1)?).into_owned();
-    let spans = names.lines().scan(0_usize, |from, line| {
-        let to = from.saturating_add(line.len());
-        let span = (*from, to);
-        *from = to.saturating_add(1);
-        Some(span)
-    });
-    Ok(Holders {
-        numbers: numbers.collect(),
-        spans: spans.collect(),
-        names,
+    HOLDERS.get_or_init(|| {
+        let mut holders = Holders::default();
+        for (first, block) in holders_file().into_iter().flat_map(Blocks::all) {
+            let Ok(block) = block else { continue };
+            holders.numbers.extend(numbered(first, block.column(0).unwrap_or_default()));
+            for line in String::from_utf8_lossy(block.column(1).unwrap_or_default()).lines() {
+                let from = holders.names.len();
+                holders.names.push_str(line);
+                holders.spans.push((from, holders.names.len()));
+            }
+        }
+        holders
     })
 }
 
-/// The AS number at each breakpoint; 0 where nobody announces.
-fn numbers_of(file: &Columns) -> Result<Vec<u32>, ColumnError> {
-    let ranked: Vec<u32> = leb128(file.column(2)?)
-        .scan(0_i64, |asn, delta| {
-            *asn = asn.checked_add(unzigzag(delta))?;
-            u32::try_from(*asn).ok()
-        })
-        .collect();
-    let numbers = leb128(file.column(1)?).map(|value| {
-        let rank = usize::try_from(value).ok().and_then(|value| value.checked_sub(1));
-        rank.and_then(|rank| ranked.get(rank)).copied().unwrap_or(0)
+/// AS numbers of a block, from its first.
+pub fn numbered(first: u64, column: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    let all = leb128(column).scan(first, |asn, delta| {
+        *asn = asn.checked_add(delta)?;
+        Some(*asn)
     });
-    Ok(numbers.collect())
+    all.map_while(|asn| u32::try_from(asn).ok())
+}
+
+/// The AS number at each breakpoint of a block; 0 where nobody announces.
+fn numbers(column: &[u8]) -> Vec<u32> {
+    leb128(column).map(|asn| u32::try_from(asn).unwrap_or(0)).collect()
 }

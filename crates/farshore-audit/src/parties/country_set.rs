@@ -8,26 +8,26 @@ use farshore_model::{
 };
 
 use super::{
-    columns::{ColumnError, Columns},
+    columns::ColumnError,
     dataset::DatasetInfo,
-    points::{self, Points},
+    points::{self, Key, Table},
     stretches::{Layer, number_of},
 };
 
-/// An embedded set; each family is decoded when it is first asked.
+/// An embedded set; each family is decoded when it is asked, block by block.
 pub struct CountrySet {
     kind: ClaimKind,
     files: [&'static [u8]; 2],
     meta: &'static str,
     info: OnceLock<Option<DatasetInfo>>,
-    v4: OnceLock<Family<u32>>,
-    v6: OnceLock<Family<u64>>,
+    v4: OnceLock<Option<Family<u32>>>,
+    v6: OnceLock<Option<Family<u64>>>,
 }
 
 /// Breakpoints, and the country each value stands for (value 0 for none).
 #[derive(Debug)]
 struct Family<K> {
-    points: Points<K, u8>,
+    table: Table<K, u8>,
     codes: Vec<Country>,
 }
 
@@ -52,8 +52,8 @@ impl CountrySet {
     /// The country alone.
     pub fn country(&self, address: IpAddr) -> Option<Country> {
         match address {
-            IpAddr::V4(ip) => self.v4().at(ip.to_bits()),
-            IpAddr::V6(ip) => self.v6().at(points::upper(ip)),
+            IpAddr::V4(ip) => self.v4()?.at(ip.to_bits()),
+            IpAddr::V6(ip) => self.v6()?.at(points::upper(ip)),
         }
     }
 
@@ -71,12 +71,12 @@ impl CountrySet {
 
     /// All breakpoints of IPv4, with the country at each.
     pub fn layer4(&self) -> Layer<'_, u32> {
-        self.v4().layer()
+        self.v4().map_or_else(Layer::empty, Family::layer)
     }
 
     /// The same for IPv6.
     pub fn layer6(&self) -> Layer<'_, u64> {
-        self.v6().layer()
+        self.v6().map_or_else(Layer::empty, Family::layer)
     }
 
     /// Source, date, licence.
@@ -93,26 +93,35 @@ impl CountrySet {
     /// Breakpoints of either family, and the codes in use; `None` if they are not sorted.
     #[cfg(test)]
     pub fn checked(&self) -> Option<(usize, usize, Vec<Country>)> {
-        let (v4, v6) = (self.v4(), self.v6());
+        let (v4, v6) = (self.v4()?, self.v6()?);
         let codes = v4.codes.iter().chain(&v6.codes).copied().collect();
-        (v4.points.is_sound() && v6.points.is_sound()).then(|| (v4.points.len(), v6.points.len(), codes))
+        let (v4, v6) = (v4.table.whole(), v6.table.whole());
+        (v4.is_sound() && v6.is_sound()).then(|| (v4.len(), v6.len(), codes))
     }
 
-    /// An embedded file cannot be broken at run time: a test decodes every one.
-    fn v4(&self) -> &Family<u32> {
+    fn v4(&self) -> Option<&Family<u32>> {
         let [file, _] = self.files;
-        self.v4.get_or_init(|| family(file, points::v4).unwrap_or_default())
+        self.v4.get_or_init(|| Family::read(file).ok()).as_ref()
     }
 
-    fn v6(&self) -> &Family<u64> {
+    fn v6(&self) -> Option<&Family<u64>> {
         let [_, file] = self.files;
-        self.v6.get_or_init(|| family(file, points::v6).unwrap_or_default())
+        self.v6.get_or_init(|| Family::read(file).ok()).as_ref()
     }
 }
 
-impl<K: Copy + Ord + Into<u64>> Family<K> {
+impl<K: Key> Family<K> {
+    /// An embedded file cannot be broken at run time: a test decodes every one.
+    fn read(file: &'static [u8]) -> Result<Self, ColumnError> {
+        let table = Table::read(file, <[u8]>::to_vec)?;
+        Ok(Family {
+            codes: codes(table.shared(0)?),
+            table,
+        })
+    }
+
     fn at(&self, key: K) -> Option<Country> {
-        self.country(self.points.at(key)?)
+        self.country(self.table.at(key)?)
     }
 
     fn country(&self, value: u8) -> Option<Country> {
@@ -120,27 +129,11 @@ impl<K: Copy + Ord + Into<u64>> Family<K> {
     }
 
     fn layer(&self) -> Layer<'_, K> {
-        Layer::new(self.points.starts(), |index| {
-            number_of(self.points.value(index).and_then(|value| self.country(value)))
+        let points = self.table.whole();
+        Layer::new(points.starts(), |index| {
+            number_of(points.value(index).and_then(|value| self.country(value)))
         })
     }
-}
-
-impl<K> Default for Family<K> {
-    fn default() -> Self {
-        Family {
-            points: Points::default(),
-            codes: Vec::new(),
-        }
-    }
-}
-
-fn family<K>(file: &[u8], points: fn(&[u8], Vec<u8>) -> Points<K, u8>) -> Result<Family<K>, ColumnError> {
-    let file = Columns::read(file)?;
-    Ok(Family {
-        points: points(file.column(0)?, file.column(1)?.to_vec()),
-        codes: codes(file.column(2)?),
-    })
 }
 
 /// A column of two-letter codes, by rank.

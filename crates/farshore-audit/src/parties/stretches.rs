@@ -186,6 +186,11 @@ impl<'a, K> Layer<'a, K> {
         }
     }
 
+    /// None.
+    pub fn empty() -> Self {
+        Self::new(&[], |_| 0)
+    }
+
     fn of((starts, values): &'a (Vec<K>, Vec<u32>)) -> Self {
         Self::new(starts, |index| values.get(index).copied().unwrap_or(ORDINARY))
     }
