@@ -1,4 +1,5 @@
-//! Master keys of media that signalling tells: `a=crypto` of SDP (RFC 4568), wherever its text stands. It owns the table and
+//! Master keys of media: what signalling tells, `a=crypto` of SDP (RFC 4568), wherever its text stands; and what a DTLS handshake whose
+//! secrets are known agreed on (RFC 5764). It owns the table and
 //! refuses to know which stream a key is for: the tags of packets tell.
 //!
 //! Signalling and media are different flows, which may be read side by side. Keys are therefore put together once all flows were
@@ -105,6 +106,19 @@ impl MediaKeys {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &MediaKey> {
         self.keys.iter()
+    }
+
+    /// Notes a key that a handshake agreed on.
+    pub(crate) fn agreed(&mut self, suite: Suite, master: Vec<u8>, place: &Place, most: usize) {
+        let it = MediaKey {
+            suite,
+            master,
+            index: Vec::new(),
+            frame: place.frame,
+            protection: place.protection,
+            read: (place.reading, place.flow),
+        };
+        self.keep(it, most);
     }
 
     /// Notes the keys that a text tells, if any.

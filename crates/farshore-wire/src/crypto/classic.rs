@@ -34,6 +34,11 @@ impl Terms {
     pub(crate) fn schedule(&self) -> Option<Hash> {
         (self.version >= 0x0303).then(|| self.suite.schedule())
     }
+
+    /// What a session exports under a label (RFC 5705 section 4, without a context).
+    pub(crate) fn export(&self, master: &[u8], label: &[u8], randoms: Randoms<'_>, length: usize) -> Vec<u8> {
+        stretch(self.schedule(), master, label, &[randoms.client, randoms.server], length)
+    }
 }
 
 /// Which record.

@@ -7,6 +7,7 @@ use crate::cursor::{Cursor, Stop};
 const HEADER: usize = 4;
 
 mod extension {
+    pub(super) const USE_SRTP: u16 = 0x000e;
     pub(super) const ALPN: u16 = 0x0010;
     pub(super) const ENCRYPT_THEN_MAC: u16 = 0x0016;
     pub(super) const EXTENDED_MASTER: u16 = 0x0017;
@@ -80,6 +81,8 @@ pub(crate) struct Answer {
     pub(crate) compressed: bool,
     pub(crate) encrypt_then_mac: bool,
     pub(crate) extended_master: bool,
+    /// The profile of media beside it (RFC 5764 section 4.1.1).
+    pub(crate) srtp: Option<u16>,
     /// The protocol inside, where it is named in clear.
     pub(crate) alpn: Option<Vec<u8>>,
 }
@@ -101,6 +104,7 @@ impl Answer {
             compressed: at.u8()? != 0,
             encrypt_then_mac: false,
             extended_master: false,
+            srtp: None,
             alpn: None,
         };
         let _ = extensions(&mut at, &mut |number, body| {
@@ -108,6 +112,10 @@ impl Answer {
                 extension::SUPPORTED_VERSIONS => it.version = body.u16()?,
                 extension::ENCRYPT_THEN_MAC => it.encrypt_then_mac = true,
                 extension::EXTENDED_MASTER => it.extended_master = true,
+                extension::USE_SRTP => {
+                    body.skip(2)?;
+                    it.srtp = Some(body.u16()?);
+                }
                 extension::ALPN => it.alpn = first_name(body).ok(),
                 _ => {}
             }

@@ -47,6 +47,31 @@ impl Suite {
         Self::galois("AEAD_AES_256_GCM", 32),
     ];
 
+    /// The suite of a profile that DTLS agrees on (RFC 5764 section 4.1.2, RFC 7714 section 14.2).
+    pub(crate) fn of_profile(profile: u16) -> Option<Self> {
+        Self::named(match profile {
+            1 => b"AES_CM_128_HMAC_SHA1_80",
+            2 => b"AES_CM_128_HMAC_SHA1_32",
+            7 => b"AEAD_AES_128_GCM",
+            8 => b"AEAD_AES_256_GCM",
+            _ => return None,
+        })
+    }
+
+    /// The master keys of both sides in what DTLS exports: both keys, then both salts, the client's before the server's (RFC 5764
+    /// section 4.2).
+    pub(crate) fn split(self, exported: &[u8]) -> Option<[Vec<u8>; 2]> {
+        let (keys, salts) = exported.split_at_checked(self.key.saturating_mul(2))?;
+        let (client, server) = keys.split_at_checked(self.key)?;
+        let (client_salt, server_salt) = salts.split_at_checked(self.salt)?;
+        Some([[client, client_salt].concat(), [server, server_salt].concat()])
+    }
+
+    /// Bytes that DTLS exports for it.
+    pub(crate) const fn exported(self) -> usize {
+        self.key.saturating_add(self.salt).saturating_mul(2)
+    }
+
     /// The suite of that name.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.name.as_bytes() == name)

@@ -10,6 +10,7 @@ use farshore_model::{Direction, Locus, Observation, Protection, Span, Transport}
 use super::inside::{Inside, Stream};
 use super::opening::{Beginning, Recognised, recognise};
 use super::reading::{Chain, Scene, Talk, conclude, finish, opening};
+use crate::crypto::srtp::Suite;
 use crate::engine::Readable;
 use crate::media_keys::{MediaKeys, Place};
 use crate::packet::Mark;
@@ -320,6 +321,17 @@ impl Sink for FlowSink<'_, '_> {
 
     fn secrets(&self) -> &Secrets {
         self.scene.secrets
+    }
+
+    fn media_key(&mut self, suite: &'static str, master: Vec<u8>, frame: u64) {
+        let Some(suite) = Suite::named(suite.as_bytes()) else { return };
+        let place = Place {
+            reading: self.scene.reading,
+            flow: self.scene.flow,
+            frame,
+            protection: Protection::Dtls,
+        };
+        self.scene.found.agreed(suite, master, &place, self.scene.limits.media_keys);
     }
 
     fn wants_sound(&self) -> bool {

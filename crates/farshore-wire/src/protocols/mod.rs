@@ -293,6 +293,10 @@ pub trait Sink {
     fn media_keys(&self) -> &MediaKeys {
         MediaKeys::none()
     }
+    /// A master key of media, with its salt behind it, that a handshake in this frame agreed on; the suite by the name that signalling has for it.
+    fn media_key(&mut self, suite: &'static str, master: Vec<u8>, frame: u64) {
+        let _ = (suite, master, frame);
+    }
     /// Whether the sound of media is of use.
     fn wants_sound(&self) -> bool {
         false

@@ -5,7 +5,7 @@
 //! name the other side's browser), JA3 and JA4, the times of the hellos. Messages that were cut into fragments, came out of
 //! order or twice are put together.
 //!
-//! With keys of a key log, what runs inside, up to 1.2.
+//! With keys of a key log, what runs inside, up to 1.2, and the keys of the media beside it (RFC 5764).
 //!
 //! # What is not
 //! Records that no keys open; the handshake of 1.3 after its hellos; records with connection ids (RFC 9146). A message of which a
@@ -180,6 +180,9 @@ impl Flow {
             let kept = Sealed::wants(fragment.kind, out.secrets());
             if let Some(hello) = side.fragment(direction, &fragment, piece, kept, out) {
                 self.sealed.hello(direction, &hello, out.secrets());
+                for (suite, master) in self.sealed.media_keys() {
+                    out.media_key(suite.name, master, piece.origin.frame);
+                }
             }
         }
     }

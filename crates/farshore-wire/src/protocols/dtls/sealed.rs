@@ -8,6 +8,7 @@ use farshore_model::Direction;
 
 use super::record::Record;
 use crate::crypto::hello::{Answer, Offer};
+use crate::crypto::srtp;
 use crate::crypto::{Classic, Ends, Header, Randoms, Suite, Terms, suites};
 use crate::protocols::{Session, Sink};
 use crate::secrets::{Known, Secrets};
@@ -27,6 +28,20 @@ pub struct Sealed {
     up: Way,
     down: Way,
     opened: bool,
+}
+
+/// How records are sealed after that answer.
+fn terms(answer: &Answer) -> Option<Terms> {
+    Some(Terms {
+        suite: Suite::named(&suites::name(answer.suite))?,
+        // Each is made of a version of TLS (RFC 4347 section 3, RFC 6347 section 3).
+        version: match answer.version {
+            0xfefd => 0x0303,
+            0xfeff => 0x0302,
+            _ => return None,
+        },
+        encrypt_then_mac: answer.encrypt_then_mac,
+    })
 }
 
 /// One direction.
@@ -63,18 +78,25 @@ impl Sealed {
         }
     }
 
+    /// The master keys of media that the handshake agreed on: the client's and the server's, each of what it sends (RFC 5764 section 4.2).
+    pub fn media_keys(&self) -> Vec<(srtp::Suite, Vec<u8>)> {
+        let all = || {
+            let (offer, answer) = (self.offer.as_ref()?, self.answer.as_ref()?);
+            let suite = srtp::Suite::of_profile(answer.srtp?)?;
+            let randoms = Randoms {
+                client: &offer.random,
+                server: &answer.random,
+            };
+            let master = self.known?.master?;
+            let exported = terms(answer)?.export(master.bytes(), b"EXTRACTOR-dtls_srtp", randoms, suite.exported());
+            Some(suite.split(&exported)?.map(|it| (suite, it)).to_vec())
+        };
+        all().unwrap_or_default()
+    }
+
     fn derive(&self) -> Option<Ends> {
         let (offer, answer, known) = (self.offer.as_ref()?, self.answer.as_ref()?, self.known?);
-        let terms = Terms {
-            suite: Suite::named(&suites::name(answer.suite))?,
-            // Each is made of a version of TLS (RFC 4347 section 3, RFC 6347 section 3).
-            version: match answer.version {
-                0xfefd => 0x0303,
-                0xfeff => 0x0302,
-                _ => return None,
-            },
-            encrypt_then_mac: answer.encrypt_then_mac,
-        };
+        let terms = terms(answer)?;
         let randoms = Randoms {
             client: &offer.random,
             server: &answer.random,
@@ -181,5 +203,53 @@ impl Sealed {
             0xfefd | 0xfeff => "the keys do not fit the records".into(),
             _ => "unsupported version of DTLS".into(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    /// A session of `openssl s_client -dtls1_2 -use_srtp SRTP_AES128_CM_SHA1_80 -keymatexport EXTRACTOR-dtls_srtp -keymatexportlen 60`:
+    /// its hellos (the client's up to its suites), its key log, and what it exported.
+    #[test]
+    fn media_keys_are_those_that_openssl_exports() {
+        let client = bytes(
+            "010000d1 fefd a4c8930118c4ef4101a5f4be4f54afd440930732a2a8be1f8470110db3dd0e34 00
+             14 0756e98f0a0b2aaef24acd57e45a4ca4f1cd4891 0002 c02c 0100",
+        );
+        let server = bytes(
+            "02000046 fefd c9397145936fe81d75024f9d7f390cc1d1a35d392da2a9a557e575b4bc8c2929 00 c02c 00
+             001e ff01000100 000b000403000102 00230000 000e0005000200010000 170000",
+        );
+        let mut secrets = Secrets::new();
+        secrets.add(
+            "CLIENT_RANDOM",
+            &client[6..38],
+            &bytes("1aff3423706a05873b042615fe9097d2c66bee5f51410f8a001b30de3e242773446a9608b4f983397c37b822678c78fa"),
+        );
+        let mut it = Sealed::default();
+        it.hello(Direction::Up, &client, &secrets);
+        assert_eq!(it.media_keys(), []);
+        it.hello(Direction::Down, &server, &secrets);
+        let suite = srtp::Suite::named(b"AES_CM_128_HMAC_SHA1_80").unwrap();
+        let exported = bytes(
+            "A3A29B7D6AE8B812B2AD52A548B424D1 5114713D96C3735DEE099892926DC283
+             470E8C4750324762C8A73609F3FC 5FB6AC2460D4D4551D75F864EB86",
+        );
+        let of = |key: std::ops::Range<usize>, salt: std::ops::Range<usize>| [&exported[key], &exported[salt]].concat();
+        assert_eq!(it.media_keys(), [(suite, of(0..16, 32..46)), (suite, of(16..32, 46..60))]);
+        // Another session, or none that agreed on media.
+        it.hello(Direction::Up, &client, &Secrets::new());
+        it.hello(Direction::Down, &server, &Secrets::new());
+        assert_eq!(it.media_keys(), []);
     }
 }

@@ -122,14 +122,12 @@ impl Opener {
 
     /// What it is opened with.
     pub fn told(&self) -> String {
-        let under = match self.key.protection {
-            Protection::Plaintext => "in clear".to_owned(),
-            it => format!("under {it}", it = format!("{it:?}").to_ascii_uppercase()),
+        let key = match self.key.protection {
+            Protection::Plaintext => "stands in clear".to_owned(),
+            Protection::Dtls => "was agreed on by DTLS".to_owned(),
+            it => format!("stands under {it}", it = format!("{it:?}").to_ascii_uppercase()),
         };
-        format!(
-            "SRTP with {}, whose key stands {under} in frame {}",
-            self.key.suite.name, self.key.frame
-        )
+        format!("SRTP with {}, whose key {key} in frame {}", self.key.suite.name, self.key.frame)
     }
 }
 
