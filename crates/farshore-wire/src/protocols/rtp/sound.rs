@@ -195,6 +195,11 @@ impl Sound {
         })
     }
 
+    /// Whether the payloads are framed as Opus, so that they are not encrypted as a whole.
+    pub fn is_framed(&self) -> bool {
+        matches!(&self.codec, Codec::Opus(it) if it.is_framed())
+    }
+
     /// What was decoded since this was asked last.
     pub fn taped(&mut self) -> Vec<Taped> {
         self.tape.as_mut().map(std::mem::take).unwrap_or_default()

@@ -94,6 +94,9 @@ struct Opened {
 /// How many packets of a source are there when keys that are known beforehand are tried.
 const TRIED_AT: usize = 3;
 
+/// How many packets of a source are there when it is looked whether their framing shows that no key is needed.
+const JUDGED_AT: usize = 64;
+
 impl Dissector for Streams {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         let Segment::Bytes(piece) = it else { return Progress::More };
@@ -204,6 +207,9 @@ impl Source {
             self.sample.keep(number, piece.bytes);
             if self.sample.len() == TRIED_AT {
                 self.try_keys(false, numbers, out);
+            }
+            if self.sample.len() == JUDGED_AT && self.sounds.iter().any(|it| it.sound.is_framed()) {
+                self.sample.close();
             }
         }
     }
