@@ -100,22 +100,57 @@ pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[Strin
     Ok(found.into_iter().map(label).collect())
 }
 
+/// What may be known of an input. Other columns are kept as they are.
+const LABELS: [&str; 9] = [
+    "user",
+    "room",
+    "device",
+    "app",
+    "build",
+    "state",
+    "residence",
+    "vantage",
+    "capture_point",
+];
+/// Where a capture may have been taken.
+const CAPTURE_POINTS: [&str; 4] = ["device", "tunnel", "gateway", "server"];
+
 /// Labels by input. Empty cells say nothing.
 fn read_labels(path: &Path) -> anyhow::Result<BTreeMap<String, BTreeMap<String, String>>> {
     let shown = message::shown(path);
-    let mut reader = csv::Reader::from_path(path).with_context(|| shown.clone())?;
+    let text = fs::read_to_string(path).with_context(|| shown.clone())?;
+    // Spreadsheets put a byte order mark before what they save.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let headers = reader.headers().with_context(|| shown.clone())?.clone();
     let input = headers
         .iter()
         .position(|it| it == "input")
         .with_context(|| format!("{shown}: expected a column named `input`"))?;
+    for other in headers.iter().filter(|it| *it != "input" && !LABELS.contains(it)) {
+        let known = LABELS.join(", ");
+        message::say(&format!(
+            "warning: {shown}: column `{other}` is kept and means nothing here; there are: {known}"
+        ));
+    }
     let mut table = BTreeMap::new();
     for row in reader.records() {
         let row = row.with_context(|| shown.clone())?;
+        let line = row.position().map_or(0, csv::Position::line);
         let cells = headers.iter().zip(row.iter()).enumerate();
         let labels = cells.filter(|(at, (_, value))| *at != input && !value.is_empty());
-        let labels = labels.map(|(_, (key, value))| (key.to_owned(), value.to_owned())).collect();
-        table.insert(row.get(input).unwrap_or_default().to_owned(), labels);
+        let labels: BTreeMap<_, _> = labels.map(|(_, (key, value))| (key.to_owned(), value.to_owned())).collect();
+        if let Some(point) = labels.get("capture_point") {
+            anyhow::ensure!(
+                CAPTURE_POINTS.contains(&point.as_str()),
+                "{shown}: line {line}: capture_point is `{point}`; expected one of {}",
+                CAPTURE_POINTS.join(", ")
+            );
+        }
+        let name = row.get(input).unwrap_or_default().to_owned();
+        anyhow::ensure!(!name.is_empty(), "{shown}: line {line}: the column `input` is empty");
+        let before = table.insert(name.clone(), labels);
+        anyhow::ensure!(before.is_none(), "{shown}: line {line}: {name} has labels already");
     }
     Ok(table)
 }

@@ -78,6 +78,15 @@ impl<'a, 'c> Claims<'a, 'c> {
         }
     }
 
+    /// Whether any place could be that of a role at all.
+    pub(super) fn can_tell(&self) -> bool {
+        let roles = SOUGHT.iter().filter_map(|it| self.captures.labelled.get(it));
+        let some = roles
+            .into_iter()
+            .any(|it| it.within(it, |at| !self.captures.is_aside(at)).chance() < 1.0);
+        some && !self.captures.one_room() && !self.captures.one_each()
+    }
+
     /// Takes the places of a group that carry a partition, if it is that of a role.
     pub(super) fn consider(&mut self, it: &Partition, places: impl FnOnce(&Partition, &[&Partition]) -> Vec<Place<'a>>) {
         if self.captures.one_room() || self.captures.one_each() {

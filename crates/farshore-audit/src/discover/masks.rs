@@ -2,7 +2,7 @@
 //! that would have to be guessed from values.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::{Ledger, Specimen};
 
@@ -27,7 +27,10 @@ pub(super) fn unmasked(ledger: &Ledger) -> Vec<(Cow<'_, [u8]>, u8)> {
             some.push(it);
         }
     }
-    let masks: BTreeMap<_, u8> = services.into_iter().map(|(key, it)| (key, mask(&it))).collect();
+    // What one capture has is compared with nothing.
+    let compared = |it: &[&Specimen]| it.iter().any(|a| it.first().is_some_and(|b| a.locus.input != b.locus.input));
+    let masks = services.into_iter().filter(|(_, it)| compared(it));
+    let masks: BTreeMap<_, u8> = masks.map(|(key, it)| (key, mask(&it))).collect();
     let plain = |it| {
         let specimen: &Specimen = it;
         let (port, up) = key(specimen);
@@ -65,7 +68,9 @@ fn mask(messages: &[&Specimen]) -> u8 {
         return best;
     }
     let under = |mask: u8| -> Vec<Vec<u8>> { messages.iter().map(|it| it.bytes.iter().map(|it| it ^ mask).collect()).collect() };
-    let formed = |mask: u8| messages.iter().all(|it| it.length == it.bytes.len() as u64) && structure::is_formed(&under(mask));
+    let formed = |mask: u8| {
+        messages.iter().all(|it| it.length == it.bytes.len() as u64) && structure::is_formed(&under(mask), if mask == 0 { 1 } else { 2 })
+    };
     if formed(0) {
         return 0;
     }
@@ -77,9 +82,10 @@ fn mask(messages: &[&Specimen]) -> u8 {
     let nearly_all = |count: usize| count.saturating_mul(10) >= messages.len().saturating_mul(9);
     let some = |count: usize| count >= 4 && count.saturating_mul(20) >= messages.len();
     for (least, enough) in [(9, &nearly_all as &dyn Fn(usize) -> bool), (16, &some)] {
+        let longest: Vec<Vec<usize>> = messages.iter().map(|it| prefixed(&it.bytes, least)).collect();
         let texts = |mask: u8| -> (usize, usize) {
-            let longest = messages.iter().map(|it| prefixed(&it.bytes, mask, least));
-            (longest.clone().filter(|it| *it > 0).count(), longest.sum())
+            let of_mask = longest.iter().filter_map(|it| it.get(usize::from(mask)));
+            (of_mask.clone().filter(|it| **it > 0).count(), of_mask.sum())
         };
         if enough(texts(0).0) {
             return 0;
@@ -89,10 +95,18 @@ fn mask(messages: &[&Specimen]) -> u8 {
             return best;
         }
     }
-    let rows = |byte: u8| {
-        let has = |it: &&&Specimen| it.bytes.windows(ROW).any(|row| row.iter().all(|it| *it == byte));
-        messages.iter().filter(has).count().saturating_mul(10) >= messages.len().saturating_mul(9)
-    };
+    // How many messages have a row of each byte.
+    let mut having = vec![0_usize; 256];
+    for it in messages {
+        let rows = it.bytes.windows(ROW).filter(|row| row.iter().all(|it| row.first() == Some(it)));
+        let rows: BTreeSet<u8> = rows.filter_map(|it| it.first()).copied().collect();
+        for byte in rows {
+            if let Some(count) = having.get_mut(usize::from(byte)) {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+    let rows = |byte: u8| having.get(usize::from(byte)).is_some_and(|it| nearly_all(*it));
     if rows(0) {
         return 0;
     }
@@ -114,17 +128,27 @@ fn best(scores: impl Iterator<Item = (usize, u8)>) -> Option<u8> {
     }
 }
 
-/// The longest text, of no fewer bytes than that, behind a byte of its length.
-fn prefixed(bytes: &[u8], mask: u8, least: usize) -> usize {
-    let plain = |it: &u8| it ^ mask;
+/// By mask, the longest text, of no fewer bytes than that, behind a byte of its length.
+fn prefixed(bytes: &[u8], least: usize) -> Vec<usize> {
     let text = |it: u8| it.is_ascii_alphanumeric() || b"-_+/=".contains(&it);
-    let lengths = bytes
-        .iter()
-        .enumerate()
-        .map(|(at, it)| (at.saturating_add(1), usize::from(plain(it))));
-    let whole = lengths.filter(|(start, length)| {
-        let range = *start..start.saturating_add(*length);
-        *length >= least && bytes.get(range).is_some_and(|it| it.iter().all(|it| text(plain(it))))
-    });
-    whole.map(|it| it.1).max().unwrap_or(0)
+    let mut longest = vec![0; 256];
+    for (before, start) in bytes.iter().zip(1_usize..) {
+        // Text has no top bits: under a mask all of its bytes have the same.
+        let Some(opening) = bytes.get(start..start.saturating_add(least)) else {
+            break;
+        };
+        if opening.iter().any(|it| (it ^ opening.first().copied().unwrap_or(0)) >= 0x80) {
+            continue;
+        }
+        for length in least..=usize::from(u8::MAX).min(bytes.len().saturating_sub(start)) {
+            let mask = before ^ u8::try_from(length).unwrap_or(u8::MAX);
+            let whole = bytes.get(start..start.saturating_add(length)).unwrap_or_default();
+            if whole.iter().all(|it| text(it ^ mask))
+                && let Some(known) = longest.get_mut(usize::from(mask))
+            {
+                *known = length.max(*known);
+            }
+        }
+    }
+    longest
 }

@@ -219,6 +219,9 @@ impl<'a> Search<'a, '_> {
 
     /// Positions counted from one end.
     fn spans(&mut self, number: usize, group: &Group<'a>, matrix: &Matrix<'a>) {
+        if !self.claims.can_tell() {
+            return;
+        }
         let (looked, partitions) = spans::steady(matrix);
         self.survey.looked = self.survey.looked.saturating_add(looked);
         self.survey.steady(self.captures, &partitions);

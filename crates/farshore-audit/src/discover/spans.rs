@@ -84,7 +84,7 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
         at = end.max(start.saturating_add(1));
         let run = start..end.min(start.saturating_add(LONGEST));
         if matrix.partition(&run).agrees(wanted) {
-            let run = cut(matrix, run, wanted, others);
+            let run = cut(matrix, halved(matrix, run, wanted), wanted, others);
             let part_of_more = |at: Option<usize>| {
                 let letter = |at: usize| matrix.is_steady(at..at.saturating_add(1)) && is_letter(matrix, at);
                 at.is_some_and(|at| kinds.get(at) == Some(&Kind::Other) && letter(at))
@@ -94,7 +94,7 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
             if letters && run.len() > 2 && (part_of_more(run.start.checked_sub(1)) || part_of_more(Some(run.end))) {
                 continue;
             }
-            let wide = widened(matrix, &run, little);
+            let wide = halved(matrix, widened(matrix, &run, little), wanted);
             // What varies beside a part of a number may be the rest of it, and is another's then.
             let varies = |at: Option<usize>| {
                 let steady = |at: &usize| matrix.is_steady(*at..at.saturating_add(1));
@@ -112,19 +112,28 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
     found
 }
 
+/// Of two numbers side by side, of which one tells less, the one that tells.
+fn halved(matrix: &Matrix<'_>, run: Range<usize>, wanted: &Partition) -> Range<usize> {
+    let half = run.len() / 2;
+    if !run.len().is_multiple_of(2) || half < 4 || matrix.all(&run, |it| it.is_ascii_graphic()) {
+        return run;
+    }
+    let middle = run.start.saturating_add(half);
+    let halves = [run.start..middle, middle..run.end];
+    let varies = |it: &Range<usize>| matrix.partition(it).distinct() > 1;
+    // A half that never varies is the rest of a number.
+    if !halves.iter().all(varies) {
+        return run;
+    }
+    let whole = halves.clone().map(|it| matrix.partition(&it).agrees(wanted));
+    match (whole, halves) {
+        ([true, false], [one, _]) | ([false, true], [_, one]) => one,
+        _ => run,
+    }
+}
+
 /// Leaves out what carries another role beside it.
 fn cut(matrix: &Matrix<'_>, run: Range<usize>, wanted: &Partition, others: &[&Partition]) -> Range<usize> {
-    // Two numbers side by side, of which one tells less: the other is the one.
-    let half = run.len() / 2;
-    if run.len().is_multiple_of(2) && half >= 4 {
-        let middle = run.start.saturating_add(half);
-        let halves = [run.start..middle, middle..run.end];
-        let whole = halves.clone().map(|it| matrix.partition(&it).agrees(wanted));
-        match (whole, halves) {
-            ([true, false], [one, _]) | ([false, true], [_, one]) => return one,
-            _ => {}
-        }
-    }
     for width in WIDTHS.into_iter().filter(|it| *it < run.len()) {
         let first = run.start..run.start.saturating_add(width);
         let last = run.end.saturating_sub(width)..run.end;
@@ -181,7 +190,14 @@ fn widened(matrix: &Matrix<'_>, run: &Range<usize>, little: Option<bool>) -> Ran
             return run.clone();
         }
         // Between two fields that vary, or at an end, all that is left belongs to a number that counts up.
-        if small && clustered && left.saturating_add(right) == missing {
+        if width == 4
+            && small
+            && clustered
+            && left.saturating_add(right) == missing
+            && (left == 0 || may_left)
+            && (right == 0 || may_right)
+            && little.is_some()
+        {
             return start.saturating_sub(left)..end.saturating_add(right);
         }
         let fits = |left: usize, right: usize| match (may_left && left >= missing, may_right && right >= missing) {
@@ -191,7 +207,8 @@ fn widened(matrix: &Matrix<'_>, run: &Range<usize>, little: Option<bool>) -> Ran
             (_, true) => Some(to_right(missing)),
             _ => None,
         };
-        if let Some(range) = fits(zeros_left, zeros_right) {
+        // Zeros beside it may be the high bytes of another: where the order is not known, only those that are aligned count.
+        if let Some(range) = fits(zeros_left, zeros_right).filter(|it| little.is_some() || it.start.is_multiple_of(width)) {
             return range;
         }
         if run.len() > 2
@@ -201,7 +218,7 @@ fn widened(matrix: &Matrix<'_>, run: &Range<usize>, little: Option<bool>) -> Ran
             return range;
         }
         // Other constants belong to it only if they end just where it has to.
-        if clustered && small && little.is_some() && (if may_left { left } else { right }) == missing {
+        if width == 4 && clustered && small && little.is_some() && (if may_left { left } else { right }) == missing {
             return if may_left { to_left(missing) } else { to_right(missing) };
         }
     }

@@ -111,19 +111,26 @@ fn fits<'a>(
     (several.saturating_mul(2) >= found.len() && few_empty).then_some(found)
 }
 
-/// Whether all of these are of one form, and what it is worth is beyond chance: the masks of payload are told by that.
-pub(super) fn is_formed(messages: &[Vec<u8>]) -> bool {
+/// Whether all of these are of one form, with no fewer elements in each and three in most: the masks of payload are told by
+/// that.
+pub(super) fn is_formed(messages: &[Vec<u8>], least: usize) -> bool {
     let mut lengths: Vec<usize> = messages.iter().map(Vec::len).collect();
     lengths.sort_unstable();
     lengths.dedup();
     let shortest = lengths.first().copied().unwrap_or(0);
+    let fits = |form: Form, header: usize| {
+        let mut sum = 0_usize;
+        let all = messages.iter().all(|it| {
+            let elements = it.get(header..).and_then(|it| count(form, it)).unwrap_or(0);
+            sum = sum.saturating_add(elements);
+            elements >= least
+        });
+        all && sum >= messages.len().saturating_mul(3)
+    };
     lengths.len() > 2
-        && FORMS.into_iter().any(|form| {
-            (0..=MASKED_HEADER.min(shortest)).any(|header| {
-                let all = |it: &Vec<u8>| it.get(header..).and_then(|it| count(form, it)).is_some_and(|count| count >= ALIKE);
-                messages.iter().all(all)
-            })
-        })
+        && FORMS
+            .into_iter()
+            .any(|form| (0..=MASKED_HEADER.min(shortest)).any(|header| fits(form, header)))
 }
 
 /// How many elements a message has to its very end.

@@ -218,3 +218,96 @@ fn lengths_and_addresses_are_no_identifiers() {
     });
     assert_eq!(told(&ledger), []);
 }
+
+/// The nonce of the conversation, at offset 14, becomes an id of it once the server says it too.
+#[test]
+fn an_id_of_a_connection_is_said_by_both_ends() {
+    let mut ledger = world(10, 5, 3, &[], message);
+    assert_eq!(told(&ledger), []);
+    let ups: Vec<Specimen> = ledger.specimens.clone().into_iter().collect();
+    for (seed, mut it) in (0..).zip(ups) {
+        let mut bytes = vec![9, 9];
+        bytes.extend(&it.bytes[14..18]);
+        bytes.extend(noise(seed).to_be_bytes());
+        it.direction = Some(Direction::Down);
+        it.length = bytes.len() as u64;
+        it.bytes = bytes.into();
+        ledger.specimens.push(it);
+    }
+    let session = |place: &str| (vec![Role::Session], Firmness::Claim, place.to_owned(), "u32be".to_owned());
+    assert_eq!(
+        told(&ledger),
+        [session("udp/4000 down, offset 2..6"), session("udp/4000 up, offset 14..18")]
+    );
+}
+
+/// Nobody labelled the users, but they stay at home, and some were out once.
+#[test]
+fn addresses_stand_for_users_that_nobody_labelled() {
+    let mut ledger = world(20, 5, 3, &[], message);
+    for (at, it) in (0_u64..).zip(&mut ledger.flows) {
+        let user = u64::from(it.input.0) % 5;
+        let home: IpAddr = [192, 0, 2, u8::try_from(user).unwrap()].into();
+        it.client.ip = if at % 11 == 0 { [203, 0, 113, 7].into() } else { home };
+    }
+    let user = (vec![Role::User, Role::Device], Firmness::Claim, place("18..22"), "u32be".to_owned());
+    assert_eq!(told(&ledger), [user]);
+    assert!(discover(&ledger).design.cannot_tell[0].contains("addresses of clients"));
+}
+
+/// The same words in text, in elements with tags, and under a mask.
+#[test]
+fn forms_are_seen_through() {
+    let id = |kind: u64, it: u64| 10_000_000 + noise(kind * 1000 + it) % 80_000_000;
+    let text = |who: Who, number: u64| {
+        let nonce = noise(who.capture * 100 + number);
+        format!(
+            "SAY n={} uid={} x={nonce:x} room={}\n",
+            number % 10,
+            id(1, who.user),
+            id(2, who.room)
+        )
+        .into_bytes()
+    };
+    let tagged = |who: Who, number: u64| {
+        let mut bytes = vec![0x77, 1];
+        let noise_of = noise(who.capture * 100 + number).to_be_bytes();
+        for (tag, value) in [
+            (1, &noise_of[..usize::try_from(number % 7).unwrap() + 1]),
+            (4, id(1, who.user).to_string().as_bytes()),
+            (2, &id(2, who.room).to_be_bytes()[..]),
+        ] {
+            bytes.extend([tag, u8::try_from(value.len()).unwrap()]);
+            bytes.extend(value);
+        }
+        bytes
+    };
+    let masked = |who: Who, number: u64| tagged(who, number).into_iter().map(|it| it ^ 0x5a).collect::<Vec<_>>();
+    let claim = |roles: &[Role], place: &str, encoding: &str| {
+        (
+            roles.to_vec(),
+            Firmness::Claim,
+            format!("udp/4000 up, {place}"),
+            encoding.to_owned(),
+        )
+    };
+    let (user, room) = ([Role::User, Role::Device], [Role::Room]);
+    let sorted = |ledger: Ledger| {
+        let mut told = told(&ledger);
+        told.sort();
+        told
+    };
+    let labels = ["user", "room"];
+    assert_eq!(
+        sorted(world(20, 6, 4, &labels, text)),
+        [claim(&user, "key uid", "ascii-decimal"), claim(&room, "key room", "ascii-decimal")]
+    );
+    assert_eq!(
+        sorted(world(20, 6, 4, &labels, tagged)),
+        [claim(&user, "tag 0x04", "ascii-decimal"), claim(&room, "tag 0x02", "u64be")]
+    );
+    assert_eq!(
+        sorted(world(20, 6, 4, &labels, masked)),
+        [claim(&user, "tag 0x04", "ascii-decimal^5a"), claim(&room, "tag 0x02", "u64be^5a")]
+    );
+}

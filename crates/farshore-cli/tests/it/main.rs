@@ -3,6 +3,7 @@
 mod atlas;
 mod command;
 mod cut;
+mod discover;
 mod extract;
 mod hostile;
 mod inputs;

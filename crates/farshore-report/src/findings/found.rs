@@ -79,6 +79,8 @@ pub fn design(it: &Discovery) -> Vec<Item> {
 fn title(it: &Identifier) -> Item {
     let roles: Vec<&str> = it.roles.iter().map(|it: &Role| it.word()).collect();
     let (tone, sure) = match it.firmness {
+        // Every connection has one: no alarm by itself.
+        Firmness::Claim if it.roles == [Role::Session] => (Tone::Plain, "identifier"),
         Firmness::Claim => (Tone::Bad, "identifier"),
         Firmness::Candidate => (Tone::Doubt, "candidate"),
     };
