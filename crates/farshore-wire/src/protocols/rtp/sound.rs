@@ -24,6 +24,9 @@ const LONGEST: usize = 8_000;
 /// Pairs of packets of which it is looked whether their framing fits the clock.
 const MOST_PAIRS: u32 = 64;
 
+/// Packets and pauses kept until the framing is found to fit: where many are lost, few follow each other.
+const MOST_BEFORE: usize = 512;
+
 /// The probability, or more, that a payload of even bytes says of itself in Opus's words that it lasts as long as the clock says:
 /// 20 ms, the likeliest, has 27.4 of 128.
 const FRAMED_BY_CHANCE: f64 = 0.25;
@@ -88,6 +91,10 @@ impl Balance {
 /// Payloads that may be Opus.
 #[derive(Debug)]
 struct Opus {
+    /// What came before the framing was found to fit: most dynamic payload types are something else, and decoding is dear.
+    before: Vec<Before>,
+    /// The framing was found to fit.
+    framed: bool,
     /// From the first packet that is framed.
     decoder: Option<Box<opus::Decoder>>,
     trial: Trial,
@@ -96,21 +103,44 @@ struct Opus {
     misfits: u32,
 }
 
+/// What waits to be decoded.
+#[derive(Debug)]
+enum Before {
+    /// So many ticks of it.
+    Silence(u64),
+    /// A payload, and what it lasts.
+    Packet(Vec<u8>, u32),
+}
+
 impl Opus {
-    fn is_framed(&self) -> bool {
-        tail(self.fits.saturating_add(self.misfits), self.fits, FRAMED_BY_CHANCE) < SMALL
-    }
-
     /// Whether there is nothing to be hoped for.
-    const fn is_other(&self) -> bool {
-        self.misfits >= 4 && self.misfits > self.fits
+    fn is_other(&self) -> bool {
+        let pairs = self.fits.saturating_add(self.misfits);
+        let undecided = pairs >= MOST_PAIRS || self.before.len() >= MOST_BEFORE;
+        !self.framed && (self.misfits >= 4 && self.misfits > self.fits || undecided) || self.trial.is_lost()
     }
 
-    const fn pair(&mut self, fits: bool) {
-        if self.fits.saturating_add(self.misfits) < MOST_PAIRS {
-            let place = if fits { &mut self.fits } else { &mut self.misfits };
-            *place = place.saturating_add(1);
+    fn pair(&mut self, fits: bool) {
+        let pairs = self.fits.saturating_add(self.misfits);
+        if self.framed || pairs >= MOST_PAIRS {
+            return;
         }
+        let place = if fits { &mut self.fits } else { &mut self.misfits };
+        *place = place.saturating_add(1);
+        self.framed = tail(pairs.saturating_add(1), self.fits, FRAMED_BY_CHANCE) < SMALL;
+    }
+
+    /// The samples of a payload that lasts so long.
+    fn decode(&mut self, payload: &[u8], ticks: u32) -> Vec<i16> {
+        if payload.len() > 2 {
+            self.trial.take(payload, ticks);
+        }
+        if self.decoder.is_none() {
+            let stereo = opus::Framing::read(payload).is_some_and(|it| it.stereo);
+            self.decoder = opus::Decoder::new(stereo).map(Box::new);
+        }
+        let samples = self.decoder.as_mut().and_then(|it| it.decode(payload));
+        samples.unwrap_or_default().to_vec()
     }
 }
 
@@ -173,6 +203,8 @@ impl Sound {
             9 => Codec::G722(Box::new(g722::Decoder::new()), Trial::new(Subject::G722), Balance::default()),
             // Left to signalling (RFC 3551, section 6).
             35..=63 | 96..=127 => Codec::Opus(Opus {
+                before: Vec::new(),
+                framed: false,
                 decoder: None,
                 trial: Trial::new(Subject::Opus),
                 fits: 0,
@@ -207,7 +239,10 @@ impl Sound {
 
     /// Takes a packet by its extended sequence number; `None` when its payload is not whole.
     pub fn packet(&mut self, number: u64, timestamp: u32, marker: bool, payload: Option<&[u8]>) {
-        if matches!(&self.codec, Codec::Opus(it) if it.is_other()) {
+        if let Codec::Opus(it) = &mut self.codec
+            && it.is_other()
+        {
+            it.before = Vec::new();
             self.waiting.clear();
             return;
         }
@@ -265,21 +300,33 @@ impl Sound {
                 held.payload.iter().flat_map(|code| decoder.decode(*code)).collect()
             }
             Codec::Opus(it) => {
-                let Some(framing) = framing else {
+                if framing.is_none() {
                     it.pair(false);
                     return;
-                };
-                if held.payload.len() > 2 {
-                    it.trial.take(&held.payload, ticks);
                 }
-                if it.decoder.is_none() {
-                    it.decoder = opus::Decoder::new(framing.stereo).map(Box::new);
+                if !it.framed {
+                    it.before.push(Before::Packet(held.payload, ticks));
+                    return;
                 }
-                let samples = it.decoder.as_mut().and_then(|it| it.decode(&held.payload));
-                samples.unwrap_or_default().to_vec()
+                it.decode(&held.payload, ticks)
             }
         };
         self.sounds(&samples);
+    }
+
+    /// The framing fits: decodes what was kept until that was known.
+    fn catch_up(&mut self) {
+        let Codec::Opus(it) = &mut self.codec else { return };
+        for before in std::mem::take(&mut it.before) {
+            match before {
+                Before::Silence(ticks) => self.quiet(ticks),
+                Before::Packet(payload, ticks) => {
+                    let Codec::Opus(it) = &mut self.codec else { return };
+                    let samples = it.decode(&payload, ticks);
+                    self.sounds(&samples);
+                }
+            }
+        }
     }
 
     /// Holds what a packet lasts against the time until the next.
@@ -297,6 +344,9 @@ impl Sound {
                 let paused = passed > last.ticks && passed < 1 << 24 && (marker || last.idle);
                 if last.ticks == passed {
                     it.pair(true);
+                    if it.framed && !it.before.is_empty() {
+                        self.catch_up();
+                    }
                 } else if !paused {
                     it.pair(false);
                 }
@@ -310,6 +360,18 @@ impl Sound {
         let granted = ticks.min(self.silence);
         self.shortened |= granted < ticks;
         self.silence = self.silence.saturating_sub(granted);
+        match &mut self.codec {
+            Codec::Opus(it) if !it.framed => {
+                if granted > 0 {
+                    it.before.push(Before::Silence(granted));
+                }
+            }
+            _ => self.quiet(granted),
+        }
+    }
+
+    /// So many ticks of silence.
+    fn quiet(&mut self, granted: u64) {
         let samples = match &self.codec {
             Codec::G711(..) => granted,
             Codec::G722(..) => granted.saturating_mul(2),
@@ -342,7 +404,7 @@ impl Sound {
             self.play();
         }
         let codec = match &self.codec {
-            Codec::Opus(it) if it.is_framed() => Some("opus"),
+            Codec::Opus(it) if it.framed => Some("opus"),
             _ => None,
         };
         let sound = spelled(&std::mem::take(&mut self.hash).finalize());
@@ -372,7 +434,7 @@ impl Sound {
         }
         let usual = self.differences.iter().max_by_key(|(_, times)| **times);
         match (&self.codec, usual) {
-            (Codec::Opus(it), _) if !it.is_framed() => {
+            (Codec::Opus(it), _) if !it.framed => {
                 return nothing("the payload type is dynamic, its payloads are not framed as Opus, and nothing named their codec");
             }
             (Codec::Opus(_), _) | (_, Some((0, _))) => {}

@@ -163,6 +163,11 @@ impl Trial {
         }
     }
 
+    /// Whether all that counts was taken, and it is not shown to be sound: what comes behind changes nothing.
+    pub fn is_lost(&self) -> bool {
+        self.blocks >= LOOKS.into_iter().max().unwrap_or_default() && !self.is_shown()
+    }
+
     fn is_shown(&self) -> bool {
         self.against_random.shown.is_some() && self.against_order.is_none_or(|it| it.shown.is_some())
     }
