@@ -196,7 +196,7 @@ pub enum Recovery {
     Yes {
         /// The test and its outcome.
         because: String,
-        /// SHA-256 of the decoded samples (16-bit little-endian), in hex.
+        /// SHA-256 of the decoded samples (16-bit little-endian), in hex; empty where they were not all decoded, as nobody wants them.
         sound: String,
     },
     /// It cannot be, by what was negotiated.

@@ -185,7 +185,7 @@ fn fact(it: &Observation, show_pii: bool) -> Fact<'_> {
             recoverable,
         } => {
             let (answer, because, sound) = match recoverable {
-                Recovery::Yes { because, sound } => ("yes", because, Some(sound.as_str())),
+                Recovery::Yes { because, sound } => ("yes", because, Some(sound.as_str()).filter(|it| !it.is_empty())),
                 Recovery::No { because } => ("no", because, None),
                 Recovery::CannotTell { because } => ("cannot-tell", because, None),
             };

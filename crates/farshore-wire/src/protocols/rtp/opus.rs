@@ -9,6 +9,9 @@ use crate::cursor::Cursor;
 /// Ticks of the clock in a second; it is 48 kHz whatever the audio was sampled at (RFC 7587, section 4.1).
 pub const RATE: u32 = 48_000;
 
+/// Samples a second that trials make do with: voices are told by their pitch.
+pub const TRIAL_RATE: u32 = 16_000;
+
 /// Ticks of the longest packet: 120 ms (RFC 6716, section 3.2.5).
 const LONGEST: u32 = 5_760;
 
@@ -117,6 +120,15 @@ impl Decoder {
             inner: ropus::Decoder::new(RATE, channels).ok()?,
             channels: count,
             room: vec![0; (LONGEST as usize).saturating_mul(count)],
+        })
+    }
+
+    /// One channel of [`TRIAL_RATE`].
+    pub fn for_trials() -> Option<Self> {
+        Some(Self {
+            inner: ropus::Decoder::new(TRIAL_RATE, Channels::Mono).ok()?,
+            channels: 1,
+            room: vec![0; LONGEST as usize],
         })
     }
 

@@ -7,8 +7,8 @@
 //!
 //! *Null*: the bytes behind the framing are independent and even, as cipher text is. The four versions of a block are then alike in
 //! distribution, and independent of other blocks: the real one is the strict best of four with a probability of 1/4 at most, and the
-//! number of such blocks follows the binomial distribution at most. That is exact. It is looked at after 16, 32 and
-//! 64 blocks and at the end, so that its tail must be below a quarter of 1e-6.
+//! number of such blocks follows the binomial distribution at most. That is exact. It is looked at after 12, 16,
+//! 32 and 64 blocks and at the end, so that its tail must be below a fifth of 1e-6.
 //!
 //! For a codec without framing, tables would be told from cipher text as well; there the *order* of the bytes within their packets
 //! must matter too, by the same comparison with shuffled payloads. That is no test of secrecy: 1e-3 is small enough, since pauses,
@@ -23,10 +23,10 @@ pub const SMALL: f64 = 1e-6;
 const SMALL_ENOUGH_FOR_ORDER: f64 = 1e-3;
 
 /// Numbers of blocks after which the outcome is looked at; after the last the trial is over.
-const LOOKS: [u32; 3] = [16, 32, 64];
+const LOOKS: [u32; 4] = [12, 16, 32, 64];
 
 /// Those and the end.
-const LOOKS_IN_ALL: f64 = 4.0;
+const LOOKS_IN_ALL: f64 = 5.0;
 
 /// Versions of a block that the real one is held against.
 const CONTROLS: usize = 3;
@@ -71,7 +71,7 @@ impl Subject {
     const fn thinning(self) -> usize {
         match self {
             Self::G722 => (16_000 / THIN) as usize,
-            Self::Opus => (opus::RATE / THIN) as usize,
+            Self::Opus => (opus::TRIAL_RATE / THIN) as usize,
         }
     }
 
@@ -91,7 +91,7 @@ impl Subject {
                 Some(payloads.iter().flatten().flat_map(|code| decoder.decode(*code)).collect())
             }
             Self::Opus => {
-                let mut decoder = opus::Decoder::new(false)?;
+                let mut decoder = opus::Decoder::for_trials()?;
                 let mut all = Vec::new();
                 for payload in payloads {
                     all.extend_from_slice(decoder.decode(payload)?);
