@@ -232,7 +232,7 @@ impl Sound {
 
     /// Whether the payloads are framed as Opus, so that they are not encrypted as a whole.
     pub fn is_framed(&self) -> bool {
-        matches!(&self.codec, Codec::Opus(it) if it.is_framed())
+        matches!(&self.codec, Codec::Opus(it) if it.framed)
     }
 
     /// What was decoded since this was asked last.
@@ -300,7 +300,9 @@ impl Sound {
             Codec::G722(decoder, trial, balance) => {
                 balance.take(&held.payload);
                 trial.take(&held.payload, ticks);
-                held.payload.iter().flat_map(|code| decoder.decode(*code)).collect()
+                let wanted = self.tape.is_some();
+                let codes = held.payload.iter().filter(|_| wanted);
+                codes.flat_map(|code| decoder.decode(*code)).collect()
             }
             Codec::Opus(it) => {
                 if framing.is_none() {
@@ -411,7 +413,7 @@ impl Sound {
             _ => None,
         };
         // A hash of what was not decoded would be of nothing.
-        let whole = !matches!(self.codec, Codec::Opus(_)) || self.tape.is_some();
+        let whole = matches!(self.codec, Codec::G711(..)) || self.tape.is_some();
         let sound = if whole {
             spelled(&std::mem::take(&mut self.hash).finalize())
         } else {
