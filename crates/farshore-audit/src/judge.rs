@@ -13,7 +13,7 @@ use crate::parties::globe::Vantage;
 use crate::physics::{self, Physics};
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
-use crate::{destinations, ech, exposure, handshakes, naming};
+use crate::{destinations, ech, exposure, handshakes, links, naming};
 
 /// What an audit is judged with, beside the ledger.
 pub struct Circumstances<'a> {
@@ -46,9 +46,14 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     if physics.is_some() {
         physics::split_paths(&mut ledger);
     }
+    let mentions = links::mentions(&ledger, &of_flow);
     let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
     keys(&ledger, &mut coverage.keys);
+    let (links, beyond) = links::of(mentions, &exposures, &ledger);
+    if beyond > 0 {
+        coverage.limits.insert("links", beyond);
+    }
     // Without anything to compare, nothing was searched.
     let discovery = (!ledger.specimens.is_empty()).then(|| discover(&ledger));
     let verdicts = with
@@ -63,6 +68,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         destinations,
         exposures,
         discovery,
+        links: Some(links),
         verdicts,
         show_pii: with.show_pii,
         inputs: ledger.inputs,

@@ -23,6 +23,7 @@ mod handshakes;
 pub mod identifiers;
 pub mod inquiry;
 pub mod judge;
+pub mod links;
 pub mod naming;
 pub mod parties;
 pub mod physics;

@@ -3,7 +3,7 @@
 use crate::ledger::{Anomaly, InputRecord};
 use crate::observation::Observed;
 use crate::party::Destination;
-use crate::{Coverage, Discovery, Exposure, Flow, Rows, Verdict, WireText};
+use crate::{Coverage, Discovery, Exposure, Flow, Link, Rows, Verdict, WireText};
 
 /// What it means.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Audit {
     pub exposures: Vec<Exposure>,
     /// Identifiers nobody named; `None`: they were not searched for.
     pub discovery: Option<Discovery>,
+    /// Who can be linked to whom; `None`: that was not searched for.
+    pub links: Option<Vec<Link>>,
     /// Oddities.
     pub anomalies: Vec<Anomaly>,
     /// Outcomes.

@@ -53,6 +53,7 @@ impl Output for Ndjson {
         lines::<v1::Laws>(audit, out)?;
         lines::<v1::Exposures>(audit, out)?;
         lines::<v1::Identifiers>(audit, out)?;
+        lines::<v1::Links>(audit, out)?;
         if let Some(it) = &audit.discovery {
             line("discovery", v1::Design::new(it), out)?;
         }

@@ -130,7 +130,7 @@ pub(super) fn readers(datum: &Datum<'_>, to: Option<&Recipient<'_>>, ledger: &Le
         }),
         None => datum.designated.filter(|_| is_content(datum)).map(|frame| designated(frame, to)),
     };
-    let relay = relay(datum, &open, to);
+    let relay = relay(datum, &open, to, ledger);
     let receives = match relay {
         Some(_) => Some(Reader {
             role: ReaderRole::Endpoint,
@@ -304,12 +304,18 @@ fn hosting(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Option<Reader>
 /// Kinds of organisation (as the table of organisations spells them) whose business is passing things on.
 const RELAY_KINDS: &[&str] = &["rtc", "cpaas"];
 
-fn relay(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Option<Reader> {
+fn relay(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>, ledger: &Ledger) -> Option<Reader> {
     let organisation = to.destination.organisation.as_ref()?;
     if !RELAY_KINDS.contains(&organisation.kind.as_str()) || datum.kind == &DatumKind::HOSTNAME {
         return None;
     }
+    // What was told apart within a session of the web was said to the relay's own server: as with any other endpoint.
+    let told_to_it = matches!(datum.protection, Protection::Tls | Protection::Quic) && datum.field.starts_with("http.");
     let (answer, because) = match open {
+        (Answer::No, _) if told_to_it && datum.kind != &DatumKind::CONTENT => {
+            let it = endpoint(datum, open, to, ledger);
+            (it.answer, it.because)
+        }
         (Answer::Yes, because) => (
             Answer::Yes,
             told(format!("it passes on the very bytes that were captured: {because}")),

@@ -21,9 +21,11 @@ use farshore_model::{Audit, Locus, Outcome};
 
 /// Searches that were not made: those this version cannot make, and those that one capture gives nothing to.
 pub fn not_searched(audit: &Audit) -> &'static [&'static str] {
-    match audit.discovery {
-        Some(_) => &["links"],
-        None => &["identifiers", "links"],
+    match (&audit.discovery, &audit.links) {
+        (Some(_), Some(_)) => &[],
+        (Some(_), None) => &["links"],
+        (None, Some(_)) => &["identifiers"],
+        (None, None) => &["identifiers", "links"],
     }
 }
 

@@ -158,14 +158,15 @@ fn oddities(audit: &Audit, items: &mut Vec<Item>) {
 }
 
 fn searches(audit: &Audit, items: &mut Vec<Item>) {
-    items.push(Item::new(
-        Tone::Plain,
-        if audit.discovery.is_some() {
-            "not searched for: links between people"
-        } else {
-            "not searched for: links between people; identifiers in unknown formats, in one capture alone"
-        },
-    ));
+    let unsearched = match (&audit.discovery, &audit.links) {
+        (Some(_), Some(_)) => None,
+        (Some(_), None) => Some("not searched for: links between people"),
+        (None, Some(_)) => Some("not searched for: identifiers in unknown formats, in one capture alone"),
+        (None, None) => Some("not searched for: links between people; identifiers in unknown formats, in one capture alone"),
+    };
+    if let Some(words) = unsearched {
+        items.push(Item::new(Tone::Plain, words));
+    }
     if !audit.verdicts.is_empty() && !audit.verdicts.iter().any(|it| it.outcome == Outcome::Met) {
         items.push(Item::new(
             Tone::Plain,

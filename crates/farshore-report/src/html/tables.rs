@@ -405,10 +405,10 @@ pub fn coverage(audit: &Audit) -> Markup {
             .iter()
             .map(|(limit, times)| (format!("Ceiling hit: {limit}"), count(*times, "time"))),
     );
-    facts.push((
-        "Not searched for by this version".into(),
-        crate::findings::not_searched(audit).join(", "),
-    ));
+    let not_searched = crate::findings::not_searched(audit);
+    if !not_searched.is_empty() {
+        facts.push(("Not searched for by this version".into(), not_searched.join(", ")));
+    }
     let rows: Vec<Markup> = facts
         .into_iter()
         .map(|(what, value)| html! { tr { th scope="row" data-label="What" { (what) } (cell("Count", html! { (value) })) } })

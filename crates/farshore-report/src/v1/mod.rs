@@ -8,6 +8,7 @@ mod exposure;
 mod flow;
 mod identifier;
 mod input;
+mod link;
 mod observation;
 
 pub use destination::{Destination, Law};
@@ -16,6 +17,7 @@ pub use flow::Flow;
 pub use identifier::{Design, Identifier};
 pub use input::{Coverage, Input, Tool};
 pub(crate) use input::{is_log, unit};
+pub use link::Link;
 pub use observation::Row;
 
 use std::collections::HashMap;
@@ -47,8 +49,7 @@ pub struct Document<'a> {
     laws: Each<'a, Laws>,
     exposures: Each<'a, Exposures>,
     identifiers: Each<'a, Identifiers>,
-    // Not searched for yet; `coverage.not_searched` says so.
-    links: [(); 0],
+    links: Each<'a, Links>,
     anomalies: Each<'a, Anomalies>,
     verdicts: Each<'a, Verdicts>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +72,7 @@ impl<'a> Document<'a> {
             laws: Each(audit, Laws),
             exposures: Each(audit, Exposures),
             identifiers: Each(audit, Identifiers),
-            links: [],
+            links: Each(audit, Links),
             anomalies: Each(audit, Anomalies),
             verdicts: Each(audit, Verdicts),
             flows: sections.flows.then_some(Each(audit, Flows)),
@@ -126,6 +127,8 @@ lists! {
     Exposures "exposure" |audit| (0..).zip(&audit.exposures).map(|(index, it)| Exposure::new(index, it, audit.show_pii));
     /// The identifiers nobody named.
     Identifiers "identifier" |audit| audit.discovery.iter().flat_map(|it| &it.identifiers).map(Identifier::new);
+    /// Who can be linked to whom.
+    Links "link" |audit| audit.links.iter().flatten().map(Link::new);
     /// The anomalies.
     Anomalies "anomaly" |audit| audit.anomalies.iter().map(Anomaly::new);
     /// The verdicts.

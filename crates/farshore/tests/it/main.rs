@@ -9,6 +9,7 @@ mod fixed;
 mod hostile;
 mod keys;
 mod leaky;
+mod links;
 mod naming;
 mod packed;
 mod recorded;

@@ -14,6 +14,16 @@ use super::call;
 pub fn every_fact() -> Audit {
     let mut audit = call();
     audit.discovery = Some(discovery());
+    audit.links = Some(vec![farshore_model::Link {
+        observer: farshore_model::ReaderRole::Relay,
+        party: "Relaywright (fictional)".into(),
+        a: "alice".into(),
+        b: "bob".into(),
+        kind: farshore_model::DatumKind::named("room-id"),
+        number: 1,
+        anonymity_set: 3,
+        evidence: vec![locus(3), locus(9)],
+    }]);
     audit.flows = [Protection::Tls, Protection::Quic, Protection::Dtls, Protection::Srtp]
         .into_iter()
         .map(|it| flow("203.0.113.7", 443, it))

@@ -1,0 +1,153 @@
+//! Who can be linked to whom: clients that carried the same identifier where one observer can read it.
+//!
+//! An id of a room links all who were in it; an id of a device, which only its own device sends, links the addresses it was
+//! sent from. Each observer links what it can read itself: whoever is on the path, or one party as resolver, relay or
+//! endpoint. Refused: ids of people, which others send and receive too; what no answer `yes` stands behind; and any guess
+//! from times or sizes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ahash::HashMap;
+use farshore_model::flow::Protection;
+use farshore_model::link::Link;
+use farshore_model::sighting::Disguise;
+use farshore_model::{Answer, Exposure, InputId, Ledger, Locus, ReaderRole, Sighting, Text};
+
+/// Ids of places where people meet: all that carry one were there.
+const MEETING: &[&str] = &["room-id"];
+/// Ids that a device sends of itself.
+const DEVICE: &[&str] = &["device-id", "imei", "imsi", "ad-id"];
+/// What only clients write: an id in an answer may be anybody's.
+const WRITTEN_BY_CLIENTS: &[&str] = &["http.request.", "http.query.", "http.cookie.", "http.header.", "http.path"];
+/// Links that are told; the rest is counted.
+pub const MOST: usize = 10_000;
+
+/// An identifier in a flow, kept until it is known who can read it.
+#[derive(Debug)]
+pub(crate) struct Mention {
+    print: [u8; 16],
+    field: Text,
+    protection: Protection,
+    disguise: Disguise,
+    destination: u32,
+    client: Client,
+    at: Locus,
+}
+
+/// One end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Client {
+    input: InputId,
+    address: IpAddr,
+}
+
+/// The identifiers of a ledger that can link.
+pub(crate) fn mentions(ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
+    let mention = |it: &Sighting| {
+        let flow = ledger.flows.get(it.flow.0 as usize)?;
+        Some(Mention {
+            print: it.value.print,
+            field: it.field.as_str().into(),
+            protection: it.protection,
+            disguise: it.disguise,
+            destination: of_flow.get(it.flow.0 as usize).copied().unwrap_or_default(),
+            client: Client {
+                input: flow.input,
+                address: flow.client.ip,
+            },
+            at: it.evidence.first()?.clone(),
+        })
+    };
+    ledger.sightings.iter().filter(|it| links(it)).filter_map(mention).collect()
+}
+
+fn links(it: &Sighting) -> bool {
+    let written = || WRITTEN_BY_CLIENTS.iter().any(|field| it.field.starts_with(field));
+    let kind = it.kind.as_str();
+    // What other values give too links nobody.
+    it.disguise != Disguise::WeakDigest && (MEETING.contains(&kind) || DEVICE.contains(&kind) && written())
+}
+
+/// All links, by observer, value and clients; and how many more there are.
+pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger) -> (Vec<Link>, u64) {
+    let key = |print: [u8; 16], field: &Text, protection: Protection, disguise: Disguise, destination: usize| {
+        (print, field.clone(), protection, disguise, destination)
+    };
+    let mut by_key = HashMap::default();
+    for it in exposures {
+        by_key
+            .entry(key(it.value.print, &it.field, it.protection, it.disguise, it.destination))
+            .or_insert(it);
+    }
+    // Ordered, so that it can be walked: observer, party, kind and number of the value, then its clients.
+    let mut seen: BTreeMap<(ReaderRole, Text, &str, u32), BTreeMap<Client, Locus>> = BTreeMap::new();
+    for it in mentions {
+        let key = key(it.print, &it.field, it.protection, it.disguise, it.destination as usize);
+        let Some(exposure) = by_key.get(&key) else { continue };
+        for (observer, party) in observers(exposure) {
+            let clients = seen.entry((observer, party, exposure.kind.as_str(), exposure.number)).or_default();
+            let place = clients.entry(it.client).or_insert_with(|| it.at.clone());
+            if it.at < *place {
+                place.clone_from(&it.at);
+            }
+        }
+    }
+    let mut all = Vec::new();
+    let mut beyond = 0_u64;
+    for ((observer, party, kind, number), clients) in seen {
+        for (place, (one, first)) in clients.iter().enumerate() {
+            for (other, second) in clients.iter().skip(place.saturating_add(1)) {
+                let (a, b) = (name(*one, ledger), name(*other, ledger));
+                if a == b {
+                    continue;
+                }
+                if all.len() >= MOST {
+                    beyond = beyond.saturating_add(1);
+                    continue;
+                }
+                all.push(Link {
+                    observer,
+                    party: party.clone(),
+                    a,
+                    b,
+                    kind: farshore_model::DatumKind::named(kind),
+                    number,
+                    anonymity_set: clients.len(),
+                    evidence: vec![first.clone(), second.clone()],
+                });
+            }
+        }
+    }
+    (all, beyond)
+}
+
+/// Who can read a datum, and is the same for all clients that sent it there. A digest that stands in clear is read by nobody,
+/// and links all the same.
+fn observers(exposure: &Exposure) -> Vec<(ReaderRole, Text)> {
+    let clear = exposure.disguise == Disguise::Digest && exposure.protection == Protection::Plaintext;
+    let reads = exposure
+        .readers
+        .iter()
+        .filter(|it| it.answer == Answer::Yes || clear && it.role == ReaderRole::OnPath);
+    reads
+        .filter_map(|it| match it.role {
+            ReaderRole::OnPath => Some((it.role, "".into())),
+            ReaderRole::DnsResolver | ReaderRole::Relay | ReaderRole::Endpoint => {
+                (!it.party.as_str().is_empty()).then(|| (it.role, it.party.clone()))
+            }
+            // Whoever runs the network of one machine need not run that of another.
+            ReaderRole::Hosting | ReaderRole::Owner => None,
+        })
+        .collect()
+}
+
+/// The user an input was labelled with, else the address, with its input where there are several.
+fn name(client: Client, ledger: &Ledger) -> Text {
+    let input = ledger.inputs.get(client.input.0 as usize);
+    match input.and_then(|it| it.labels.get("user")).filter(|it| !it.is_empty()) {
+        Some(user) => user.as_str().into(),
+        None if ledger.inputs.len() < 2 => client.address.to_string().into(),
+        None => format!("{} in {}", client.address, input.map_or("", |it| it.name.as_str())).into(),
+    }
+}
