@@ -13,7 +13,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use farshore_fuzz::{content, frame, keys, protocol};
+use farshore_fuzz::{content, exchange, frame, keys, protocol};
 use farshore_lab::{Edition, WORLDS};
 use farshore_model::{Direction, InputId, Transport};
 use farshore_wire::protocols::{Match, Opening, PROTOCOLS, Start};
@@ -44,6 +44,7 @@ fn main() {
     samples(&mut shelf);
     dialogues(&mut shelf);
     sessions(&mut shelf);
+    exchanges(&mut shelf);
     for (target, count) in &shelf.counts {
         println!("{target}: {count} seeds");
     }
@@ -96,6 +97,99 @@ fn sessions(shelf: &mut Shelf) {
             }
         }
     }
+}
+
+/// Entries as browsers and proxies write them.
+const HAR: &str = r#"{"log":{"version":"1.2","creator":{"name":"seed","version":"1"},"entries":[
+{"startedDateTime":"2026-03-29T17:37:42.482-07:00","time":18,"serverIPAddress":"198.51.100.7","connection":"51378",
+"request":{"method":"POST","url":"https://api.example:8443/v1?imei=490154203237518#top","httpVersion":"h2","headers":[{"name":"Cookie","value":"a=1; b=\u0041"}],
+"cookies":[{"name":"a","value":"1"}],"postData":{"mimeType":"application/json","text":"{\"user\":\"alice\\u0040rooms.example\"}"},"headersSize":-1,"bodySize":31},
+"response":{"status":200,"headers":[],"content":{"size":5,"mimeType":"text/plain","encoding":"base64","text":"aGVsbG8="}},
+"_webSocketMessages":[{"type":"send","time":1693314200.25,"opcode":1,"data":"hi"},{"type":"receive","opcode":2,"data":"AAH/"}]},
+{"request":{"method":"GET","url":"http://plain.example/","postData":{"params":[{"name":"u","value":"x"}]}},"response":{"status":0,"_fromCache":"disk"}}]}}"#;
+
+/// Files of exchanges, and bodies in codings and forms.
+fn exchanges(shelf: &mut Shelf) {
+    let net = |bytes: &[u8], kind: char| [format!("{}:", bytes.len()).as_bytes(), bytes, kind.to_string().as_bytes()].concat();
+    let text = |it: &str| net(it.as_bytes(), ';');
+    let pair = |name: &str, value: Vec<u8>| [text(name), value].concat();
+    let list = |kind: char, parts: &[Vec<u8>]| net(&parts.concat(), kind);
+    let peer = list(']', &[text("198.51.100.7"), net(b"443", '#')]);
+    let request = list(
+        '}',
+        &[
+            pair("method", net(b"POST", ',')),
+            pair("scheme", net(b"https", ',')),
+            pair("host", text("api.example")),
+            pair("path", net(b"/v1?imei=490154203237518", ',')),
+            pair("headers", list(']', &[list(']', &[net(b"Host", ','), net(b"api.example", ',')])])),
+            pair("content", net(b"{\"user\":\"alice\"}", ',')),
+            pair("timestamp_start", net(b"1693314200.25", '^')),
+        ],
+    );
+    let server = list(
+        '}',
+        &[
+            pair("peername", peer),
+            pair("sni", text("api.example")),
+            pair("tls", net(b"true", '!')),
+        ],
+    );
+    let message = list(
+        ']',
+        &[list(
+            ']',
+            &[net(b"1", '#'), net(b"true", '!'), net(b"hi", ','), net(b"1693314200.5", '^')],
+        )],
+    );
+    let socket = list('}', &[pair("messages", message)]);
+    let http = list(
+        '}',
+        &[
+            pair("version", net(b"20", '#')),
+            pair("request", request),
+            pair("server_conn", server.clone()),
+            pair("websocket", socket),
+        ],
+    );
+    let raw = list(
+        ']',
+        &[list(
+            ']',
+            &[net(b"false", '!'), net(b"+OK ready\r\n", ','), net(b"1693314201.5", '^')],
+        )],
+    );
+    let tcp = list(
+        '}',
+        &[pair("type", text("tcp")), pair("messages", raw), pair("server_conn", server)],
+    );
+    for low in [false, true] {
+        shelf.put("exchange", &exchange::file(low, HAR.as_bytes()));
+        shelf.put("exchange", &exchange::file(low, &[&http[..], &tcp].concat()));
+        shelf.put("exchange", &exchange::file(low, &gzip(HAR.as_bytes())));
+    }
+    let part = b"--x\r\nContent-Disposition: form-data; name=\"mail\"\r\n\r\nalice@rooms.example\r\n--x--\r\n";
+    let plist = b"bplist00\xd1\x01\x02TmailUalice\x08\x0b\x10\0\0\0\0\0\0\x01\x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x16";
+    let bodies: [&[u8]; 10] = [
+        b"any text",
+        br#"{"a":"b\nc","in":["{\"d\":\"\\u00e9\"}"]}"#,
+        b"<a x='1'>&lt;<b>&#65;</b></a>",
+        part,
+        b"a=1&b=%20&c",
+        b"\x1a\x07\n\x05alice\x10\xba\xdb\xc5\xfd\x0e\x21\0\0\0\0\0\0\x48\x40",
+        b"\0\0\0\0\x07\n\x05alice",
+        b"\x82\xa4mail\xa5alice\xa3ids\x92\xfe\xcb\x40\x0c\0\0\0\0\0\0",
+        b"\xbf\x64mail\x65alice\x63ids\x9f\x21\xc2\x41x\xff\xff",
+        plist,
+    ];
+    for (kind, bytes) in bodies.iter().enumerate() {
+        shelf.put("exchange", &exchange::body(kind % 2 == 1, 0, kind, bytes));
+        shelf.put("exchange", &exchange::body(false, 1, kind, &gzip(bytes)));
+    }
+    // "any text" in br, as it is and once more in gzip.
+    let br = [0x8b, 0x03, 0x80, b'a', b'n', b'y', b' ', b't', b'e', b'x', b't', 0x03];
+    shelf.put("exchange", &exchange::body(false, 3, 0, &br));
+    shelf.put("exchange", &exchange::body(false, 5, 0, &gzip(&br)));
 }
 
 /// Cut captures, and their first frames as a classic pcap in both byte orders.

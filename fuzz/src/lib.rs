@@ -5,6 +5,7 @@
 //! hand in [`protocol`], and in [`frame`] an anomaly `reader-fault` counts as a crash.
 
 pub mod content;
+pub mod exchange;
 pub mod frame;
 pub mod keys;
 pub mod protocol;

@@ -44,7 +44,7 @@ pub(crate) struct About<'a> {
 /// Bytes of a name from the wire that stand in a path.
 const LONGEST_NAME: usize = 64;
 /// Names from the wire in one path; what lies deeper goes under the last.
-const MOST_NAMES: usize = 8;
+const MOST_NAMES: usize = 6;
 
 /// Tells what there is in a text.
 pub(crate) fn tell(text: Text<'_>, about: &About<'_>, limits: &Limits, out: &mut dyn Sink) {
