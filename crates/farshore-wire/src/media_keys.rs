@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use farshore_model::{FlowId, Protection};
+use memchr::memmem;
 
 use crate::crypto::srtp::Suite;
 
@@ -127,7 +128,7 @@ impl MediaKeys {
             return;
         }
         let mut rest = text;
-        while let Some(at) = find(rest, MARK) {
+        while let Some(at) = memmem::find(rest, MARK) {
             rest = rest.get(at.saturating_add(MARK.len())..).unwrap_or_default();
             self.line(rest, place, most);
         }
@@ -207,18 +208,6 @@ fn index(text: &[u8]) -> Option<Vec<u8>> {
     let bytes = value.to_be_bytes();
     let padded: Vec<u8> = std::iter::repeat_n(0, LONGEST_INDEX).chain(bytes).collect();
     Some(padded.get(padded.len().checked_sub(length)?..)?.to_vec())
-}
-
-fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
-    let (first, rest) = mark.split_first()?;
-    let mut at = 0_usize;
-    loop {
-        let tail = text.get(at..)?;
-        at = at.saturating_add(tail.iter().position(|byte| byte == first)?).saturating_add(1);
-        if text.get(at..)?.starts_with(rest) {
-            return at.checked_sub(1);
-        }
-    }
 }
 
 /// Nothing of a key is ever printed.
