@@ -1,4 +1,5 @@
-//! Text that came from the wire: always a `str`, never trusted. And text that many values have in common.
+//! Text that came from the wire: always a `str`, never trusted; the escapes of JSON, which stand in more than one door. And text that many
+//! values have in common.
 
 use std::fmt;
 use std::ops::Deref;
@@ -123,6 +124,56 @@ impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
+}
+
+/// Undoes the escapes of a JSON string (RFC 8259, section 7). A surrogate without its other half stands as the three bytes that would
+/// encode it, which are no UTF-8 and are shown as such.
+pub fn json_unescaped(text: &[u8]) -> Vec<u8> {
+    let mut told = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(mark) = rest.iter().position(|it| *it == b'\\') {
+        let (before, escape) = rest.split_at(mark);
+        told.extend_from_slice(before);
+        let (taken, byte) = match escape.get(1) {
+            Some(b'n') => (2, Some(b'\n')),
+            Some(b't') => (2, Some(b'\t')),
+            Some(b'r') => (2, Some(b'\r')),
+            Some(b'b') => (2, Some(8)),
+            Some(b'f') => (2, Some(12)),
+            Some(b'u') => match unit(escape) {
+                Some(high) => (unicode(escape, high, &mut told), None),
+                None => (2, Some(b'u')),
+            },
+            Some(other) => (2, Some(*other)),
+            None => (1, Some(b'\\')),
+        };
+        told.extend(byte);
+        rest = escape.get(taken..).unwrap_or_default();
+    }
+    told.extend_from_slice(rest);
+    told
+}
+
+/// The number of `\uXXXX`.
+fn unit(escape: &[u8]) -> Option<u16> {
+    let digits = escape.strip_prefix(b"\\u")?.get(..4)?;
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// Writes a character; tells how many bytes of escapes it took.
+fn unicode(escape: &[u8], first: u16, told: &mut Vec<u8>) -> usize {
+    let second = escape.get(6..).and_then(unit).filter(|_| (0xd800..0xdc00).contains(&first));
+    let mut buffer = [0; 4];
+    if let Some(Ok(character)) = char::decode_utf16([first].into_iter().chain(second)).next() {
+        told.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
+        return if second.is_some() { 12 } else { 6 };
+    }
+    let [high, low] = first.to_be_bytes();
+    told.extend_from_slice(&[0xe0 | high >> 4, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]);
+    6
 }
 
 #[cfg(test)]

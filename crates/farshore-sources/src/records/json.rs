@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use farshore_model::exchange::Excerpt;
+use farshore_model::text::json_unescaped;
 
 /// Follows a value through the bytes of a file, chunk by chunk, to find where it ends.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,7 +101,7 @@ impl<'a> Value<'a> {
             return Some(Excerpt::plain(inside, offset));
         }
         Some(Excerpt {
-            bytes: Cow::Owned(unescaped(inside)),
+            bytes: Cow::Owned(json_unescaped(inside)),
             offset,
             length: inside.len() as u64,
             packed: Some("json"),
@@ -223,68 +224,6 @@ fn space(text: &[u8], at: usize) -> usize {
     at.saturating_add(length)
 }
 
-/// Undoes escapes (RFC 8259, section 7). A surrogate without its other half stands as the three bytes that would encode it,
-/// which are no UTF-8 and are shown as such.
-pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut told = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(mark) = rest.iter().position(|it| *it == b'\\') {
-        let (before, escape) = rest.split_at(mark);
-        told.extend_from_slice(before);
-        let (taken, byte) = match escape.get(1) {
-            Some(b'n') => (2, Some(b'\n')),
-            Some(b't') => (2, Some(b'\t')),
-            Some(b'r') => (2, Some(b'\r')),
-            Some(b'b') => (2, Some(8)),
-            Some(b'f') => (2, Some(12)),
-            Some(b'u') => match unit(escape) {
-                Some(high) => (unicode(escape, high, &mut told), None),
-                None => (2, Some(b'u')),
-            },
-            Some(other) => (2, Some(*other)),
-            None => (1, Some(b'\\')),
-        };
-        told.extend(byte);
-        rest = escape.get(taken..).unwrap_or_default();
-    }
-    told.extend_from_slice(rest);
-    told
-}
-
-/// The number of `\uXXXX`.
-fn unit(escape: &[u8]) -> Option<u16> {
-    let digits = escape.strip_prefix(b"\\u")?.get(..4)?;
-    if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-}
-
-/// Writes a character; tells how many bytes of escapes it took.
-fn unicode(escape: &[u8], first: u16, told: &mut Vec<u8>) -> usize {
-    let second = escape.get(6..).and_then(unit);
-    let pair = [first, second.unwrap_or_default()];
-    let both = second.is_some() && (0xd800..0xdc00).contains(&first);
-    let (units, taken) = if both {
-        (&pair[..], 12)
-    } else {
-        (pair.get(..1).unwrap_or_default(), 6)
-    };
-    let mut buffer = [0; 4];
-    match char::decode_utf16(units.iter().copied()).next() {
-        Some(Ok(character)) => {
-            told.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
-            taken
-        }
-        _ => {
-            let [high, low] = first.to_be_bytes();
-            let middle = 0x80 | (high & 0x0f) << 2 | low >> 6;
-            told.extend_from_slice(&[0xe0 | high >> 4, middle, 0x80 | low & 0x3f]);
-            6
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,7 +269,7 @@ mod tests {
             (r"\u12", b"u12"),
             (r"\", b"\\"),
         ] {
-            assert_eq!(unescaped(text.as_bytes()), told, "{text}");
+            assert_eq!(json_unescaped(text.as_bytes()), told, "{text}");
         }
     }
 

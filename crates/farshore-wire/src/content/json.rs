@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use farshore_model::text::json_unescaped;
+
 use super::{Teller, Text};
 
 /// Nested containers that are followed; what lies deeper goes under the names so far.
@@ -30,7 +32,7 @@ pub(super) fn tell(teller: &mut Teller<'_>, text: Text<'_>) {
         if let Some(place) = blanked.get_mut(string.clone()) {
             place.fill(b' ');
         }
-        let value = unescaped(raw);
+        let value = json_unescaped(raw);
         let at = (text.place)(string.clone());
         let names = strings.names(text.bytes);
         teller.under("json", |teller| nest(teller, &names, &mut |teller| inner(teller, &value, at)));
@@ -131,53 +133,4 @@ impl<'a> Strings<'a> {
         let keys = self.open.iter().chain(std::iter::once(&self.key)).flatten();
         keys.filter_map(|it| text.get(it.clone())).collect()
     }
-}
-
-/// Undoes escapes (section 7). A surrogate without its other half stands as the bytes that would encode it, which are no UTF-8.
-pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut told = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(mark) = rest.iter().position(|it| *it == b'\\') {
-        let (before, escape) = rest.split_at(mark);
-        told.extend_from_slice(before);
-        let (taken, byte) = match escape.get(1) {
-            Some(b'n') => (2, Some(b'\n')),
-            Some(b't') => (2, Some(b'\t')),
-            Some(b'r') => (2, Some(b'\r')),
-            Some(b'b') => (2, Some(8)),
-            Some(b'f') => (2, Some(12)),
-            Some(b'u') => match unit(escape) {
-                Some(high) => (unicode(escape, high, &mut told), None),
-                None => (2, Some(b'u')),
-            },
-            Some(other) => (2, Some(*other)),
-            None => (1, Some(b'\\')),
-        };
-        told.extend(byte);
-        rest = escape.get(taken..).unwrap_or_default();
-    }
-    told.extend_from_slice(rest);
-    told
-}
-
-/// The number of `\uXXXX`.
-fn unit(escape: &[u8]) -> Option<u16> {
-    let digits = escape.strip_prefix(b"\\u")?.get(..4)?;
-    if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-}
-
-/// Writes a character; tells how many bytes of escapes it took.
-fn unicode(escape: &[u8], first: u16, told: &mut Vec<u8>) -> usize {
-    let second = escape.get(6..).and_then(unit).filter(|_| (0xd800..0xdc00).contains(&first));
-    let mut buffer = [0; 4];
-    if let Some(Ok(character)) = char::decode_utf16([first].into_iter().chain(second)).next() {
-        told.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
-        return if second.is_some() { 12 } else { 6 };
-    }
-    let [high, low] = first.to_be_bytes();
-    told.extend_from_slice(&[0xe0 | high >> 4, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]);
-    6
 }
