@@ -183,6 +183,21 @@ pub struct Opening<'a> {
     pub start: Start<'a>,
 }
 
+impl Opening<'_> {
+    /// What the first bytes of either side of a TCP stream say to this: the surer of both. Of datagrams it is not asked.
+    pub fn by_either_side(&self, told: impl Fn(&[u8]) -> Match) -> Match {
+        match self.start {
+            Start::Hinted => Match::Yes,
+            Start::Stream { up, down } if self.transport == Transport::Tcp => match (told(up), told(down)) {
+                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
+                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
+                _ => Match::No,
+            },
+            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
+        }
+    }
+}
+
 /// The first bytes of a flow.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {

@@ -10,9 +10,9 @@
 //! # How it is told
 //! The twenty bytes every handshake begins with.
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::{Direction, Protection};
 
-use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -39,15 +39,7 @@ impl Protocol for BitTorrent {
                 _ => Match::No,
             }
         };
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up), told(down)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        opening.by_either_side(told)
     }
 
     fn begins(&self) -> Begins {
@@ -119,6 +111,8 @@ fn handshake(gathered: &Gathered, out: &mut dyn Sink) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::Transport;
+
     use farshore_model::Span;
 
     use super::super::notebook::{damage, read_stream, stream};

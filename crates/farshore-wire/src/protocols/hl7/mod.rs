@@ -14,10 +14,10 @@
 
 use std::ops::Range;
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::{Direction, Protection};
 
 use super::lines::Line;
-use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
 use crate::limits::Limits;
 
 /// HL7.
@@ -38,15 +38,7 @@ impl Protocol for Hl7 {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up), told(down)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        opening.by_either_side(told)
     }
 
     fn begins(&self) -> Begins {
@@ -197,6 +189,8 @@ fn first_parts(text: &[u8], field: Range<usize>, parts: usize) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::Transport;
+
     use farshore_model::Span;
 
     use super::super::notebook::{Notebook, damage, read_stream, stream};

@@ -10,7 +10,7 @@
 //! # How it is told
 //! A message that begins with a bind of version 2 or 3, or answers one.
 
-use farshore_model::{Direction, Protection, Span, Transport};
+use farshore_model::{Direction, Protection, Span};
 
 use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
@@ -30,15 +30,7 @@ impl Protocol for Ldap {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up), told(down)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        opening.by_either_side(told)
     }
 
     fn begins(&self) -> Begins {
@@ -266,6 +258,8 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::Transport;
+
     use super::super::notebook::{damage, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};

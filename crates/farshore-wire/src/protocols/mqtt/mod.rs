@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::{Direction, Protection};
 
 use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, Stop};
@@ -36,15 +36,7 @@ impl Protocol for Mqtt {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up), told(down)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        opening.by_either_side(told)
     }
 
     fn begins(&self) -> Begins {
@@ -254,6 +246,8 @@ fn tell(gathered: &Gathered, path: &str, range: Range<usize>, out: &mut dyn Sink
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::Transport;
+
     use farshore_model::Span;
 
     use super::super::notebook::{damage, feed, read_stream, stream};

@@ -12,7 +12,7 @@
 //! # How it is told
 //! A request line or a status line with RTSP's version.
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::{Direction, Protection};
 
 use super::lines::{Conversation, Line, Talk, Then, Who, first, path};
 use super::{Begins, Dissector, FirstBytes, Match, Opening, Origin, Piece, Protocol, Segment, Sink, Start};
@@ -31,15 +31,7 @@ impl Protocol for Rtsp {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up), told(down)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        opening.by_either_side(told)
     }
 
     fn begins(&self) -> Begins {
@@ -204,6 +196,8 @@ impl Talk for Player {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::Transport;
+
     use super::super::notebook::{damage, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};

@@ -17,10 +17,10 @@ mod body;
 
 use std::ops::Range;
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::{Direction, Protection};
 
 use self::body::Value;
-use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 
@@ -37,15 +37,7 @@ impl Protocol for Smpp {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up), told(down)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        opening.by_either_side(told)
     }
 
     fn begins(&self) -> Begins {

@@ -1,6 +1,6 @@
 //! Sessions made by hand: a login, a message each way, a text in UCS-2.
 
-use farshore_model::Span;
+use farshore_model::{Span, Transport};
 
 use super::super::notebook::{Notebook, damage, read_stream, stream};
 use super::*;

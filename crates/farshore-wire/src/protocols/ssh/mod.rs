@@ -10,10 +10,10 @@
 //! # How it is told
 //! A side begins with `SSH-`, a version and a dash. Lines that a server may send before that are not looked through.
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::{Direction, Protection};
 
 use super::lines::Line;
-use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
 use crate::limits::Limits;
 
 /// SSH.
@@ -33,15 +33,7 @@ impl Protocol for Ssh {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up), told(down)) {
-                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                _ => Match::No,
-            },
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        opening.by_either_side(told)
     }
 
     fn begins(&self) -> Begins {
@@ -133,6 +125,8 @@ fn identified(gathered: &Gathered, out: &mut dyn Sink) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::Transport;
+
     use farshore_model::Span;
 
     use super::super::notebook::{damage, read_stream, stream};
