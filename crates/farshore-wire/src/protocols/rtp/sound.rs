@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::g711::{Law, Signs};
 use super::recognition::LONGEST_TAG;
-use super::trial::{Outcome, SMALL, Subject, Trial, tail};
+use super::trial::{Outcome, SMALL, Subject, Trial};
 use super::{g722, opus};
 use crate::protocols::hexadecimal::spelled;
 
@@ -479,5 +479,31 @@ const fn clock(codec: &Codec) -> u32 {
     match codec {
         Codec::G711(..) | Codec::G722(..) => 8_000,
         Codec::Opus(_) => opus::RATE,
+    }
+}
+
+/// The probability of at least so many successes among so many tries, each with probability `one`.
+fn tail(tries: u32, successes: u32, one: f64) -> f64 {
+    // Of none, then each from the one before.
+    let (mut exactly, mut sum) = ((1.0 - one).powi(tries.cast_signed()), 0.0);
+    for count in 0..=tries {
+        if count >= successes {
+            sum += exactly;
+        }
+        exactly *= f64::from(tries.saturating_sub(count)) / f64::from(count.saturating_add(1)) * one / (1.0 - one);
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tails_are_those_of_the_binomial_distribution() {
+        assert!((tail(10, 10, 0.25) - 0.25_f64.powi(10)).abs() < 1e-12);
+        assert!((tail(2, 1, 0.25) - 0.4375).abs() < 1e-12);
+        assert!((tail(64, 0, 0.25) - 1.0).abs() < 1e-9);
+        assert_eq!(tail(3, 4, 0.25), 0.0);
     }
 }
