@@ -9,7 +9,9 @@
 //! a block counts when it stands elsewhere in its payload than the first time, behind another byte. Such blocks must be of one place modulo
 //! 16 and of no other, and all blocks together must look even: Pearson's chi-square over bytes below its mean by six deviations at most.
 
-use ahash::{HashMap, HashSet};
+use std::collections::HashMap;
+
+use ahash::{HashSet, RandomState};
 
 /// Bytes of a block of AES, and of what took its place elsewhere.
 const BLOCK: usize = 16;
@@ -23,8 +25,11 @@ const LEAST_BYTES: usize = 2_048;
 /// How many blocks of these payloads repeat as ECB makes them repeat; `None` when they do not.
 pub fn repeated<'a>(payloads: impl Iterator<Item = &'a [u8]> + Clone) -> Option<usize> {
     let mut own = None;
+    let most = payloads.clone().map(|it| it.len() / BLOCK).sum();
+    let mut first = HashMap::with_capacity_and_hasher(most, RandomState::default());
     for place in 0..BLOCK {
-        let again = at(payloads.clone(), place);
+        first.clear();
+        let again = at(payloads.clone(), place, &mut first);
         if again > 0 && own.replace((place, again)).is_some() {
             return None;
         }
@@ -37,14 +42,14 @@ pub fn repeated<'a>(payloads: impl Iterator<Item = &'a [u8]> + Clone) -> Option<
 
 /// A block, where in its payload it stands, and the byte before it.
 struct Block<'a> {
-    bytes: &'a [u8],
+    bytes: &'a [u8; BLOCK],
     offset: usize,
     before: Option<u8>,
 }
 
 fn blocks<'a>(payloads: impl Iterator<Item = &'a [u8]>, place: usize) -> impl Iterator<Item = Block<'a>> {
     payloads.flat_map(move |payload| {
-        let blocks = payload.get(place..).unwrap_or_default().chunks_exact(BLOCK).enumerate();
+        let blocks = payload.get(place..).unwrap_or_default().as_chunks::<BLOCK>().0.iter().enumerate();
         blocks.map(move |(at, bytes)| {
             let offset = at.saturating_mul(BLOCK).saturating_add(place);
             let before = offset.checked_sub(1).and_then(|it| payload.get(it)).copied();
@@ -53,19 +58,21 @@ fn blocks<'a>(payloads: impl Iterator<Item = &'a [u8]>, place: usize) -> impl It
     })
 }
 
-/// How many blocks of a place were there before, elsewhere and behind another byte.
-fn at<'a>(payloads: impl Iterator<Item = &'a [u8]>, place: usize) -> usize {
-    let mut first: HashMap<&[u8], (usize, u8)> = HashMap::default();
+/// Where blocks were first: their offset in the payload, and the byte before them.
+type First = HashMap<u128, (usize, u8), RandomState>;
+
+/// How many blocks of a place were there before, elsewhere and behind another byte. `first` is room for it, empty.
+fn at<'a>(payloads: impl Iterator<Item = &'a [u8]>, place: usize, first: &mut First) -> usize {
     let mut again = 0_usize;
     for it in blocks(payloads, place) {
         let Some(before) = it.before else { continue };
-        let (offset, byte) = *first.entry(it.bytes).or_insert((it.offset, before));
+        let (offset, byte) = *first.entry(u128::from_ne_bytes(*it.bytes)).or_insert((it.offset, before));
         again = again.saturating_add(usize::from(offset != it.offset && byte != before));
     }
     again
 }
 
-fn looks_even<'a>(blocks: impl Iterator<Item = &'a [u8]>) -> bool {
+fn looks_even<'a>(blocks: impl Iterator<Item = &'a [u8; BLOCK]>) -> bool {
     let (mut counts, mut all) = ([0_u32; 256], 0_usize);
     for byte in blocks.flatten() {
         all = all.saturating_add(1);
