@@ -4,6 +4,44 @@
 
 const HIDDEN: &str = "****";
 
+/// Segments of paths behind which somebody or something is named.
+const NAMING: &[&str] = &[
+    "account",
+    "accounts",
+    "call",
+    "calls",
+    "channel",
+    "channels",
+    "chat",
+    "chats",
+    "contact",
+    "contacts",
+    "customer",
+    "customers",
+    "device",
+    "devices",
+    "group",
+    "groups",
+    "id",
+    "ids",
+    "member",
+    "members",
+    "people",
+    "person",
+    "profile",
+    "profiles",
+    "room",
+    "rooms",
+    "session",
+    "sessions",
+    "u",
+    "uid",
+    "user",
+    "userid",
+    "username",
+    "users",
+];
+
 /// Path and query of a request: the shape stays, values and whatever looks like an id go.
 pub fn path(sent: &str) -> String {
     let (before, fragment) = split(sent, '#');
@@ -23,7 +61,12 @@ pub fn path(sent: &str) -> String {
         }
         None => path,
     };
-    join(&mut out, path.split('/'), '/', segment);
+    let mut named = false;
+    join(&mut out, path.split('/'), '/', |it| {
+        let shown = if named && !it.is_empty() { HIDDEN.to_owned() } else { segment(it) };
+        named = NAMING.contains(&it.to_ascii_lowercase().as_str());
+        shown
+    });
     if let Some(query) = query {
         out.push('?');
         join(&mut out, query.split('&'), '&', pair);
@@ -61,7 +104,7 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
     text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
-fn join<'a>(out: &mut String, parts: impl Iterator<Item = &'a str>, with: char, show: impl Fn(&str) -> String) {
+fn join<'a>(out: &mut String, parts: impl Iterator<Item = &'a str>, with: char, mut show: impl FnMut(&str) -> String) {
     for (number, part) in parts.enumerate() {
         if number > 0 {
             out.push(with);
@@ -101,7 +144,14 @@ fn is_revealing(piece: &str) -> bool {
     let digits = piece.chars().filter(|c| c.is_numeric()).count();
     let longest_hex = piece.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max().unwrap_or(0);
     let mixed = digits > 0 && piece.chars().any(char::is_uppercase) && piece.chars().any(char::is_lowercase);
-    piece.contains('@') || digits >= 4 || longest_hex >= 8 || (mixed && piece.chars().count() >= 12) || piece.chars().count() >= 32
+    let length = piece.chars().count();
+    piece.contains('@') || digits >= 4 || longest_hex >= 8 || alternations(&piece) >= 3 || (mixed && length >= 12) || length >= 32
+}
+
+/// How often letters and digits follow each other: words and versions do it once or twice, what was drawn by lot all the time.
+fn alternations(piece: &str) -> usize {
+    let kinds = piece.chars().filter(|it| it.is_alphanumeric()).map(char::is_numeric);
+    kinds.clone().zip(kinds.skip(1)).filter(|(a, b)| a != b).count()
 }
 
 fn percent_decoded(piece: &str) -> String {
@@ -138,6 +188,9 @@ mod tests {
             ("/u/alice%40example.com", "/u/****"),
             ("/u/%31%32%33%34", "/u/****"),
             ("/d/deadbeef/x", "/d/****/x"),
+            ("/v1/users/alice/avatar", "/v1/users/****/avatar"),
+            ("/u/", "/u/"),
+            ("/sync/P2JCJH3E/utf8/h264", "/sync/****/utf8/h264"),
             ("/d/0f0e7cda-1b2c-4d5e-8f90-aabbccddeeff", "/d/****"),
             ("/a;jsessionid=x/b", "/a;jsessionid=****/b"),
             ("/?354803066", "/?****"),
