@@ -26,6 +26,24 @@ impl Direction {
             Self::Down => Self::Up,
         }
     }
+
+    /// Of two things, one for each direction and up first, the one for this direction.
+    pub const fn of<T>(self, both: &[T; 2]) -> &T {
+        let [up, down] = both;
+        match self {
+            Self::Up => up,
+            Self::Down => down,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn of_mut<T>(self, both: &mut [T; 2]) -> &mut T {
+        let [up, down] = both;
+        match self {
+            Self::Up => up,
+            Self::Down => down,
+        }
+    }
 }
 
 /// One end of a conversation. For ICMP the ports are type and code, or their counterpart, as Community ID maps them.

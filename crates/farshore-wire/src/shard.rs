@@ -9,7 +9,6 @@ use std::sync::Arc;
 use farshore_model::{Direction, FlowId, InputId, Rows, Timestamp, Transport};
 
 use crate::engine::Recorder;
-use crate::flow::live::pick_mut;
 use crate::flow::reading::{Outcome, Reading, Scene};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
@@ -267,7 +266,7 @@ impl Shard {
             }
             Order::Bytes(halves) => {
                 let Some(numbers) = parcel.numbers else { return };
-                let half = pick_mut(halves, direction);
+                let half = direction.of_mut(halves);
                 if let Some(initial) = numbers.initial {
                     half.open(initial);
                 }
@@ -308,9 +307,9 @@ impl Shard {
                 let (mut hits, sum) = (Vec::new(), &mut self.gaps);
                 for chunk in sctp::chunks(bytes) {
                     match chunk {
-                        Chunk::Begins(number) => pick_mut(halves, direction).open(number),
-                        Chunk::Acknowledged(number) => pick_mut(halves, direction.reverse()).acknowledge(number),
-                        Chunk::Abandoned(number) => pick_mut(halves, direction).acknowledge(number),
+                        Chunk::Begins(number) => direction.of_mut(halves).open(number),
+                        Chunk::Acknowledged(number) => direction.reverse().of_mut(halves).acknowledge(number),
+                        Chunk::Abandoned(number) => direction.of_mut(halves).acknowledge(number),
                         Chunk::Data(number, bytes, at, missing) => {
                             let origin = Origin {
                                 offset: origin.offset.saturating_add(at as u64),
@@ -318,7 +317,7 @@ impl Shard {
                             };
                             let piece = Piece { bytes, missing, origin };
                             let mut hit = |name| hits.push(name);
-                            pick_mut(halves, direction).receive(number, &piece, limits, &mut hit, &mut |segment| {
+                            direction.of_mut(halves).receive(number, &piece, limits, &mut hit, &mut |segment| {
                                 gap(&segment, gaps, sum);
                                 reading.segment(direction, segment, &mut scene);
                             });
@@ -371,12 +370,12 @@ impl Shard {
             match order {
                 Order::Bytes(halves) => {
                     for direction in [Direction::Up, Direction::Down] {
-                        pick_mut(halves, direction).flush(&mut |segment| deliver(direction, segment));
+                        direction.of_mut(halves).flush(&mut |segment| deliver(direction, segment));
                     }
                 }
                 Order::Chunks(halves) => {
                     for direction in [Direction::Up, Direction::Down] {
-                        pick_mut(halves, direction).flush(&mut |segment| deliver(direction, segment));
+                        direction.of_mut(halves).flush(&mut |segment| deliver(direction, segment));
                     }
                 }
                 Order::Datagrams | Order::Unread | Order::Sealed(_) => {}

@@ -11,7 +11,7 @@
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::{Direction, FlowId, Locus, Span};
 
-use super::live::{Arrival, Track, pick, pick_mut};
+use super::live::{Arrival, Track};
 use crate::packet::{Ip, Mark};
 use crate::transport::Tcp;
 
@@ -82,16 +82,16 @@ impl Watch {
     /// Takes the next packet of a flow; tells what it contradicts.
     pub(crate) fn packet(&mut self, it: &Seen<'_>, track: &mut Track) -> Option<Anomaly> {
         let reset = it.tcp.flags.rst();
-        let usual = pick_mut(&mut track.ttl, it.direction);
+        let usual = it.direction.of_mut(&mut track.ttl);
         if !reset && *usual == 0 {
             *usual = it.ip.ttl;
         }
         let (usual, way) = (*usual, way(it));
         let latest = self.latest.get(way).copied().unwrap_or_default();
-        let refused = reset && it.direction == Direction::Down && it.unanswered && !*pick(&track.closed, it.direction);
+        let refused = reset && it.direction == Direction::Down && it.unanswered && !*it.direction.of(&track.closed);
         let refused = if refused { self.refused(it, usual) } else { None };
         // Whoever reset a connection has no more to say in it.
-        let goes_on = !reset && *pick(&track.closed, it.direction);
+        let goes_on = !reset && *it.direction.of(&track.closed);
         let found = if it.payload.is_empty() && !goes_on || latest == 0 {
             None
         } else {

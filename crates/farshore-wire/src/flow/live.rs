@@ -213,17 +213,17 @@ impl Track {
         if !tcp.flags.syn() || tcp.flags.ack() {
             return false;
         }
-        match pick(&self.initial, direction) {
+        match direction.of(&self.initial) {
             Some(initial) => *initial != tcp.sequence,
             // Data without a SYN came first: only a finished connection makes room for another.
-            None => *pick(&self.closed, direction),
+            None => *direction.of(&self.closed),
         }
     }
 
     /// Notes what the TCP flags say about roles and round trips.
     pub(crate) fn handshake(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp, now: Option<Timestamp>) {
         if tcp.flags.syn() {
-            let initial = pick_mut(&mut self.initial, direction);
+            let initial = direction.of_mut(&mut self.initial);
             if !tcp.flags.ack() {
                 self.syn.repeated |= initial.is_some();
                 self.syn.sent = self.syn.sent.or(now);
@@ -234,20 +234,20 @@ impl Track {
             *initial = Some(tcp.sequence);
         }
         if tcp.flags.ack() {
-            let farthest = pick_mut(&mut self.acknowledged, direction.reverse());
+            let farthest = direction.reverse().of_mut(&mut self.acknowledged);
             let newer = farthest.is_none_or(|before| tcp.acknowledgement.wrapping_sub(before).cast_signed() > 0);
             if newer {
                 *farthest = Some(tcp.acknowledgement);
             }
         }
         if tcp.flags.fin() || tcp.flags.rst() {
-            *pick_mut(&mut self.closed, direction) = true;
+            *direction.of_mut(&mut self.closed) = true;
         }
     }
 
     /// The numbers of one direction, for whoever puts its bytes in order.
     pub(crate) const fn numbers(&self, direction: Direction) -> (Option<u32>, Option<u32>) {
-        (*pick(&self.initial, direction), *pick(&self.acknowledged, direction))
+        (*direction.of(&self.initial), *direction.of(&self.acknowledged))
     }
 
     /// Marks the flow as a tunnel of that name.
@@ -292,24 +292,6 @@ impl Track {
         } else if outcome.client_confirmed && flow.initiator != InitiatorBasis::Handshake {
             flow.initiator = InitiatorBasis::Protocol;
         }
-    }
-}
-
-/// One of two directions.
-pub(crate) const fn pick<T>(both: &[T; 2], direction: Direction) -> &T {
-    let [up, down] = both;
-    match direction {
-        Direction::Up => up,
-        Direction::Down => down,
-    }
-}
-
-/// The same, to be changed.
-pub(crate) const fn pick_mut<T>(both: &mut [T; 2], direction: Direction) -> &mut T {
-    let [up, down] = both;
-    match direction {
-        Direction::Up => up,
-        Direction::Down => down,
     }
 }
 

@@ -500,11 +500,7 @@ pub(super) fn guarded<R>(
 
 /// Bytes that no protocol reads: sampled, and shown to detectors that look for values byte by byte.
 fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene: &mut Scene<'_>) {
-    let [up, down] = &mut **samples.get_or_insert_default();
-    let sample = match direction {
-        Direction::Up => up,
-        Direction::Down => down,
-    };
+    let sample = direction.of_mut(samples.get_or_insert_default());
     let room = sample.room();
     sample.take(piece.bytes);
     // Logins and registrations come first: the opening is always shown, the rest when somebody looks for known values.

@@ -237,11 +237,7 @@ impl<T: Talk> Conversation<T> {
 
 impl<T: Talk> Dissector for Conversation<T> {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
+        let lane = direction.of_mut(&mut self.lanes);
         if lane.upgraded {
             out.inner(direction, "tls", it);
             return Progress::More;

@@ -10,9 +10,10 @@
 //! # How it is told
 //! The twenty bytes every handshake begins with.
 
-use farshore_model::{Direction, Protection};
+use farshore_model::Protection;
 
-use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
+use super::greetings::Greetings;
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Protocol, Sink};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -51,36 +52,7 @@ impl Protocol for BitTorrent {
     }
 
     fn start(&self, _: &Opening<'_>, _: &Limits) -> Box<dyn Dissector> {
-        Box::new(Handshakes::default())
-    }
-}
-
-/// The two handshakes.
-#[derive(Debug, Default)]
-struct Handshakes {
-    lanes: [Gathered; 2],
-    done: [bool; 2],
-}
-
-impl Dissector for Handshakes {
-    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let ([up, down], [up_done, down_done]) = (&mut self.lanes, &mut self.done);
-        let (lane, done) = match direction {
-            Direction::Up => (up, up_done),
-            Direction::Down => (down, down_done),
-        };
-        match it {
-            Segment::Bytes(piece) if !*done => {
-                lane.push(&piece);
-                *done = handshake(lane, out);
-                if *done {
-                    lane.clear();
-                }
-            }
-            Segment::Bytes(_) => {}
-            Segment::Gap(_) => *done = true,
-        }
-        if self.done == [true; 2] { Progress::Done } else { Progress::More }
+        Box::new(Greetings::new(handshake, None))
     }
 }
 
@@ -113,11 +85,11 @@ fn handshake(gathered: &Gathered, out: &mut dyn Sink) -> bool {
 mod tests {
     use farshore_model::Transport;
 
+    use farshore_model::Direction::{Down, Up};
     use farshore_model::Span;
 
     use super::super::notebook::{damage, read_stream, stream};
     use super::*;
-    use Direction::{Down, Up};
 
     fn sample(peer: &[u8; 20]) -> Vec<u8> {
         [BEGINNING, &[0; 8], &[0xab; 20], peer, b"\0\0\0\x01\x02"].concat()

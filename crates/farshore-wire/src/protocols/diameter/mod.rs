@@ -25,7 +25,8 @@ use farshore_model::{Direction, Protection, Span, Transport};
 
 use self::attribute::{Attribute, Value};
 use super::digits::digits;
-use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::lane::Lane;
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::{Cursor, LimitSource, Stop};
 use crate::limits::Limits;
 
@@ -136,34 +137,12 @@ struct Peers {
     lanes: [Lane; 2],
 }
 
-/// One direction.
-#[derive(Debug, Default)]
-struct Lane {
-    gathered: Gathered,
-    /// Bytes were lost: only a chunk that begins with a message is taken up again.
-    adrift: bool,
-}
-
 impl Dissector for Peers {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
-        let piece = match it {
-            Segment::Bytes(piece) => piece,
-            Segment::Gap(_) => {
-                lane.gathered.clear();
-                lane.adrift = true;
-                return Progress::More;
-            }
-        };
-        if lane.adrift && told(piece.bytes) != Match::Yes {
+        let lane = direction.of_mut(&mut self.lanes);
+        if !lane.take(&it, |bytes| told(bytes) == Match::Yes) {
             return Progress::More;
         }
-        lane.adrift = false;
-        lane.gathered.push(&piece);
         loop {
             let bytes = lane.gathered.bytes();
             let header = match Header::read(&mut Cursor::new("diameter", bytes)) {

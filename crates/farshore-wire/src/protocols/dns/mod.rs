@@ -39,6 +39,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 use self::answers::Answers;
 use self::message::{Header, Message, Section};
 use self::name::Flaw;
+use super::lane::Lane;
 use super::{Begins, Dissector, Field, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
@@ -172,14 +173,6 @@ impl<'a> Part<'a> {
     }
 }
 
-/// One direction of a stream.
-#[derive(Debug, Default)]
-struct Lane {
-    gathered: Gathered,
-    /// Bytes were lost: a length may stand anywhere, so only a chunk that begins with a message is taken up again.
-    adrift: bool,
-}
-
 /// A flow of messages.
 #[derive(Debug)]
 struct Conversation {
@@ -198,41 +191,24 @@ struct Conversation {
 
 impl Dissector for Conversation {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let piece = match it {
-            Segment::Bytes(piece) => piece,
-            Segment::Gap(_) => {
-                let lane = self.lane(direction);
-                lane.gathered.clear();
-                lane.adrift = true;
-                return Progress::More;
-            }
-        };
         if !self.framed {
-            self.message(direction, &Part::of(&piece), &|range| piece.origin.span(range), out);
+            if let Segment::Bytes(piece) = it {
+                self.message(direction, &Part::of(&piece), &|range| piece.origin.span(range), out);
+            }
             return Progress::More;
         }
-        let lane = self.lane(direction);
-        if lane.adrift && framed(piece.bytes, true) != Match::Yes {
+        let lane = direction.of_mut(&mut self.lanes);
+        if !lane.take(&it, |bytes| framed(bytes, true) == Match::Yes) {
             return Progress::More;
         }
-        lane.adrift = false;
-        lane.gathered.push(&piece);
         let mut gathered = std::mem::take(&mut lane.gathered);
         let progress = self.messages(direction, &mut gathered, out);
-        self.lane(direction).gathered = gathered;
+        direction.of_mut(&mut self.lanes).gathered = gathered;
         progress
     }
 }
 
 impl Conversation {
-    const fn lane(&mut self, direction: Direction) -> &mut Lane {
-        let [up, down] = &mut self.lanes;
-        match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        }
-    }
-
     /// Takes every whole message off the front.
     fn messages(&mut self, direction: Direction, gathered: &mut Gathered, out: &mut dyn Sink) -> Progress {
         loop {

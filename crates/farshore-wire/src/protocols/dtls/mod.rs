@@ -131,11 +131,7 @@ impl Flow {
             if self.sealed.hides(direction) {
                 out.under(Protection::Dtls);
             }
-            let [up, down] = &mut self.positions;
-            let position = match direction {
-                Direction::Up => up,
-                Direction::Down => down,
-            };
+            let position = direction.of_mut(&mut self.positions);
             let inside = Piece {
                 bytes: room.get(content).unwrap_or_default(),
                 missing: 0,

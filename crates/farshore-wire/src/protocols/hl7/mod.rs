@@ -91,11 +91,7 @@ struct Messages {
 
 impl Dissector for Messages {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
+        let lane = direction.of_mut(&mut self.lanes);
         let Segment::Bytes(piece) = it else {
             *lane = Lane::default();
             return Progress::More;

@@ -134,11 +134,7 @@ impl Dissector for Exchange {
 
 impl Exchange {
     const fn lane(&mut self, direction: Direction) -> &mut Option<Box<Lane>> {
-        let [up, down] = &mut self.lanes;
-        match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        }
+        direction.of_mut(&mut self.lanes)
     }
 
     fn bytes(&mut self, direction: Direction, lane: &mut Lane, piece: &Piece<'_>, out: &mut dyn Sink) -> Progress {

@@ -18,7 +18,8 @@ use std::ops::Range;
 use farshore_model::{Direction, Protection, Span, Transport};
 
 use self::message::{Kind, Message, Named};
-use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink, Start};
+use super::lane::Lane;
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -99,13 +100,6 @@ fn framed(bytes: &[u8]) -> Match {
     }
 }
 
-/// One direction of a stream.
-#[derive(Debug, Default)]
-struct Lane {
-    gathered: Gathered,
-    adrift: bool,
-}
-
 /// One flow.
 #[derive(Debug)]
 struct Login {
@@ -116,28 +110,16 @@ struct Login {
 
 impl Dissector for Login {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
-        let piece = match it {
-            Segment::Bytes(piece) => piece,
-            Segment::Gap(_) => {
-                lane.gathered.clear();
-                lane.adrift = true;
-                return Progress::More;
-            }
-        };
         if !self.framed {
-            tell(direction, piece.bytes, &|range| piece.origin.span(range), out);
+            if let Segment::Bytes(piece) = it {
+                tell(direction, piece.bytes, &|range| piece.origin.span(range), out);
+            }
             return Progress::More;
         }
-        if lane.adrift && framed(piece.bytes) != Match::Yes {
+        let lane = direction.of_mut(&mut self.lanes);
+        if !lane.take(&it, |bytes| framed(bytes) == Match::Yes) {
             return Progress::More;
         }
-        lane.adrift = false;
-        lane.gathered.push(&piece);
         loop {
             let Some((head, rest)) = lane.gathered.bytes().split_first_chunk::<HEAD>() else {
                 return Progress::More;

@@ -178,11 +178,7 @@ struct Directory {
 impl Dissector for Directory {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         let (client, longest) = (self.client, self.longest);
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
+        let lane = direction.of_mut(&mut self.lanes);
         if lane.upgraded {
             out.inner(direction, "tls", it);
             return Progress::More;

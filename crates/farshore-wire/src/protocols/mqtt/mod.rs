@@ -122,19 +122,11 @@ impl Dissector for Session {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         // Lengths lead from packet to packet: after a loss nothing is certain any more.
         let Segment::Bytes(piece) = it else { return Progress::Lost };
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
+        let lane = direction.of_mut(&mut self.lanes);
         lane.gathered.push(&piece);
         let mut lane = std::mem::take(lane);
         let progress = self.packets(direction, &mut lane, out);
-        let [up, down] = &mut self.lanes;
-        match direction {
-            Direction::Up => *up = lane,
-            Direction::Down => *down = lane,
-        }
+        *direction.of_mut(&mut self.lanes) = lane;
         progress
     }
 }

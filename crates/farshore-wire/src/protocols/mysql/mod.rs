@@ -124,8 +124,7 @@ impl Dissector for Session {
         if !std::mem::replace(&mut self.told, true) {
             out.client_speaks(self.client);
         }
-        let [up, down] = &mut self.upgraded;
-        let upgraded = if direction == Direction::Up { up } else { down };
+        let upgraded = direction.of_mut(&mut self.upgraded);
         if *upgraded {
             out.inner(direction, "tls", it);
             return Progress::More;

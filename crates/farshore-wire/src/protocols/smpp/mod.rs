@@ -20,6 +20,7 @@ use std::ops::Range;
 use farshore_model::{Direction, Protection};
 
 use self::body::Value;
+use super::lane::Lane;
 use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
@@ -109,13 +110,6 @@ fn told(mut bytes: &[u8]) -> Match {
     }
 }
 
-/// One direction.
-#[derive(Debug, Default)]
-struct Lane {
-    gathered: Gathered,
-    adrift: bool,
-}
-
 /// One flow.
 #[derive(Debug)]
 struct Session {
@@ -124,24 +118,10 @@ struct Session {
 
 impl Dissector for Session {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
-        let piece = match it {
-            Segment::Bytes(piece) => piece,
-            Segment::Gap(_) => {
-                lane.gathered.clear();
-                lane.adrift = true;
-                return Progress::More;
-            }
-        };
-        if lane.adrift && told(piece.bytes) != Match::Yes {
+        let lane = direction.of_mut(&mut self.lanes);
+        if !lane.take(&it, |bytes| told(bytes) == Match::Yes) {
             return Progress::More;
         }
-        lane.adrift = false;
-        lane.gathered.push(&piece);
         loop {
             let bytes = lane.gathered.bytes();
             let mut it = Cursor::new("smpp", bytes);

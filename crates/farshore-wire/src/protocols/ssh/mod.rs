@@ -10,10 +10,11 @@
 //! # How it is told
 //! A side begins with `SSH-`, a version and a dash. Lines that a server may send before that are not looked through.
 
-use farshore_model::{Direction, Protection};
+use farshore_model::Protection;
 
+use super::greetings::Greetings;
 use super::lines::Line;
-use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
+use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// SSH.
@@ -45,7 +46,7 @@ impl Protocol for Ssh {
     }
 
     fn start(&self, _: &Opening<'_>, _: &Limits) -> Box<dyn Dissector> {
-        Box::new(Greeting::default())
+        Box::new(Greetings::new(identified, Some(Protection::Opaque)))
     }
 }
 
@@ -75,39 +76,6 @@ fn software(bytes: &[u8]) -> Option<usize> {
     fits.then_some(BEGINNING.len().saturating_add(dash).saturating_add(1))
 }
 
-/// The first line of each side.
-#[derive(Debug, Default)]
-struct Greeting {
-    lanes: [Gathered; 2],
-    done: [bool; 2],
-}
-
-impl Dissector for Greeting {
-    fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let ([up, down], [up_done, down_done]) = (&mut self.lanes, &mut self.done);
-        let (lane, done) = match direction {
-            Direction::Up => (up, up_done),
-            Direction::Down => (down, down_done),
-        };
-        match it {
-            Segment::Bytes(piece) if !*done => {
-                lane.push(&piece);
-                *done = identified(lane, out);
-                if *done {
-                    lane.clear();
-                }
-            }
-            Segment::Bytes(_) => {}
-            Segment::Gap(_) => *done = true,
-        }
-        if self.done == [true; 2] {
-            out.protection(Protection::Opaque);
-            return Progress::Done;
-        }
-        Progress::More
-    }
-}
-
 /// Tells the software once its line is whole; whether nothing more is awaited.
 fn identified(gathered: &Gathered, out: &mut dyn Sink) -> bool {
     let all = Line::all(gathered);
@@ -127,11 +95,11 @@ fn identified(gathered: &Gathered, out: &mut dyn Sink) -> bool {
 mod tests {
     use farshore_model::Transport;
 
+    use farshore_model::Direction::{Down, Up};
     use farshore_model::Span;
 
     use super::super::notebook::{damage, read_stream, stream};
     use super::*;
-    use Direction::{Down, Up};
 
     const CLIENT: &[u8] = b"SSH-2.0-Rooms_9.2 Debian-2\r\n\x00\x00\x05\xdc\x04\x14";
     const SERVER: &[u8] = b"SSH-1.99-RoomsServer_3\n\x00\x00\x05\xdc\x04\x14";

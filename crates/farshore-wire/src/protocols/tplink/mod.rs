@@ -131,11 +131,7 @@ impl Dissector for Talk {
             tell(piece.bytes, piece.origin.span(0..piece.bytes.len()), out);
             return Progress::More;
         }
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
+        let lane = direction.of_mut(&mut self.lanes);
         lane.push(&piece);
         while let Some((head, rest)) = lane.bytes().split_first_chunk::<HEAD>() {
             let length = u32::from_be_bytes(*head) as usize;

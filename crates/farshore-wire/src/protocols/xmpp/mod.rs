@@ -94,11 +94,7 @@ struct Conversation {
 
 impl Dissector for Conversation {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let [up, down] = &mut self.lanes;
-        let lane = match direction {
-            Direction::Up => up,
-            Direction::Down => down,
-        };
+        let lane = direction.of_mut(&mut self.lanes);
         if lane.upgraded {
             out.inner(direction, "tls", it);
             return Progress::More;
