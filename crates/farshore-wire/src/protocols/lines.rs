@@ -19,6 +19,17 @@ pub enum Who {
     Server,
 }
 
+impl Who {
+    /// Of two things, the client's first, this one's.
+    pub const fn of_mut<T>(self, both: &mut [T; 2]) -> &mut T {
+        let [client, server] = both;
+        match self {
+            Self::Client => client,
+            Self::Server => server,
+        }
+    }
+}
+
 /// What follows a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
@@ -176,25 +187,40 @@ pub fn whole(bytes: &[u8]) -> (Vec<&[u8]>, bool) {
     (lines, false)
 }
 
-/// Whether `told(client, server)` recognises a TCP conversation, whichever side was taken for the client.
-pub fn either_way(opening: &Opening<'_>, told: fn(&[u8], &[u8]) -> Match) -> Match {
+/// How well what was said so far fits a protocol: by the client, by the server, and at the server's port.
+pub type Told = fn(&[u8], &[u8], u16) -> Match;
+
+/// Whether that recognises a TCP conversation, whichever side was taken for the client.
+pub fn either_way(opening: &Opening<'_>, told: Told) -> Match {
     match opening.start {
         Start::Hinted => Match::Yes,
-        Start::Stream { up, down } if opening.transport == Transport::Tcp => match (told(up, down), told(down, up)) {
-            (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-            (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-            _ => Match::No,
-        },
+        Start::Stream { up, down } if opening.transport == Transport::Tcp => {
+            match (told(up, down, opening.server_port), told(down, up, opening.client_port)) {
+                (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
+                (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
+                _ => Match::No,
+            }
+        }
         Start::Stream { .. } | Start::Datagrams(_) => Match::No,
     }
 }
 
 /// Who sends commands: as the flow has it, unless only the other way round makes sense.
-pub fn client_of(opening: &Opening<'_>, told: fn(&[u8], &[u8]) -> Match) -> Direction {
+pub fn client_of(opening: &Opening<'_>, told: Told) -> Direction {
     match opening.start {
-        Start::Stream { up, down } if told(up, down) != Match::Yes && told(down, up) == Match::Yes => Direction::Down,
+        Start::Stream { up, down }
+            if told(up, down, opening.server_port) != Match::Yes && told(down, up, opening.client_port) == Match::Yes =>
+        {
+            Direction::Down
+        }
         _ => Direction::Up,
     }
+}
+
+/// Which of some commands a line begins with, in any case.
+pub fn command(line: &[u8], commands: &[&'static [u8]]) -> Option<&'static [u8]> {
+    let word = line.split(|byte| *byte == b' ').next()?;
+    commands.iter().find(|it| it.eq_ignore_ascii_case(word)).copied()
 }
 
 /// One direction.

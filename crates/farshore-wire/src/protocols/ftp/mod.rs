@@ -12,10 +12,10 @@
 //! A server that greets with `220` and names FTP, or meets a client that answers in FTP's words. Of the client alone:
 //! `USER` to port 21.
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::Protection;
 
-use super::lines::{Conversation, Line, Talk, Then, Who, first};
-use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink, Start};
+use super::lines::{Conversation, Line, Talk, Then, Who, client_of, command, either_way, first};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// FTP.
@@ -36,18 +36,7 @@ impl Protocol for Ftp {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => {
-                let both = (told(up, down, opening.server_port), told(down, up, opening.client_port));
-                match both {
-                    (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                    (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                    _ => Match::No,
-                }
-            }
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        either_way(opening, told)
     }
 
     fn begins(&self) -> Begins {
@@ -59,13 +48,7 @@ impl Protocol for Ftp {
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let turned = match opening.start {
-            Start::Stream { up, down } => {
-                told(up, down, opening.server_port) != Match::Yes && told(down, up, opening.client_port) == Match::Yes
-            }
-            _ => false,
-        };
-        let client = if turned { Direction::Down } else { Direction::Up };
+        let client = client_of(opening, told);
         Box::new(Conversation::new(Login::default(), client, limits))
     }
 }
@@ -87,7 +70,7 @@ fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
     if !greets(b"220") && !greets(b"120") {
         return Match::No;
     }
-    let (greeting, command) = (first(server), first(client).map(command));
+    let (greeting, command) = (first(server), first(client).map(|it| command(it, COMMANDS)));
     let named = greeting.is_some_and(|it| it.windows(3).any(|it| it.eq_ignore_ascii_case(b"ftp")));
     match (command, server.is_empty()) {
         (Some(Some(_)), false) if greeting.is_some() => Match::Yes,
@@ -97,11 +80,6 @@ fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
         (None, true) if !client.is_empty() => Match::Maybe,
         _ => Match::No,
     }
-}
-
-fn command(line: &[u8]) -> Option<&'static [u8]> {
-    let word = line.split(|byte| *byte == b' ').next()?;
-    COMMANDS.iter().find(|it| it.eq_ignore_ascii_case(word)).copied()
 }
 
 /// One session.
@@ -137,7 +115,7 @@ impl Talk for Login {
 
 #[cfg(test)]
 mod tests {
-    use farshore_model::Span;
+    use farshore_model::{Direction, Span, Transport};
 
     use super::super::notebook::{damage, read_stream, stream};
     use super::*;

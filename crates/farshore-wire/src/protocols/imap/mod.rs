@@ -77,7 +77,7 @@ impl Protocol for Imap {
     }
 }
 
-fn told(client: &[u8], server: &[u8]) -> Match {
+fn told(client: &[u8], server: &[u8], _: u16) -> Match {
     if !matches!(server.first(), None | Some(b'*')) {
         return Match::No;
     }

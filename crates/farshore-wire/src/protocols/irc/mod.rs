@@ -49,7 +49,7 @@ impl Protocol for Irc {
     }
 }
 
-fn told(client: &[u8], server: &[u8]) -> Match {
+fn told(client: &[u8], server: &[u8], _: u16) -> Match {
     // A line that is none of theirs ends the matter, before the others are looked for.
     if first(client).is_some_and(|line| registers(line).is_none()) {
         return Match::No;

@@ -34,7 +34,7 @@ impl Protocol for MySql {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        lines::either_way(opening, |_, server| greets(server))
+        lines::either_way(opening, |_, server, _| greets(server))
     }
 
     fn begins(&self) -> Begins {
@@ -47,7 +47,7 @@ impl Protocol for MySql {
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let client = lines::client_of(opening, |_, server| greets(server));
+        let client = lines::client_of(opening, |_, server, _| greets(server));
         Box::new(Session {
             client,
             told: false,

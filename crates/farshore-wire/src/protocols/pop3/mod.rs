@@ -14,12 +14,12 @@
 
 use std::collections::VecDeque;
 
-use farshore_model::{Direction, Protection, Transport};
+use farshore_model::Protection;
 
-use super::lines::{Conversation, Line, Talk, Then, Who, first, whole};
+use super::lines::{Conversation, Line, Talk, Then, Who, client_of, command, either_way, first, whole};
 use super::mail::Mail;
 use super::sasl::Sasl;
-use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Sink};
 use crate::limits::Limits;
 
 /// POP3.
@@ -40,19 +40,7 @@ impl Protocol for Pop3 {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        match opening.start {
-            Start::Hinted => Match::Yes,
-            Start::Stream { up, down } if opening.transport == Transport::Tcp => {
-                let ours = told(up, down, opening.server_port);
-                let turned = told(down, up, opening.client_port);
-                match (ours, turned) {
-                    (Match::Yes, _) | (_, Match::Yes) => Match::Yes,
-                    (Match::Maybe, _) | (_, Match::Maybe) => Match::Maybe,
-                    _ => Match::No,
-                }
-            }
-            Start::Stream { .. } | Start::Datagrams(_) => Match::No,
-        }
+        either_way(opening, told)
     }
 
     fn begins(&self) -> Begins {
@@ -64,13 +52,7 @@ impl Protocol for Pop3 {
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let turned = match opening.start {
-            Start::Stream { up, down } => {
-                told(up, down, opening.server_port) != Match::Yes && told(down, up, opening.client_port) == Match::Yes
-            }
-            _ => false,
-        };
-        let client = if turned { Direction::Down } else { Direction::Up };
+        let client = client_of(opening, told);
         Box::new(Conversation::new(Mailbox::new(limits), client, limits))
     }
 }
@@ -90,13 +72,13 @@ fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
     if server.get(..common) != greeting.get(..common) || !matches!(server.get(3), None | Some(b' ' | b'\r' | b'\n')) {
         return Match::No;
     }
-    match (server.is_empty(), first(client).map(command)) {
+    match (server.is_empty(), first(client).map(|it| command(it, COMMANDS))) {
         (false, Some(Some(_))) => match first(server) {
             Some(_) => Match::Yes,
             None => Match::Maybe,
         },
         (false, None) if server.windows(3).any(|it| it.eq_ignore_ascii_case(b"pop")) && server.ends_with(b"\n") => Match::Yes,
-        (true, Some(Some(b"USER"))) => match whole(client).0.get(1).map(|line| command(line)) {
+        (true, Some(Some(b"USER"))) => match whole(client).0.get(1).map(|line| command(line, COMMANDS)) {
             Some(Some(b"PASS")) => Match::Yes,
             None => Match::Maybe,
             Some(_) => Match::No,
@@ -105,11 +87,6 @@ fn told(client: &[u8], server: &[u8], server_port: u16) -> Match {
         (false, None) => Match::Maybe,
         _ => Match::No,
     }
-}
-
-fn command(line: &[u8]) -> Option<&'static [u8]> {
-    let word = line.split(|byte| *byte == b' ').next()?;
-    COMMANDS.iter().find(|it| it.eq_ignore_ascii_case(word)).copied()
 }
 
 /// One session.
@@ -208,7 +185,7 @@ impl Talk for Mailbox {
 
 #[cfg(test)]
 mod tests {
-    use farshore_model::Span;
+    use farshore_model::{Direction, Span, Transport};
 
     use super::super::notebook::{Notebook, damage, read_stream, stream};
     use super::*;

@@ -36,7 +36,7 @@ impl Protocol for Postgres {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        lines::either_way(opening, |client, _| begins(client))
+        lines::either_way(opening, |client, _, _| begins(client))
     }
 
     fn begins(&self) -> Begins {
@@ -48,7 +48,7 @@ impl Protocol for Postgres {
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        let client = lines::client_of(opening, |client, _| begins(client));
+        let client = lines::client_of(opening, |client, _, _| begins(client));
         Box::new(Session {
             client,
             told: false,

@@ -117,20 +117,10 @@ struct Player {
     body_bytes: usize,
 }
 
-impl Player {
-    const fn side(&mut self, who: Who) -> &mut Side {
-        let [client, server] = &mut self.sides;
-        match who {
-            Who::Client => client,
-            Who::Server => server,
-        }
-    }
-}
-
 impl Talk for Player {
     fn line(&mut self, who: Who, line: &Line<'_>, out: &mut dyn Sink) -> Then {
         let most = self.body_bytes;
-        let side = self.side(who);
+        let side = who.of_mut(&mut self.sides);
         let text = line.text();
         if std::mem::take(&mut side.body) {
             if text.len() > most {
@@ -172,7 +162,7 @@ impl Talk for Player {
     }
 
     fn lost(&mut self, who: Who) {
-        *self.side(who) = Side::default();
+        *who.of_mut(&mut self.sides) = Side::default();
     }
 
     fn interleaves(&self) -> bool {

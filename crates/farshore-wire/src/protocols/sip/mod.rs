@@ -345,20 +345,10 @@ struct Dialogue {
     body_bytes: usize,
 }
 
-impl Dialogue {
-    const fn side(&mut self, who: Who) -> &mut Side {
-        let [client, server] = &mut self.sides;
-        match who {
-            Who::Client => client,
-            Who::Server => server,
-        }
-    }
-}
-
 impl Talk for Dialogue {
     fn line(&mut self, who: Who, line: &Line<'_>, out: &mut dyn Sink) -> Then {
         let most = self.body_bytes;
-        let side = self.side(who);
+        let side = who.of_mut(&mut self.sides);
         if std::mem::take(&mut side.body) {
             tell_body(line, most, out);
             return Then::Line;
@@ -373,7 +363,7 @@ impl Talk for Dialogue {
     }
 
     fn lost(&mut self, who: Who) {
-        *self.side(who) = Side::default();
+        *who.of_mut(&mut self.sides) = Side::default();
     }
 }
 

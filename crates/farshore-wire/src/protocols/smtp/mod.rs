@@ -56,7 +56,7 @@ impl Protocol for Smtp {
     }
 }
 
-fn told(client: &[u8], server: &[u8]) -> Match {
+fn told(client: &[u8], server: &[u8], _: u16) -> Match {
     if !matches!(server.first(), None | Some(b'2')) {
         return Match::No;
     }

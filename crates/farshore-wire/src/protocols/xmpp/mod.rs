@@ -36,7 +36,7 @@ impl Protocol for Xmpp {
     }
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
-        lines::either_way(opening, |up, _| told(up))
+        lines::either_way(opening, |up, _, _| told(up))
     }
 
     fn begins(&self) -> Begins {
