@@ -141,7 +141,14 @@ pub(super) fn three(four: &[u8; 4], alphabet: Alphabet) -> Option<[u8; 3]> {
 
 /// Whole bytes of the characters up to the first that is none.
 pub(super) fn decode_prefix(text: &[u8], alphabet: Alphabet) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len().saturating_mul(3) / 4);
+    let mut bytes = Vec::new();
+    decode_into(text, alphabet, &mut bytes);
+    bytes
+}
+
+/// The same, into a vector.
+pub(super) fn decode_into(text: &[u8], alphabet: Alphabet, bytes: &mut Vec<u8>) {
+    bytes.reserve(text.len().saturating_mul(3) / 4);
     let table = match alphabet {
         Alphabet::Standard => &STANDARD,
         Alphabet::Url => &URL,
@@ -158,7 +165,6 @@ pub(super) fn decode_prefix(text: &[u8], alphabet: Alphabet) -> Vec<u8> {
         rest = after;
     }
     bytes.extend(decoded(rest, alphabet));
-    bytes
 }
 
 /// The same, byte by byte.

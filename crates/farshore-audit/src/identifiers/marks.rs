@@ -330,7 +330,7 @@ impl Marker {
 }
 
 /// A bit for each of eight classes that has this flag, the first the lowest.
-fn bits(classes: u64, flag: u8) -> u64 {
+pub(super) fn bits(classes: u64, flag: u8) -> u64 {
     let each = classes >> flag.trailing_zeros() & 0x0101_0101_0101_0101;
     // Each bit is moved to its place in the highest byte of a product; no two meet on the way.
     each.wrapping_mul(0x0102_0408_1020_4080) >> 56

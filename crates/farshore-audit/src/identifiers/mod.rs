@@ -59,7 +59,7 @@ pub use pack::{Pack, PackError};
 pub use value::DigestKey;
 
 use chance::Tally;
-use hidden::Inflater;
+use hidden::Room;
 use scan::{Marked, Rules};
 
 /// What the detectors may say and how much they may work.
@@ -127,7 +127,7 @@ pub enum DetectorsError {
 pub struct Detectors {
     rules: Arc<Rules>,
     tally: Tally,
-    inflater: Inflater,
+    room: Room,
     limits_hit: BTreeMap<&'static str, u64>,
 }
 
@@ -142,7 +142,7 @@ impl Detectors {
         Ok(Self {
             rules: Arc::new(rules),
             tally: Tally::default(),
-            inflater: Inflater::default(),
+            room: Room::default(),
             limits_hit,
         })
     }
@@ -152,7 +152,7 @@ impl Detectors {
         Self {
             rules: Arc::clone(&self.rules),
             tally: Tally::default(),
-            inflater: Inflater::default(),
+            room: Room::default(),
             limits_hit: BTreeMap::new(),
         }
     }
@@ -164,7 +164,7 @@ impl Detectors {
 
     /// Looks at one field and names what is in it, by position.
     pub fn scan(&mut self, field: FieldView<'_>, found: &mut dyn FnMut(Found)) {
-        let hit = self.rules.scan::<Marked>(field, &mut self.tally, &mut self.inflater, found);
+        let hit = self.rules.scan::<Marked>(field, &mut self.tally, &mut self.room, found);
         if !hit.is_empty() {
             self.add_limits(hit);
         }

@@ -12,7 +12,7 @@ use farshore_model::{DatumKind, WireText};
 use super::chance::{self, Confirmed, STRONG_BITS, Tally, WeakGroup};
 use super::checks::{Accepted, Candidate};
 use super::forms::{self, Variant};
-use super::hidden::{Hidden, Inflater, Peeling};
+use super::hidden::{Hidden, Peeling, Room};
 use super::hints;
 use super::known::{self, Known, KnownError};
 use super::limits::Limits;
@@ -33,8 +33,10 @@ pub(super) struct Rules {
     pub variants: Vec<Variant>,
     weak_variants: usize,
     pub packs: Vec<Ready>,
-    /// Of the variants, by number; empty when nothing is known.
+    /// Of the variants that are text, by number; empty when nothing is known.
     pub sieve: Sieve,
+    /// Of the others, which are looked for only in what is no text.
+    pub bytes: Sieve,
     /// What known values look like beneath layers; `None` when nothing is known.
     hidden: Option<Hidden>,
     marker: Marker,
@@ -135,13 +137,21 @@ impl Rules {
         }
         let packs = packs.into_iter().map(Ready::new).collect::<Result<Vec<_>, _>>()?;
         let marker = Marker::new(&packs).map_err(|problem| DetectorsError::TooMuch(problem.to_owned()))?;
-        let sieve = Sieve::new(variants.iter().map(|it| it.pattern.as_slice()));
+        let sieve = |binary: bool| {
+            Sieve::new(
+                variants
+                    .iter()
+                    .map(|it| if it.binary == binary { it.pattern.as_slice() } else { &[] }),
+            )
+        };
+        let (sieve, bytes) = (sieve(false), sieve(true));
         Ok(Self {
             known: known.to_vec(),
             weak_variants: variants.iter().filter(|it| it.bits < STRONG_BITS && it.counts_as.is_none()).count(),
             variants,
             packs,
             sieve,
+            bytes,
             hidden: (!known.is_empty()).then(|| Hidden::new(known, options.limits.salted_digests)),
             marker,
             options,
@@ -169,18 +179,14 @@ impl Rules {
         &self,
         field: FieldView<'_>,
         tally: &mut Tally,
-        inflater: &mut Inflater,
+        room: &mut Room,
         found: &mut dyn FnMut(Found),
     ) -> BTreeMap<&'static str, u64> {
         let limits = &self.options.limits;
         let mut work = Work {
             hits: Vec::new(),
             budget: Budget::of(limits),
-            peeling: Peeling::new(
-                field.value.len().saturating_mul(limits.peeled_bytes),
-                limits.peel_attempts,
-                inflater,
-            ),
+            peeling: Peeling::new(field.value.len().saturating_mul(limits.peeled_bytes), limits.peel_attempts, room),
             tally,
         };
         let layer = Layer {
@@ -209,11 +215,12 @@ impl Rules {
         }
         let marks = S::marks(self, text);
         let opaque = layer.payload || !marks.textual;
-        if !self.sieve.is_empty() {
+        if self.looks_for_known() {
             let place = opaque.then(|| self.count(layer, work));
             let mut content = None;
-            self.sieve
-                .find(text, |number, range| self.known_at(number, layer, range, place, &mut content, work));
+            for sieve in [Some(&self.sieve), opaque.then_some(&self.bytes)].into_iter().flatten() {
+                sieve.find(text, |number, range| self.known_at(number, layer, range, place, &mut content, work));
+            }
         }
         self.by_path(layer, S::named(self, layer.path), opaque, work);
         self.by_key(layer, &marks.keys, opaque, work);
@@ -245,9 +252,6 @@ impl Rules {
             return;
         };
         let offset = at.start;
-        if variant.binary && place.is_none() {
-            return;
-        }
         let Some(range) = variant.verify(layer.text, at) else {
             return;
         };

@@ -1,74 +1,147 @@
 //! Many byte patterns looked for at once, at a cost per byte that does not grow with how many there are.
 //!
-//! Four bytes of each pattern stand in a bitmap; a text is passed over four bytes at a time, and only where the bitmap lets
-//! it through are patterns compared. With forty thousand patterns an automaton no longer fits the caches and is left
+//! A few bytes of each pattern stand in a bitmap; a text is passed over window by window, and only where the bitmap lets it
+//! through are patterns compared. Of patterns long enough each window is noted in four places, so that of a text only every
+//! fourth has to be asked for. With forty thousand patterns an automaton no longer fits the caches and is left
 //! behind by a factor of five. Refuses patterns shorter than four bytes, and knows nothing of what a pattern means.
 
 use std::ops::Range;
 
 use ahash::HashMap;
 
-/// Bytes of a pattern that stand in the bitmap.
-const WINDOW: usize = 4;
-/// Bits of the bitmap for each pattern: one window in so many of unrelated bytes is looked up for nothing.
+/// Bytes of a window where every place is asked.
+const SHORT: usize = 4;
+/// The same where every fourth is.
+const LONG: usize = 5;
+/// Of a text, every so many places are asked for windows of long patterns.
+const STRIDE: usize = 4;
+/// Bytes of a pattern in which a window begins at a fourth place, wherever it stands.
+const STRETCH: usize = LONG + STRIDE - 1;
+/// More long patterns than these would crowd the bitmap, noted four times each: they are asked for at every place.
+const MOST_LONG: usize = 1 << 17;
+/// Bits of a bitmap for each window, of which two are set.
 const BITS_EACH: usize = 32;
-/// The bitmap is never larger than a core's second cache.
-const MOST_BITS: usize = 1 << 23;
+/// No bitmap is larger than what a core's second cache has room for.
+const MOST_BITS: usize = 1 << 22;
+/// The same for patterns that are asked for at every place.
+const MOST_BITS_SHORT: usize = 1 << 23;
 /// Beyond this many bytes of a pattern no better window is looked for.
 const SEARCHED: usize = 12;
 
 /// Patterns to look for, ASCII letters in either case.
 #[derive(Debug, Default)]
 pub(super) struct Sieve {
-    bits: Vec<u64>,
-    /// How far a hash is shifted down to a place in the bitmap.
-    shift: u32,
-    /// Entries by window, as stretches of `entries`.
-    windows: HashMap<u32, Range<usize>>,
-    entries: Vec<Entry>,
-}
-
-/// A pattern under its window.
-#[derive(Debug)]
-struct Entry {
-    number: usize,
-    /// Bytes of the pattern before the window.
-    before: usize,
-    pattern: Box<[u8]>,
+    /// By number; `None`: too short.
+    patterns: Vec<Option<Box<[u8]>>>,
+    short: Net,
+    long: Net,
 }
 
 impl Sieve {
     /// Of these patterns, numbered from 0. Those that are too short are never found.
     pub fn new<'p>(patterns: impl Iterator<Item = &'p [u8]>) -> Self {
-        let mut crowds: HashMap<u32, usize> = HashMap::default();
-        let mut all: Vec<(u32, Entry)> = Vec::new();
-        for (number, pattern) in patterns.enumerate() {
-            let least_crowded = pattern.windows(WINDOW).take(SEARCHED).enumerate().filter_map(|(before, window)| {
-                let window = fold(u32::from_le_bytes(*window.first_chunk()?));
-                let crowd = crowds.get(&window).copied().unwrap_or(0);
-                Some((usize::MAX.saturating_sub(variety(window)), crowd, before, window))
-            });
-            let Some((_, crowd, before, window)) = least_crowded.min() else {
-                continue;
-            };
-            crowds.insert(window, crowd.saturating_add(1));
-            let pattern = pattern.into();
-            all.push((window, Entry { number, before, pattern }));
+        let patterns: Vec<Option<Box<[u8]>>> = patterns.map(|it| (it.len() >= SHORT).then(|| it.into())).collect();
+        let is_long = |it: &[u8]| it.len() >= STRETCH;
+        let spread = patterns.iter().flatten().filter(|it| is_long(it)).count() <= MOST_LONG;
+        let (mut short, mut long) = (Choice::default(), Choice::default());
+        for (number, pattern) in (0_u32..).zip(&patterns) {
+            match pattern.as_deref() {
+                Some(it) if spread && is_long(it) => long.note(number, it, LONG, STRIDE),
+                Some(it) => short.note(number, it, SHORT, 1),
+                None => {}
+            }
         }
-        let count = all.len();
-        all.sort_by_key(|(window, entry)| (*window, entry.number));
-        let size = count.saturating_mul(BITS_EACH).clamp(1 << 12, MOST_BITS).next_power_of_two();
+        Self {
+            patterns,
+            short: Net::new(short.noted, MOST_BITS_SHORT),
+            long: Net::new(long.noted, MOST_BITS),
+        }
+    }
+
+    /// All places of all patterns, overlapping ones too, each with the number of its pattern.
+    pub fn find(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
+        let mut compare = |start: usize, entries: &[Entry]| {
+            for entry in entries {
+                let Some((start, pattern)) = start
+                    .checked_sub(usize::from(entry.before))
+                    .zip(self.patterns.get(entry.number as usize).and_then(Option::as_deref))
+                else {
+                    continue;
+                };
+                let range = start..start.saturating_add(pattern.len());
+                if text.get(range.clone()).is_some_and(|it| it.eq_ignore_ascii_case(pattern)) {
+                    found(entry.number as usize, range);
+                }
+            }
+        };
+        if !self.long.is_empty() {
+            let (fours, tail) = text.as_chunks::<STRIDE>();
+            let mut before: Option<u32> = None;
+            let last = tail.first().map(|it| u32::from(*it));
+            let all = fours.iter().map(|it| u32::from_le_bytes(*it)).chain(last);
+            // Each window is four bytes and the first of the next four: those that are not all there are none.
+            for (place, four) in all.enumerate() {
+                if let Some(before) = before.replace(four) {
+                    let window = fold(u64::from(before) | u64::from(four & 0xff) << 32) & 0xff_ffff_ffff;
+                    if let Some(entries) = self.long.at(window) {
+                        compare(place.saturating_sub(1).saturating_mul(STRIDE), entries);
+                    }
+                }
+            }
+        }
+        if !self.short.is_empty() {
+            let mut window = 0_u32;
+            for (last, byte) in text.iter().enumerate() {
+                // The first three windows reach before the text: bytes that are not there are none of it.
+                window = window >> 8 | u32::from(*byte) << 24;
+                if let Some(entries) = self.short.at(fold(u64::from(window)) & 0xffff_ffff)
+                    && let Some(start) = last.checked_sub(SHORT.saturating_sub(1))
+                {
+                    compare(start, entries);
+                }
+            }
+        }
+    }
+}
+
+/// Windows in a bitmap, and what has them.
+#[derive(Debug, Default)]
+struct Net {
+    bits: Vec<u64>,
+    /// How far a hash is shifted down to a word of the bitmap.
+    shift: u32,
+    /// Entries by window, as stretches of `entries`.
+    windows: HashMap<u64, Range<u32>>,
+    entries: Vec<Entry>,
+}
+
+/// A pattern under one of its windows.
+#[derive(Debug)]
+struct Entry {
+    number: u32,
+    /// Bytes of the pattern before the window.
+    before: u8,
+}
+
+impl Net {
+    fn new(mut noted: Vec<(u64, Entry)>, most_bits: usize) -> Self {
+        if noted.is_empty() {
+            return Self::default();
+        }
+        noted.sort_by_key(|(window, entry)| (*window, entry.number, entry.before));
+        let size = noted.len().saturating_mul(BITS_EACH).clamp(1 << 12, most_bits).next_power_of_two();
+        let words = size / 64;
         let mut it = Self {
-            bits: vec![0; size / 64],
-            shift: 32_u32.saturating_sub(size.trailing_zeros()),
+            bits: vec![0; words],
+            shift: 64_u32.saturating_sub(words.trailing_zeros()),
             ..Self::default()
         };
-        for (window, entry) in all {
-            let (word, bit) = it.place(window);
+        for (window, entry) in noted {
+            let (word, both) = it.place(window);
             if let Some(word) = it.bits.get_mut(word) {
-                *word |= bit;
+                *word |= both;
             }
-            let at = it.entries.len();
+            let at = u32::try_from(it.entries.len()).unwrap_or(u32::MAX);
             let stretch = it.windows.entry(window).or_insert(at..at);
             stretch.end = at.saturating_add(1);
             it.entries.push(entry);
@@ -76,54 +149,75 @@ impl Sieve {
         it
     }
 
-    /// Whether nothing is looked for.
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// All places of all patterns, overlapping ones too, each with the number of its pattern.
-    pub fn find(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
-        if self.is_empty() {
-            return;
+    /// What has this window.
+    fn at(&self, window: u64) -> Option<&[Entry]> {
+        let (word, both) = self.place(window);
+        if self.bits.get(word).is_none_or(|it| it & both != both) {
+            return None;
         }
-        // The first three windows reach before the text: bytes that are not there are none of it.
-        let mut window = 0_u32;
-        for (last, byte) in text.iter().enumerate() {
-            window = window >> 8 | u32::from(*byte) << 24;
-            let folded = fold(window);
-            let (word, bit) = self.place(folded);
-            if self.bits.get(word).is_some_and(|it| it & bit != 0)
-                && let Some(entries) = self.windows.get(&folded).and_then(|it| self.entries.get(it.clone()))
-                && let Some(start) = last.checked_sub(WINDOW.saturating_sub(1))
-            {
-                for entry in entries {
-                    let range = start
-                        .checked_sub(entry.before)
-                        .map(|start| start..start.saturating_add(entry.pattern.len()));
-                    if let Some(range) = range.filter(|it| text.get(it.clone()).is_some_and(|it| it.eq_ignore_ascii_case(&entry.pattern))) {
-                        found(entry.number, range);
-                    }
-                }
-            }
-        }
+        self.listed(window)
     }
 
-    /// Word and bit of a window.
-    fn place(&self, window: u32) -> (usize, u64) {
+    #[cold]
+    fn listed(&self, window: u64) -> Option<&[Entry]> {
+        let stretch = self.windows.get(&window)?;
+        self.entries.get(stretch.start as usize..stretch.end as usize)
+    }
+
+    /// Word and two bits of a window.
+    fn place(&self, window: u64) -> (usize, u64) {
         // The golden ratio spreads neighbours (Knuth, volume 3, section 6.4).
-        let hash = window.wrapping_mul(0x9e37_79b9).wrapping_shr(self.shift);
-        ((hash >> 6) as usize, 1_u64.wrapping_shl(hash & 63))
+        let hash = window.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let bit = |shift: u32| 1_u64.wrapping_shl(((hash >> shift) & 63) as u32);
+        ((hash.wrapping_shr(self.shift)) as usize, bit(34) | bit(40))
+    }
+}
+
+/// Windows that were chosen so far.
+#[derive(Default)]
+struct Choice {
+    crowds: HashMap<u64, usize>,
+    noted: Vec<(u64, Entry)>,
+}
+
+impl Choice {
+    /// Notes the windows of a pattern at `count` places in a row: those that say most and are the least crowded.
+    fn note(&mut self, number: u32, pattern: &[u8], width: usize, count: usize) {
+        let window = |at: usize| {
+            let bytes = pattern.get(at..at.saturating_add(width))?;
+            let joined = bytes.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+            Some(fold(joined) & u64::MAX.wrapping_shr(64_u32.saturating_sub(8_u32.saturating_mul(u32::try_from(width).unwrap_or(8)))))
+        };
+        let all = |first: usize| (first..first.saturating_add(count)).map(window).collect::<Option<Vec<u64>>>();
+        let worth = |windows: &[u64]| {
+            let variety = windows.iter().map(|it| variety(*it, width)).min().unwrap_or(0);
+            let crowd = windows.iter().map(|it| self.crowds.get(it).copied().unwrap_or(0)).max();
+            (usize::MAX.saturating_sub(variety), crowd)
+        };
+        let best = (0..SEARCHED).filter_map(|first| all(first).map(|it| (worth(&it), first, it))).min();
+        let Some((_, first, windows)) = best else { return };
+        for (before, window) in (first..).zip(windows) {
+            let crowd = self.crowds.entry(window).or_default();
+            *crowd = crowd.saturating_add(1);
+            let before = u8::try_from(before).unwrap_or(u8::MAX);
+            self.noted.push((window, Entry { number, before }));
+        }
     }
 }
 
 /// Letters of both cases become one; what else becomes one is told apart when patterns are compared.
-const fn fold(window: u32) -> u32 {
-    window | 0x2020_2020
+const fn fold(window: u64) -> u64 {
+    window | 0x2020_2020_2020_2020
 }
 
 /// Different bytes of a window that are not the filler of binary formats or of texts.
-fn variety(window: u32) -> usize {
+fn variety(window: u64, width: usize) -> usize {
     let bytes = window.to_le_bytes();
+    let bytes = bytes.get(..width).unwrap_or(&bytes);
     let plain = |byte: &u8| !matches!(byte, b' ' | b'0' | 0xff);
     let new = |(place, byte): &(usize, &u8)| plain(byte) && !bytes.iter().take(*place).any(|it| it == *byte);
     bytes.iter().enumerate().filter(new).count()

@@ -3,9 +3,7 @@
 //! They are computed once and looked for as bytes; hexadecimal and base64 are peeled off before. Digests of 32 bits meet
 //! unrelated numbers by chance: they are kept apart, as *weak*. Refused: digests that are cut short.
 
-use std::collections::BTreeSet;
-
-use ahash::HashMap;
+use ahash::{HashMap, HashSet};
 use blake2::{Blake2b256, Blake2b512, Blake2s256};
 use hmac::{Hmac, KeyInit, Mac, SimpleHmac};
 use md5::Md5;
@@ -156,7 +154,7 @@ fn steps(all: &[&'static str]) -> Vec<&'static str> {
 #[derive(Default)]
 struct Made {
     digests: Vec<(Vec<u8>, Meaning)>,
-    seen: BTreeSet<Vec<u8>>,
+    seen: HashSet<Vec<u8>>,
 }
 
 impl Made {

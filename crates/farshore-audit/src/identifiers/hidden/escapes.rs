@@ -15,28 +15,28 @@ pub(super) struct Plain {
 /// Shorter than this nothing that is known can be.
 const SHORTEST: usize = 4;
 
-/// The stretches of `text` that hold escapes of one of the three sorts.
-pub(super) fn escaped(text: &[u8], found: &mut dyn FnMut(Plain)) {
-    // One look settles most texts.
-    let (mut percent, mut ampersand, mut backslash) = (false, false, false);
-    for byte in text {
-        percent |= *byte == b'%';
-        ampersand |= *byte == b'&';
-        backslash |= *byte == b'\\';
-    }
+/// The stretches of `text` that hold escapes of one of the three sorts; which of their signs there are was seen before.
+pub(super) fn escaped(text: &[u8], [percent, ampersand, backslash]: [bool; 3], found: &mut dyn FnMut(Plain)) {
     let mut each = |there: bool, ends: fn(u8) -> bool, sign: u8, step: &'static str, undo: fn(&[u8]) -> Option<Vec<u8>>| {
-        if !there {
-            return;
-        }
-        let mut start = 0_usize;
-        for part in text.split(|byte| ends(*byte)) {
-            let range = start..start.saturating_add(part.len());
-            start = range.end.saturating_add(1);
+        let mut from = 0_usize;
+        while let Some(rest) = text.get(from..).filter(|_| there) {
+            let Some(at) = memchr::memchr(sign, rest).map(|it| from.saturating_add(it)) else {
+                break;
+            };
+            let before = text.get(from..at).and_then(|it| it.iter().rposition(|byte| ends(*byte)));
+            let start = before.map_or(from, |it| from.saturating_add(it).saturating_add(1));
+            let behind = text.get(at..).and_then(|it| it.iter().position(|byte| ends(*byte)));
+            let end = behind.map_or(text.len(), |it| at.saturating_add(it));
+            from = end.saturating_add(1);
+            let part = text.get(start..end).unwrap_or(&[]);
             if part.len() >= SHORTEST
-                && part.contains(&sign)
                 && let Some(bytes) = undo(part).filter(|it| it.len() >= SHORTEST)
             {
-                found(Plain { range, step, bytes });
+                found(Plain {
+                    range: start..end,
+                    step,
+                    bytes,
+                });
             }
         }
     };
@@ -186,9 +186,6 @@ fn unit(text: &[u8]) -> Option<u16> {
 
 /// Stretches of UTF-16 among bytes, of either order: four characters and more, most of them of Latin scripts.
 pub(super) fn utf16(bytes: &[u8], found: &mut dyn FnMut(Plain)) {
-    if !bytes.contains(&0) {
-        return;
-    }
     let mut at = 0_usize;
     while let Some(rest) = bytes.get(at..).filter(|it| it.len() >= 2 * SHORTEST) {
         let little = length(rest, u16::from_le_bytes);
@@ -274,7 +271,7 @@ mod tests {
 
     fn all(text: &str) -> Vec<(&'static str, String)> {
         let mut all = Vec::new();
-        escaped(text.as_bytes(), &mut |it| {
+        escaped(text.as_bytes(), [true; 3], &mut |it| {
             assert!(it.range.end <= text.len());
             all.push((it.step, String::from_utf8_lossy(&it.bytes).into_owned()));
         });

@@ -17,10 +17,15 @@ const GUESSED: usize = 1 << 16;
 /// Masks of one text that are tried.
 const GUESSES: usize = 24;
 
+/// Digests of so many bytes and more are many: they are looked for only where there is room for one.
+const DIGEST: usize = 16;
+
 /// Bytes to look for under any mask.
 #[derive(Debug, Default)]
 pub(in super::super) struct Masks {
-    sieve: Sieve,
+    /// Values, and what else is short.
+    short: Sieve,
+    digests: Sieve,
     plain: Vec<Masked>,
 }
 
@@ -35,13 +40,20 @@ struct Masked {
 impl Masks {
     /// Of these bytes, numbered from 0; `true`: also without a mask.
     pub fn new(all: Vec<(Vec<u8>, bool)>) -> Self {
-        let differences: Vec<Vec<u8>> = all.iter().map(|(bytes, _)| differences(bytes)).collect();
+        let is_digest = |(bytes, unmasked): &(Vec<u8>, bool)| *unmasked && bytes.len() >= DIGEST;
+        let differences: Vec<(Vec<u8>, bool)> = all.iter().map(|it| (differences(&it.0), is_digest(it))).collect();
+        let sieve = |digest: bool| {
+            let some = differences.iter();
+            Sieve::new(some.map(|(bytes, is)| if *is == digest { bytes.as_slice() } else { &[] }))
+        };
+        let (short, digests) = (sieve(false), sieve(true));
         let plain = all.into_iter().map(|(bytes, unmasked)| Masked {
             bytes: bytes.into(),
             unmasked,
         });
         Self {
-            sieve: Sieve::new(differences.iter().map(Vec::as_slice)),
+            short,
+            digests,
             plain: plain.collect(),
         }
     }
@@ -50,7 +62,7 @@ impl Masks {
     pub fn find(&self, text: &[u8], whole: bool, room: &mut Vec<u8>, mut found: impl FnMut(usize, Range<usize>, bool)) {
         room.clear();
         room.extend(text.iter().zip(text.iter().skip(1)).map(|(one, next)| one ^ next));
-        self.sieve.find(room, |number, at| {
+        let mut verify = |number: usize, at: Range<usize>| {
             let Some(it) = self.plain.get(number) else { return };
             let range = at.start..at.start.saturating_add(it.bytes.len());
             let Some((here, mask)) = text
@@ -74,7 +86,11 @@ impl Masks {
             if it.unmasked || bits(here, &it.bytes, whole) >= enough && stands_alone(text, &range, mask, &it.bytes) {
                 found(number, range, true);
             }
-        });
+        };
+        self.short.find(room, &mut verify);
+        if text.len() >= DIGEST {
+            self.digests.find(room, &mut verify);
+        }
     }
 }
 
@@ -133,10 +149,12 @@ pub(super) fn guesses(bytes: &[u8]) -> Vec<u8> {
             *count = count.saturating_add(1);
         }
     }
+    let there: Vec<(u8, u32)> = (0_u8..=255).zip(counts).filter(|(_, count)| *count > 0).collect();
     let high = all & 0x80;
     let mut likely: Vec<(bool, u32, u8)> = (high..=high | 0x7f)
         .filter(|mask| *mask != 0)
-        .filter_map(|mask| Some((!is_encoded(&counts, mask), u32::MAX.saturating_sub(worth(&counts, mask)?), mask)))
+        .filter_map(|mask| Some((worth(&there, mask)?, mask)))
+        .map(|(worth, mask)| (!is_encoded(&there, mask), u32::MAX.saturating_sub(worth), mask))
         .collect();
     likely.sort_unstable();
     likely.truncate(GUESSES);
@@ -144,16 +162,16 @@ pub(super) fn guesses(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Whether all of it are digits of one encoding.
-fn is_encoded(counts: &[u32; 256], mask: u8) -> bool {
-    let all = |is: fn(u8) -> bool| (0_u8..=255).zip(counts).all(|(byte, count)| *count == 0 || is(byte ^ mask));
+fn is_encoded(there: &[(u8, u32)], mask: u8) -> bool {
+    let all = |is: fn(u8) -> bool| there.iter().all(|(byte, _)| is(byte ^ mask));
     all(|it| it.is_ascii_hexdigit() || matches!(it, b'%' | b'&' | b'#' | b';' | b'x' | b'\\' | b'u'))
         || all(|it| it.is_ascii_uppercase() || matches!(it, b'2'..=b'7' | b'='))
 }
 
 /// How much like text it is, if it is any.
-fn worth(counts: &[u32; 256], mask: u8) -> Option<u32> {
+fn worth(there: &[(u8, u32)], mask: u8) -> Option<u32> {
     let mut sum = 0_u32;
-    for (byte, count) in (0_u8..=255).zip(counts).filter(|(_, count)| **count > 0) {
+    for (byte, count) in there {
         let worth = match byte ^ mask {
             b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b' ' => 3,
             b'"' | b'{' | b'}' | b':' | b',' | b'.' | b'/' | b'=' | b'+' | b'-' | b'_' | b'@' | b'&' | b'%' | b'#' | b';' | b'\\' => 2,

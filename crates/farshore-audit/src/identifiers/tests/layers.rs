@@ -116,6 +116,22 @@ fn the_chain_is_told() {
 }
 
 #[test]
+fn what_fills_a_run_up_makes_it_no_word() {
+    let all = [known("a", "user-id", "14585487"), known("b", "user-id", "cplqad_4665")];
+    let mut detectors = Detectors::new(&all, shown()).unwrap();
+    // Of one case only, as words are: base64 of base64, and of bytes under a mask.
+    for (body, name, steps) in [
+        ("{\"os\":\"android\",\"tag\":\"TVRRMU9EVTBPRGM=\"}", "a", vec!["base64", "base64"]),
+        ("v=3&tag=--j06fn8x6yurq0=&at=1613066400", "b", vec!["base64", "xor"]),
+    ] {
+        let found = scan(&mut detectors, "http.request.body", body.as_bytes());
+        let told: Vec<_> = found.iter().filter(|it| it.known_as.as_deref() == Some(name)).collect();
+        assert_eq!(told.len(), 1, "{body}: {found:?}");
+        assert_eq!(told[0].decoded_by, steps);
+    }
+}
+
+#[test]
 fn telephone_numbers_are_found_with_any_separators() {
     let all = [known("desk", "phone", "+49 30 9018201")];
     let mut detectors = Detectors::new(&all, shown()).unwrap();

@@ -209,7 +209,7 @@ fn scan_plainly(detectors: &mut Detectors, field: FieldView<'_>) -> Vec<Found> {
     let mut all = Vec::new();
     let hit = detectors
         .rules
-        .scan::<Plain>(field, &mut detectors.tally, &mut detectors.inflater, &mut |found| all.push(found));
+        .scan::<Plain>(field, &mut detectors.tally, &mut detectors.room, &mut |found| all.push(found));
     detectors.add_limits(hit);
     all
 }
