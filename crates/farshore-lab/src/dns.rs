@@ -24,13 +24,19 @@ pub struct Record<'a> {
 /// Asks `resolver` for `record.name` at `at`; gives the time the answer is in hand.
 pub fn resolve(client: &mut Client, resolver: &Peer, at: Nanos, record: &Record<'_>) -> Nanos {
     let flow = client.open(Transport::Udp, "dns", resolver, 53);
-    let id = client.random.word() as u16;
+    let [query, answer] = messages(client.random.word() as u16, record);
+    client.udp(flow, at, Direction::Up, &Payload::from(query));
+    let answered = at + client.round_trip(flow) + client.random.below(3 * MS);
+    client.udp(flow, answered, Direction::Down, &Payload::from(answer));
+    answered + MS / 4
+}
+
+/// The question under this number, and its answer.
+#[must_use]
+pub fn messages(id: u16, record: &Record<'_>) -> [Vec<u8>; 2] {
     let mut question = name(record.name);
     question.extend([0, 1, 0, 1]);
-
     let query = header(id, 0x0100, 0).into_iter().chain(question.clone()).collect::<Vec<_>>();
-    client.udp(flow, at, Direction::Up, &Payload::from(query));
-
     let answers = 1 + u16::from(record.alias.is_some());
     let mut answer = header(id, 0x8180, answers);
     answer.extend(&question);
@@ -50,9 +56,7 @@ pub fn resolve(client: &mut Client, resolver: &Peer, at: Nanos, record: &Record<
     answer.extend(TTL.to_be_bytes());
     answer.extend([0, 4]);
     answer.extend(record.address.octets());
-    let answered = at + client.round_trip(flow) + client.random.below(3 * MS);
-    client.udp(flow, answered, Direction::Down, &Payload::from(answer));
-    answered + MS / 4
+    [query, answer]
 }
 
 fn header(id: u16, flags: u16, answers: u16) -> Vec<u8> {

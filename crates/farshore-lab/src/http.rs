@@ -7,7 +7,7 @@ use crate::payload::Payload;
 use crate::random::Random;
 use crate::tcp::Connection;
 use crate::tls::certificate::Authority;
-use crate::tls::{Session, Suite};
+use crate::tls::{Flights, Session, Suite};
 use crate::truth;
 
 /// What a device needs to write its next message: longer than it takes to acknowledge the last.
@@ -43,18 +43,27 @@ impl Http {
     /// Connects at `at` and shakes hands; `random` makes the keys.
     pub fn tls(client: &mut Client, flow: FlowId, at: Nanos, suite: Suite, authority: &Authority, random: &mut Random) -> Self {
         let name = client.flow(flow).peer.name.clone();
-        let mut connection = Connection::open(client, flow, at);
-        let (flights, session) = Session::open(&name, suite, authority, random);
+        Self::within(client, flow, at, Session::open(&name, suite, authority, random))
+    }
+
+    /// Connects at `at` and goes on with the messages of a handshake that somebody else made.
+    pub fn within(client: &mut Client, flow: FlowId, at: Nanos, (flights, session): (Flights, Session)) -> Self {
+        let connection = Connection::open(client, flow, at);
+        let name = client.flow(flow).peer.name.clone();
+        let mut it = Self { connection, session: None };
+        it.secure(client, &name, (flights, session));
+        it
+    }
+
+    /// Shakes hands on an open connection.
+    pub fn secure(&mut self, client: &mut Client, name: &str, (flights, session): (Flights, Session)) {
         for (direction, bytes) in flights {
             let pause = 150_000 + client.random.below(700_000);
-            connection.send(client, direction, pause, &Payload::from(bytes));
+            self.connection.send(client, direction, pause, &Payload::from(bytes));
         }
         client.keylog.extend(session.keylog.iter().cloned());
-        client.sessions.push(truth::TlsSession::new(flow, &session, &name));
-        Self {
-            connection,
-            session: Some(session),
-        }
+        client.sessions.push(truth::TlsSession::new(self.connection.flow(), &session, name));
+        self.session = Some(session);
     }
 
     /// A request at `at` or as soon as the connection is free, and its response after `think`.

@@ -10,6 +10,7 @@
     reason = "lengths and counters here are of our own making and far below their fields' limits"
 )]
 
+pub mod cells;
 pub mod client;
 pub mod clock;
 pub mod crowd;

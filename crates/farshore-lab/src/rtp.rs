@@ -12,13 +12,15 @@ use sha1::Sha1;
 pub struct Packet {
     /// First of a talk spurt (RFC 3551 section 4.1).
     pub marker: bool,
+    /// What the payload is, by number; 0 is G.711 µ-law (RFC 3551 section 6).
+    pub payload_type: u8,
     /// Sequence number.
     pub sequence: u16,
     /// In samples.
     pub timestamp: u32,
     /// Synchronisation source.
     pub ssrc: u32,
-    /// G.711 µ-law.
+    /// What is sent.
     pub payload: Vec<u8>,
 }
 
@@ -26,7 +28,7 @@ impl Packet {
     /// In clear.
     #[must_use]
     pub fn plain(&self) -> Vec<u8> {
-        let mut out = vec![0x80, u8::from(self.marker) << 7];
+        let mut out = vec![0x80, u8::from(self.marker) << 7 | self.payload_type];
         out.extend(self.sequence.to_be_bytes());
         out.extend(self.timestamp.to_be_bytes());
         out.extend(self.ssrc.to_be_bytes());
@@ -125,6 +127,7 @@ mod tests {
     fn a_protected_packet_keeps_its_header_and_grows_by_the_tag() {
         let packet = Packet {
             marker: true,
+            payload_type: 0,
             sequence: 7,
             timestamp: 160,
             ssrc: 1,

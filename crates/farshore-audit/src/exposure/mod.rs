@@ -5,6 +5,7 @@
 
 mod designated;
 mod draft;
+mod passage;
 mod readers;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use farshore_model::{DatumKind, Exposure, Flow, FlowId, Ledger, Locus, Observati
 
 use designated::Designated;
 use draft::{Draft, Drafts, Field, Key, Kind};
+use passage::Passages;
 pub use readers::Sound;
 use readers::{Channel, Datum, Recipients};
 
@@ -35,15 +37,16 @@ pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u
     findings.channels();
     let drafts = findings.drafts.finish();
     let designated = Designated::collect(ledger);
+    let passages = Passages::collect(ledger);
     let mut recipients = Recipients::of(destinations);
     let read = drafts.into_iter().map(|draft| {
         let mut it = draft.exposure;
+        let passage = passages.of(&it.flows, it.protection);
         let datum = Datum {
             kind: &it.kind,
             field: &it.field,
             protection: it.protection,
             disguise: it.disguise,
-            flows: &it.flows,
             evidence: &it.evidence,
             sound: draft.sound.as_deref(),
             channel: draft.channel.as_deref(),
@@ -52,8 +55,9 @@ pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u
                 .iter()
                 .all(|id| ledger.flows.get(id.0 as usize).is_some_and(Flow::is_recorded)),
             designated: destinations.get(it.destination).and_then(|it| designated.frame(&it.name)),
+            passage: &passage,
         };
-        it.readers = readers::readers(&datum, recipients.at(it.destination), ledger);
+        it.readers = readers::readers(&datum, recipients.at(it.destination));
         it
     });
     read.collect()
@@ -172,16 +176,7 @@ impl<'a> Findings<'a> {
                 payload_type,
                 ..
             } => {
-                let (protection, sound) = match recoverable {
-                    Recovery::Yes { because, .. } => match seen.protection {
-                        Protection::Plaintext => (Protection::Plaintext, Sound::Heard(because.clone())),
-                        // Encrypted, with a key that stands in clear.
-                        Protection::Srtp => (Protection::Srtp, Sound::Heard(because.clone())),
-                        _ => (Protection::Srtp, Sound::Sealed(format!("{because}; opened here with keys"))),
-                    },
-                    Recovery::No { because } => (Protection::Srtp, Sound::Sealed(because.clone())),
-                    Recovery::CannotTell { because } => (Protection::Opaque, Sound::Unknown(because.clone())),
-                };
+                let (protection, sound) = self.sound(recoverable, seen);
                 let kind = if matches!(*payload_type, 24..=34) {
                     DatumKind::fixed("video")
                 } else {
@@ -196,7 +191,9 @@ impl<'a> Findings<'a> {
                 let (number, field) = (self.drafts.kind(&kind), self.drafts.field_of(protocol, "payload"));
                 let key = self.key(number, value.print, field, protection, flow);
                 if let Some(draft) = self.draft(key, flow, || (kind, value)) {
-                    draft.sound = Some(Box::new(sound));
+                    if draft.sound.as_ref().is_none_or(|known| known.rank() < sound.rank()) {
+                        draft.sound = Some(Box::new(sound));
+                    }
                     draft.add(flow, places(seen), seen.count);
                 }
             }
@@ -208,6 +205,49 @@ impl<'a> Findings<'a> {
             | Observation::Call { .. }
             | Observation::SessionNamed { .. } => {}
         }
+    }
+
+    /// What a stream of media comes to, and how it is protected.
+    fn sound(&self, recoverable: &Recovery, seen: &Observed) -> (Protection, Sound) {
+        match (recoverable, seen.protection) {
+            (Recovery::Yes { because, .. }, kept @ (Protection::Plaintext | Protection::Srtp)) => {
+                // Encrypted, with a key that stands in clear.
+                let keyed = kept == Protection::Srtp;
+                let because = because.clone();
+                (kept, Sound::Heard { because, keyed })
+            }
+            (Recovery::No { because }, _) => (Protection::Srtp, Sound::Sealed(because.clone())),
+            (Recovery::CannotTell { because }, Protection::Plaintext) => match self.agreed(seen) {
+                Some(why) => (Protection::Srtp, Sound::Sealed(why)),
+                None => (Protection::Opaque, Sound::Unknown(because.clone())),
+            },
+            (Recovery::CannotTell { because }, Protection::Srtp) => (
+                Protection::Srtp,
+                Sound::Unknown(format!("{because}; consistent with an inner layer")),
+            ),
+            (it @ (Recovery::Yes { because, .. } | Recovery::CannotTell { because }), by) => (
+                Protection::Srtp,
+                Sound::Opened {
+                    because: because.clone(),
+                    heard: matches!(it, Recovery::Yes { .. }),
+                    by,
+                },
+            ),
+        }
+    }
+
+    /// Why media is SRTP although nobody has its key: a handshake before it, on the same ports, agreed on that (RFC 5764, section 5.1.2).
+    fn agreed(&self, seen: &Observed) -> Option<String> {
+        let flow = self.ledger.flows.get(seen.flow.0 as usize)?;
+        let channel = self.negotiated.get(&seen.flow)?;
+        let agreed = flow.protocols.contains(&"dtls-srtp") && channel.secrecy == ChannelSecrecy::Sealed;
+        (agreed && channel.at.span.frame < seen.locus.span.first_frame).then(|| {
+            format!(
+                "SRTP, as {cipher} agreed on in frame {frame}",
+                cipher = channel.cipher,
+                frame = channel.at.span.frame
+            )
+        })
     }
 
     fn name(&mut self, name: &str, (protocol, what): (&'static str, &'static str), seen: &Observed) {
@@ -298,11 +338,19 @@ fn negotiated(ledger: &Ledger) -> HashMap<FlowId, Negotiated<'_>> {
             ..
         } = &seen.what
         {
-            negotiated.entry(seen.flow).or_insert(Negotiated {
-                cipher,
-                secrecy: *readable,
-                at: &seen.locus,
-            });
+            negotiated
+                .entry(seen.flow)
+                // Of several handshakes in a flow it is not told which of them a datum went under.
+                .and_modify(|it: &mut Negotiated<'_>| {
+                    if it.secrecy != *readable && seen.protection == Protection::Plaintext {
+                        it.secrecy = ChannelSecrecy::Unknown;
+                    }
+                })
+                .or_insert(Negotiated {
+                    cipher,
+                    secrecy: *readable,
+                    at: &seen.locus,
+                });
         }
     }
     negotiated

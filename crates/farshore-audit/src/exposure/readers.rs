@@ -1,7 +1,7 @@
 //! Who could read a datum: one answer and the shortest sound reason for each role.
 //!
 //! `yes` needs bytes that were read, `no` needs a negotiated suite that hides them, or the record of whoever encrypted them.
-//! Randomness gives neither.
+//! Randomness gives neither. That a datum left is not that it arrived: whoever is behind the path needs an answer to be a `yes`.
 //! A state is never a reader.
 
 use farshore_model::exposure::Because;
@@ -9,19 +9,46 @@ use farshore_model::flow::Protection;
 use farshore_model::observation::ChannelSecrecy;
 use farshore_model::party::{Destination, LocationState};
 use farshore_model::sighting::Disguise;
-use farshore_model::{Answer, DatumKind, FlowId, Ledger, Locus, Reader, ReaderRole, Text};
+use farshore_model::{Answer, DatumKind, Locus, Reader, ReaderRole, Text};
 
+use super::passage::{Passage, Way};
 use super::{RESOLVING, TUNNELS};
 
 /// What decoding media came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sound {
-    /// Sound came out.
-    Heard(String),
+    /// Sound came out, by what anybody on the path has.
+    Heard {
+        /// The test and its outcome.
+        because: String,
+        /// The key stands in clear in another conversation.
+        keyed: bool,
+    },
+    /// A negotiated protection hides it, and keys that were given opened it.
+    Opened {
+        /// What it was opened with, and what came of it.
+        because: String,
+        /// Whether sound came out; otherwise there may be another layer.
+        heard: bool,
+        /// Where its key was agreed on: by DTLS on the same path, else in signalling.
+        by: Protection,
+    },
     /// A negotiated protection hides it.
     Sealed(String),
     /// Neither was shown.
     Unknown(String),
+}
+
+impl Sound {
+    /// Of several streams that are one datum, the one that says most stands for all.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Heard { .. } => 3,
+            Self::Unknown(_) => 2,
+            Self::Opened { .. } => 1,
+            Self::Sealed(_) => 0,
+        }
+    }
 }
 
 /// A negotiated channel.
@@ -41,7 +68,6 @@ pub(super) struct Datum<'a> {
     pub field: &'a str,
     pub protection: Protection,
     pub disguise: Disguise,
-    pub flows: &'a [FlowId],
     pub evidence: &'a [Locus],
     pub sound: Option<&'a Sound>,
     pub channel: Option<&'a Channel>,
@@ -49,6 +75,7 @@ pub(super) struct Datum<'a> {
     pub recorded: bool,
     /// The frame in which the destination was told to answer DNS over HTTPS.
     pub designated: Option<u64>,
+    pub passage: &'a Passage,
 }
 
 /// Destinations as readers name them, each put together once.
@@ -114,31 +141,41 @@ fn hosts(destination: &Destination) -> Option<Text> {
     }
 }
 
+/// Nothing shows that it arrived.
+const UNANSWERED: Because = Because::Plain("nothing came back: that it arrived is not shown");
+
 /// The readers of a datum, in the order of the way it takes.
-pub(super) fn readers(datum: &Datum<'_>, to: Option<&Recipient<'_>>, ledger: &Ledger) -> Vec<Reader> {
+pub(super) fn readers(datum: &Datum<'_>, to: Option<&Recipient<'_>>) -> Vec<Reader> {
     let Some(to) = to else { return Vec::new() };
     let open = in_the_open(datum);
     let asked = datum.field.split_once('.').filter(|(way, _)| RESOLVING.contains(way));
     let resolver = match asked {
         // What a channel carries, rather than a question that was read.
-        Some((way, "content")) => Some(asked_within(endpoint(datum, &open, to, ledger), way)),
-        Some(_) => Some(Reader {
-            role: ReaderRole::DnsResolver,
-            party: to.name.clone(),
-            answer: Answer::Yes,
-            because: Because::Plain("the query is addressed to it"),
-        }),
+        Some((way, "content")) => Some(asked_within(endpoint(datum, &open, to), way)),
+        Some(_) => Some(resolver(datum, to)),
         None => datum.designated.filter(|_| is_content(datum)).map(|frame| designated(frame, to)),
     };
-    let relay = relay(datum, &open, to, ledger);
-    let receives = match relay {
-        Some(_) => Some(Reader {
+    let relaying = relaying(datum, to);
+    let relay = relaying.map(|it| relay(it, datum, &open, to));
+    let behind = matches!(relaying, Some(Relaying::Turn | Relaying::Vendor)) || relaying == Some(Relaying::Broker) && is_published(datum);
+    let receives = match asked {
+        _ if behind => Some(Reader {
             role: ReaderRole::Endpoint,
             party: to.nobody.clone(),
             answer: Answer::CannotTell,
             because: Because::Plain("who receives it behind the relay is not on the wire"),
         }),
-        None => asked.is_none().then(|| endpoint(datum, &open, to, ledger)),
+        Some(_) => None,
+        None => Some(endpoint(datum, &open, to)),
+    };
+    let inside = match &datum.passage.way {
+        Way::Fronted(it) if receives.is_some() && !behind => Some(Reader {
+            role: ReaderRole::Endpoint,
+            party: it.inside.as_str().into(),
+            answer: Answer::CannotTell,
+            because: fronted(datum),
+        }),
+        _ => None,
     };
     let owner = to.destination.organisation.is_some().then(|| Reader {
         role: ReaderRole::Owner,
@@ -152,10 +189,11 @@ pub(super) fn readers(datum: &Datum<'_>, to: Option<&Recipient<'_>>, ledger: &Le
         hosting(datum, &open, to),
         relay,
         receives,
+        inside,
         owner,
     ];
     let mut readers = Vec::with_capacity(all.iter().flatten().count());
-    readers.extend(all.into_iter().flatten());
+    readers.extend(all.into_iter().flatten().map(|it| disguised(it, datum)));
     readers
 }
 
@@ -165,28 +203,10 @@ type Open = (Answer, Because);
 /// What the bytes themselves allow anyone who holds them: the common ground of all roles short of the keys' holders.
 fn in_the_open(datum: &Datum<'_>) -> Open {
     use Because::{Clear, Plain};
-    let frame = datum.evidence.first().map_or(0, |it| it.span.frame);
-    match (datum.disguise, datum.protection) {
-        (Disguise::Digest, Protection::Plaintext) => {
-            return (
-                Answer::CannotTell,
-                told(format!(
-                    "a digest of it stands in clear in frame {frame}: whoever knows or guesses the value can tell that it is meant"
-                )),
-            );
-        }
-        (Disguise::WeakDigest, _) => {
-            return (
-                Answer::CannotTell,
-                told(format!(
-                    "only a digest of 32 bits stands in frame {frame}, which other values have too"
-                )),
-            );
-        }
-        _ => {}
-    }
+    let frame = first_frame(datum);
     match (datum.sound, datum.protection, datum.channel) {
-        (Some(Sound::Heard(why)), ..) => (Answer::Yes, told(format!("it was decoded to sound: {why}"))),
+        (Some(Sound::Heard { because, .. }), ..) => (Answer::Yes, told(format!("it was decoded to sound: {because}"))),
+        (Some(Sound::Opened { because, .. }), ..) => (Answer::No, told(format!("{because}; opened here with keys"))),
         (Some(Sound::Sealed(why)), ..) => (Answer::No, told(why.clone())),
         (Some(Sound::Unknown(why)), ..) => (Answer::CannotTell, told(why.clone())),
         (None, Protection::Plaintext, _) => (Answer::Yes, Clear { frame }),
@@ -199,34 +219,7 @@ fn in_the_open(datum: &Datum<'_>) -> Open {
             Answer::CannotTell,
             Plain("the format is not known: it may be encrypted, compressed or merely undocumented"),
         ),
-        (None, _, Some(channel)) => match channel.secrecy {
-            ChannelSecrecy::Sealed => (
-                Answer::No,
-                told(format!(
-                    "encrypted with {}, chosen in frame {}{}",
-                    channel.cipher,
-                    channel.frame,
-                    // A datum that could be told apart was opened here; the channel's content as a whole was not.
-                    if datum.kind == &DatumKind::CONTENT || datum.recorded {
-                        ""
-                    } else {
-                        "; opened here with keys"
-                    }
-                )),
-            ),
-            ChannelSecrecy::Readable => (
-                Answer::Yes,
-                told(format!("{} hides nothing, chosen in frame {}", channel.cipher, channel.frame)),
-            ),
-            ChannelSecrecy::Anonymous => (
-                Answer::CannotTell,
-                told(format!(
-                    "{} authenticates nobody: whoever sat in the middle may have read it",
-                    channel.cipher
-                )),
-            ),
-            ChannelSecrecy::Unknown => (Answer::CannotTell, Plain("the suite that was chosen is not known")),
-        },
+        (None, _, Some(channel)) => negotiated(datum, channel),
         // Whoever wrote it down is an end of the channel, or was let in by one.
         (None, Protection::Tls | Protection::Quic | Protection::Dtls, None) if datum.recorded => (
             Answer::No,
@@ -236,8 +229,80 @@ fn in_the_open(datum: &Datum<'_>) -> Open {
     }
 }
 
+/// What a suite leaves to whoever sees the bytes.
+fn negotiated(datum: &Datum<'_>, channel: &Channel) -> Open {
+    let Channel { cipher, secrecy, frame } = channel;
+    match secrecy {
+        ChannelSecrecy::Sealed if is_weak(cipher) => (
+            Answer::CannotTell,
+            told(format!(
+                "the keys of {cipher}, chosen in frame {frame}, are short enough to try them all"
+            )),
+        ),
+        ChannelSecrecy::Sealed => (
+            Answer::No,
+            told(format!(
+                "encrypted with {cipher}, chosen in frame {frame}{}",
+                // A datum that could be told apart was opened here; the channel's content as a whole was not.
+                if datum.kind == &DatumKind::CONTENT || datum.recorded {
+                    ""
+                } else {
+                    "; opened here with keys"
+                }
+            )),
+        ),
+        ChannelSecrecy::Readable => (Answer::Yes, told(format!("{cipher} hides nothing, chosen in frame {frame}"))),
+        ChannelSecrecy::Anonymous => (
+            Answer::CannotTell,
+            told(format!("{cipher} authenticates nobody: whoever sat in the middle may have read it")),
+        ),
+        ChannelSecrecy::Unknown => (Answer::CannotTell, Because::Plain("the suite that was chosen is not known")),
+    }
+}
+
+/// Whether a suite has keys of 40 or 56 bits, as exported ones and DES have.
+fn is_weak(cipher: &str) -> bool {
+    ["EXPORT", "_DES_CBC_", "DES40", "_40_", "DES-CBC-"]
+        .iter()
+        .any(|it| cipher.contains(it))
+        && !cipher.contains("3DES")
+}
+
+/// Of a digest nobody reads the value: who knows or guesses it can tell that it is meant.
+fn disguised(mut it: Reader, datum: &Datum<'_>) -> Reader {
+    let frame = first_frame(datum);
+    if it.answer == Answer::Yes && datum.disguise != Disguise::None {
+        it.answer = Answer::CannotTell;
+        it.because = told(match datum.disguise {
+            Disguise::WeakDigest => format!("only a digest of 32 bits stands in frame {frame}, which other values have too"),
+            _ => {
+                format!("only a digest of it stands there, in frame {frame}: whoever knows or guesses the value can tell that it is meant")
+            }
+        });
+    }
+    it
+}
+
+fn first_frame(datum: &Datum<'_>) -> u64 {
+    datum.evidence.first().map_or(0, |it| it.span.frame)
+}
+
 fn told(words: String) -> Because {
     Because::Told(words.into())
+}
+
+fn resolver(datum: &Datum<'_>, to: &Recipient<'_>) -> Reader {
+    let (answer, because) = if datum.passage.answered {
+        (Answer::Yes, Because::Plain("the query is addressed to it, and it answered"))
+    } else {
+        (Answer::CannotTell, UNANSWERED)
+    };
+    Reader {
+        role: ReaderRole::DnsResolver,
+        party: to.name.clone(),
+        answer,
+        because,
+    }
 }
 
 fn asked_within(endpoint: Reader, way: &str) -> Reader {
@@ -266,23 +331,32 @@ fn designated(frame: u64, to: &Recipient<'_>) -> Reader {
 }
 
 fn on_path(datum: &Datum<'_>, (answer, because): &Open, to: &Recipient<'_>) -> Reader {
-    let because = match (datum.channel, answer) {
+    let (answer, because) = match (answer, &datum.passage.way, datum.channel) {
+        (Answer::No, Way::Strange(frame), _) => (
+            Answer::CannotTell,
+            told(format!(
+                "{because}; but the certificate in frame {frame} is for other names: whoever sat in the middle may have shown it"
+            )),
+        ),
         // Whoever gets the server's key later reads what was recorded: no forward secrecy (RFC 7525, section 6.3).
-        (Some(channel), Answer::No) if channel.cipher.starts_with("TLS_RSA_") => {
-            told(format!("{because}; a holder of the server's private key can read recordings"))
-        }
-        _ => because.clone(),
+        (Answer::No, _, Some(channel)) if channel.cipher.starts_with("TLS_RSA_") => (
+            Answer::No,
+            told(format!("{because}; a holder of the server's private key can read recordings")),
+        ),
+        _ => (*answer, because.clone()),
     };
     Reader {
         role: ReaderRole::OnPath,
         party: to.nobody.clone(),
-        answer: *answer,
+        answer,
         because,
     }
 }
 
 fn hosting(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Option<Reader> {
     let (answer, because) = match open {
+        (Answer::Yes, _) if keyed_elsewhere(datum) => (Answer::CannotTell, KEYED_ELSEWHERE),
+        (Answer::Yes, _) if !datum.passage.answered => (Answer::CannotTell, UNANSWERED),
         (Answer::Yes, _) => (
             Answer::Yes,
             Because::Plain("what is in clear reaches the machine through its network"),
@@ -301,58 +375,162 @@ fn hosting(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Option<Reader>
     })
 }
 
+/// Media that is sealed on this path, with a key that another path shows.
+fn keyed_elsewhere(datum: &Datum<'_>) -> bool {
+    matches!(datum.sound, Some(Sound::Heard { keyed: true, .. }))
+}
+
+const KEYED_ELSEWHERE: Because = Because::Plain("its key stands in clear in another conversation: whether it sees that is not on the wire");
+
 /// Kinds of organisation (as the table of organisations spells them) whose business is passing things on.
 const RELAY_KINDS: &[&str] = &["rtc", "cpaas"];
 
-fn relay(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>, ledger: &Ledger) -> Option<Reader> {
-    let organisation = to.destination.organisation.as_ref()?;
-    if !RELAY_KINDS.contains(&organisation.kind.as_str()) || datum.kind == &DatumKind::HOSTNAME {
-        return None;
+/// What passes a datum on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relaying {
+    /// A TURN server (RFC 8656).
+    Turn,
+    /// A broker, which hands what is published to whoever subscribed.
+    Broker,
+    /// A proxy.
+    Proxy,
+    /// A vendor whose business it is.
+    Vendor,
+}
+
+fn relaying(datum: &Datum<'_>, to: &Recipient<'_>) -> Option<Relaying> {
+    let of_a_vendor = || {
+        let kind = to.destination.organisation.as_ref().map(|it| it.kind.as_str());
+        kind.is_some_and(|it| RELAY_KINDS.contains(&it)) && datum.kind != &DatumKind::HOSTNAME
+    };
+    if datum.passage.relayed {
+        // What is said to the relay itself; the names of a session go on to the other end.
+        let said_to_it = datum.field.starts_with("stun.") && !datum.field.starts_with("stun.ice.");
+        (!said_to_it).then_some(Relaying::Turn)
+    } else if datum.field.starts_with("mqtt.") && datum.kind != &DatumKind::CONTENT {
+        Some(Relaying::Broker)
+    } else if datum.passage.proxy.is_some() {
+        Some(Relaying::Proxy)
+    } else {
+        of_a_vendor().then_some(Relaying::Vendor)
     }
+}
+
+/// Whether a broker gets it for others, rather than to know who comes.
+fn is_published(datum: &Datum<'_>) -> bool {
+    !["mqtt.client-id", "mqtt.username", "mqtt.password"].contains(&datum.field)
+}
+
+fn relay(it: Relaying, datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Reader {
     // What was told apart within a session of the web was said to the relay's own server: as with any other endpoint.
     let told_to_it = matches!(datum.protection, Protection::Tls | Protection::Quic) && datum.field.starts_with("http.");
+    let own = it == Relaying::Broker || it == Relaying::Vendor && told_to_it && datum.kind != &DatumKind::CONTENT;
     let (answer, because) = match open {
-        (Answer::No, _) if told_to_it && datum.kind != &DatumKind::CONTENT => {
-            let it = endpoint(datum, open, to, ledger);
-            (it.answer, it.because)
-        }
+        (Answer::No, _) if own => said_to(datum, open),
+        (Answer::Yes, _) if keyed_elsewhere(datum) => (Answer::CannotTell, KEYED_ELSEWHERE),
+        (Answer::Yes, _) if !datum.passage.answered => (Answer::CannotTell, UNANSWERED),
         (Answer::Yes, because) => (
             Answer::Yes,
             told(format!("it passes on the very bytes that were captured: {because}")),
         ),
-        (Answer::No, _) => (
-            Answer::CannotTell,
-            Because::Plain("the encryption may end at the relay; who holds the keys is not on the wire"),
-        ),
+        (Answer::No, _) => behind_a_relay(it, datum),
         (Answer::CannotTell, because) => (Answer::CannotTell, because.clone()),
     };
-    Some(Reader {
-        role: ReaderRole::Relay,
-        party: to.name.clone(),
-        answer,
-        because,
-    })
-}
-
-fn endpoint(datum: &Datum<'_>, (open, because): &Open, to: &Recipient<'_>, ledger: &Ledger) -> Reader {
-    let answered = datum
-        .flows
-        .iter()
-        .filter_map(|id| ledger.flows.get(id.0 as usize))
-        .any(|flow| flow.down.frames > 0);
-    let (answer, because) = match (answered, open) {
-        (false, _) => (
-            Answer::CannotTell,
-            Because::Plain("nothing came back: that it arrived is not shown"),
-        ),
-        (true, Answer::Yes) => (Answer::Yes, Because::Plain("it was sent there, and the other end answered")),
-        (true, Answer::No) => (Answer::Yes, Because::Plain("it agreed on the keys of this channel")),
-        (true, Answer::CannotTell) => (Answer::CannotTell, because.clone()),
+    let party = match (it, datum.passage.proxy) {
+        (Relaying::Proxy, Some(address)) => address.to_string().into(),
+        _ => to.name.clone(),
     };
     Reader {
-        role: ReaderRole::Endpoint,
-        party: to.name.clone(),
+        role: ReaderRole::Relay,
+        party,
         answer,
         because,
+    }
+}
+
+/// What a relay can read of what is sealed on its way to it.
+fn behind_a_relay(it: Relaying, datum: &Datum<'_>) -> Open {
+    let why = match (it, datum.sound) {
+        (Relaying::Turn, _) => "it carries the handshake too, and need not take part in it: who holds the keys is not on the wire",
+        (Relaying::Proxy, _) => "whether the proxy ends the encryption and begins another is not on the wire",
+        (_, Some(Sound::Opened { heard: false, .. })) => INNER_LAYER,
+        // DTLS was asked for this very server, and inside is sound.
+        (
+            _,
+            Some(Sound::Opened {
+                because,
+                by: Protection::Dtls,
+                ..
+            }),
+        ) if datum.passage.way == Way::Straight && datum.passage.answered => {
+            return (
+                Answer::Yes,
+                told(format!(
+                    "it agreed on the keys of DTLS, and beneath them there is no other layer: {because}"
+                )),
+            );
+        }
+        _ => "the encryption may end at the relay; who holds the keys is not on the wire",
+    };
+    (Answer::CannotTell, Because::Plain(why))
+}
+
+const INNER_LAYER: &str = "what is beneath is consistent with an inner layer, whose keys are not on the wire";
+
+fn endpoint(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Reader {
+    let (answer, because) = said_to(datum, open);
+    // Behind a hello whose outside names a cover, the name of the other end is sealed.
+    let unnamed = datum.passage.covered && to.destination.domain.is_none() && to.destination.organisation.is_none();
+    Reader {
+        role: ReaderRole::Endpoint,
+        party: if unnamed { to.nobody.clone() } else { to.name.clone() },
+        answer,
+        because,
+    }
+}
+
+/// Whether the other end of the flows can read it.
+fn said_to(datum: &Datum<'_>, (open, because): &Open) -> Open {
+    use Because::Plain;
+    // A channel that others may open is one on which both ends agreed all the same.
+    let agreed = *open == Answer::No || datum.channel.is_some_and(|it| it.secrecy == ChannelSecrecy::Sealed);
+    match (&datum.passage.way, open) {
+        _ if !datum.passage.answered => (Answer::CannotTell, UNANSWERED),
+        (_, Answer::CannotTell) if !agreed => (Answer::CannotTell, because.clone()),
+        (Way::Strange(frame), _) => (
+            Answer::CannotTell,
+            told(format!(
+                "the certificate in frame {frame} is for other names: whose machine it is is not shown"
+            )),
+        ),
+        (Way::Fronted(_), _) => (Answer::CannotTell, fronted(datum)),
+        (Way::Proxied, _) => (
+            Answer::CannotTell,
+            Plain("a proxy was asked for it, and answered: that it passed it on is not shown"),
+        ),
+        (_, Answer::Yes) if keyed_elsewhere(datum) => (Answer::CannotTell, KEYED_ELSEWHERE),
+        (_, Answer::Yes) => (Answer::Yes, Plain("it was sent there, and the other end answered")),
+        (Way::Relayed | Way::Found, _) if !matches!(datum.protection, Protection::Tls | Protection::Quic) => (
+            Answer::CannotTell,
+            Plain("the address was told in signalling and may be a relay's: where the encryption ends is not on the wire"),
+        ),
+        _ => match datum.sound {
+            Some(Sound::Opened { heard: false, .. }) => (Answer::CannotTell, Plain(INNER_LAYER)),
+            Some(Sound::Opened { by: Protection::Dtls, .. }) | None => (Answer::Yes, Plain("it agreed on the keys of this channel")),
+            Some(_) => (
+                Answer::CannotTell,
+                Plain("where the encryption ends, and whether there is another beneath, is not on the wire"),
+            ),
+        },
+    }
+}
+
+fn fronted(datum: &Datum<'_>) -> Because {
+    match &datum.passage.way {
+        Way::Fronted(it) => told(format!(
+            "the connection is for {}, the request of frame {} asks for {}: which of them receives it is not on the wire",
+            it.outside, it.frame, it.inside
+        )),
+        _ => Because::Plain(""),
     }
 }

@@ -59,8 +59,16 @@ impl Authority {
     /// The key and chain of the server `host`.
     #[must_use]
     pub fn credential(&self, host: &str) -> Credential {
-        let key = key(&format!("{}/server/{host}", self.label));
-        let alternative = sequence(&[&tlv(0x82, host.as_bytes())]);
+        self.shared(&[host])
+    }
+
+    /// The key and chain of a server of all these hosts; the first is the subject.
+    #[must_use]
+    pub fn shared(&self, hosts: &[&str]) -> Credential {
+        let host = hosts.first().copied().unwrap_or_default();
+        let key = key(&format!("{}/server/{}", self.label, hosts.join(",")));
+        let names: Vec<Vec<u8>> = hosts.iter().map(|it| tlv(0x82, it.as_bytes())).collect();
+        let alternative = sequence(&names.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let server_auth = sequence(&[&tlv(6, &[0x2b, 6, 1, 5, 5, 7, 3, 1])]);
         let extensions = [
             critical(&[0x55, 0x1d, 0x0f], &[3, 2, 7, 0x80]),

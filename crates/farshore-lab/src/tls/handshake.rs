@@ -4,26 +4,25 @@
 
 use x25519_dalek::{PublicKey, StaticSecret};
 
-use super::certificate::{Authority, Credential};
+use super::certificate::Credential;
 use super::record::{self, CHANGE_CIPHER_SPEC, HANDSHAKE, Protector};
 use super::schedule::{derive, extract, finished, hash, prf, protector};
 use super::{Flights, Session, Suite};
 use crate::client::Direction::{Down, Up};
 use crate::random::Random;
 
-const X25519: u16 = 0x001d;
-const ECDSA_P256_SHA256: u16 = 0x0403;
+pub(super) const X25519: u16 = 0x001d;
+pub(super) const ECDSA_P256_SHA256: u16 = 0x0403;
 
 /// A TLS 1.3 handshake with the compatibility messages middleboxes want (appendix D.4).
-pub(super) fn tls13(name: &str, suite: Suite, authority: &Authority, random: &mut Random) -> (Flights, Session) {
-    let credential = authority.credential(name);
+pub(super) fn tls13(name: &str, suite: Suite, credential: &Credential, speaks: Option<&[u8]>, random: &mut Random) -> (Flights, Session) {
     let (client_random, server_random) = (random.bytes::<32>(), random.bytes::<32>());
     let session_id = random.bytes::<32>();
     let (client_secret, server_secret) = (StaticSecret::from(random.bytes::<32>()), StaticSecret::from(random.bytes::<32>()));
     let (client_share, server_share) = (PublicKey::from(&client_secret), PublicKey::from(&server_secret));
     let shared = client_secret.diffie_hellman(&server_share);
 
-    let hello = client_hello(name, suite, &client_random, &session_id, &client_share);
+    let hello = client_hello((name, speaks), suite, &client_random, &session_id, &client_share);
     let share = [&X25519.to_be_bytes()[..], &vector16(server_share.as_bytes())].concat();
     let answer = server_hello(suite, &server_random, &session_id, &[(43, vec![3, 4]), (51, share)]);
     let mut transcript = [hello.clone(), answer.clone()].concat();
@@ -40,8 +39,9 @@ pub(super) fn tls13(name: &str, suite: Suite, authority: &Authority, random: &mu
     let mut server = protector(suite, &server_handshake);
     let mut down = record::plain(HANDSHAKE, 0x0303, &answer);
     down.extend(record::plain(CHANGE_CIPHER_SPEC, 0x0303, &[1]));
-    let mut flight = message(8, &vector16(&extension(16, &vector16(&vector8(b"http/1.1")))));
-    flight.extend(certificate13(&credential));
+    let agreed = speaks.map(|it| extension(16, &vector16(&vector8(it)))).unwrap_or_default();
+    let mut flight = message(8, &vector16(&agreed));
+    flight.extend(certificate13(credential));
     transcript.extend(&flight);
     // Section 4.4.3: 64 spaces, a context string, a zero, the hash so far.
     let signed = [&[0x20; 64][..], b"TLS 1.3, server CertificateVerify\0", &hash(&transcript)].concat();
@@ -103,8 +103,7 @@ pub(super) fn tls13(name: &str, suite: Suite, authority: &Authority, random: &mu
 }
 
 /// A TLS 1.2 handshake with an ephemeral key and the extended master secret (RFC 8422, RFC 7627).
-pub(super) fn tls12(name: &str, suite: Suite, authority: &Authority, random: &mut Random) -> (Flights, Session) {
-    let credential = authority.credential(name);
+pub(super) fn tls12(name: &str, suite: Suite, credential: &Credential, speaks: Option<&[u8]>, random: &mut Random) -> (Flights, Session) {
     let (client_random, server_random) = (random.bytes::<32>(), random.bytes::<32>());
     let (offered, given) = (random.bytes::<32>(), random.bytes::<32>());
     let (client_secret, server_secret) = (StaticSecret::from(random.bytes::<32>()), StaticSecret::from(random.bytes::<32>()));
@@ -112,13 +111,15 @@ pub(super) fn tls12(name: &str, suite: Suite, authority: &Authority, random: &mu
     let shared = client_secret.diffie_hellman(&server_share);
 
     // The client would do 1.3 as well, with a share of its own for that.
-    let hello = client_hello(name, suite, &client_random, &offered, &PublicKey::from(random.bytes::<32>()));
-    let extensions = [
-        (23, vec![]),
-        (0xff01, vec![0]),
-        (11, vec![1, 0]),
-        (16, vector16(&vector8(b"http/1.1"))),
-    ];
+    let hello = client_hello(
+        (name, speaks),
+        suite,
+        &client_random,
+        &offered,
+        &PublicKey::from(random.bytes::<32>()),
+    );
+    let mut extensions = vec![(23, vec![]), (0xff01, vec![0]), (11, vec![1, 0])];
+    extensions.extend(speaks.map(|it| (16, vector16(&vector8(it)))));
     let mut flight = vec![server_hello(suite, &server_random, &given, &extensions)];
     let chain: Vec<u8> = credential.chain().iter().flat_map(|it| vector24(it)).collect();
     flight.push(message(11, &vector24(&chain)));
@@ -164,7 +165,13 @@ pub(super) fn tls12(name: &str, suite: Suite, authority: &Authority, random: &mu
     )
 }
 
-fn client_hello(name: &str, suite: Suite, random: &[u8; 32], session_id: &[u8; 32], share: &PublicKey) -> Vec<u8> {
+fn client_hello(
+    (name, speaks): (&str, Option<&[u8]>),
+    suite: Suite,
+    random: &[u8; 32],
+    session_id: &[u8; 32],
+    share: &PublicKey,
+) -> Vec<u8> {
     let mut body = vec![3, 3];
     body.extend(random);
     body.extend(vector8(session_id));
@@ -190,7 +197,7 @@ fn client_hello(name: &str, suite: Suite, random: &[u8; 32], session_id: &[u8; 3
         extension(0xff01, &[0]),
         extension(10, &vector16(&groups)),
         extension(11, &[1, 0]),
-        extension(16, &vector16(&vector8(b"http/1.1"))),
+        speaks.map(|it| extension(16, &vector16(&vector8(it)))).unwrap_or_default(),
         extension(13, &vector16(&schemes)),
         extension(51, &vector16(&key_share)),
         extension(45, &[1, 1]),
@@ -220,26 +227,26 @@ fn certificate13(credential: &Credential) -> Vec<u8> {
     message(11, &[&[0][..], &vector24(&chain)].concat())
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind][..], &vector24(body)].concat()
 }
 
-fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
+pub(super) fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &vector16(data)].concat()
 }
 
-fn vector8(data: &[u8]) -> Vec<u8> {
+pub(super) fn vector8(data: &[u8]) -> Vec<u8> {
     [&[data.len() as u8][..], data].concat()
 }
 
-fn vector16(data: &[u8]) -> Vec<u8> {
+pub(super) fn vector16(data: &[u8]) -> Vec<u8> {
     [&(data.len() as u16).to_be_bytes()[..], data].concat()
 }
 
-fn vector24(data: &[u8]) -> Vec<u8> {
+pub(super) fn vector24(data: &[u8]) -> Vec<u8> {
     [&(data.len() as u32).to_be_bytes()[1..], data].concat()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,13 +3,14 @@
 //! Refuses resumption, client certificates and renegotiation; speaks X25519 with ECDSA P-256 only.
 
 pub mod certificate;
+pub mod datagram;
 mod handshake;
 mod record;
 mod schedule;
 
 use crate::client::Direction;
 use crate::random::Random;
-use certificate::Authority;
+use certificate::{Authority, Credential};
 use record::Protector;
 
 /// Protocol version and cipher suite of a session.
@@ -68,6 +69,9 @@ pub struct Session {
     sent: [usize; 2],
 }
 
+/// HTTP/1.1, as a protocol that is agreed on.
+pub const HTTP: &[u8] = b"http/1.1";
+
 /// The bytes of a handshake, in turns.
 pub type Flights = Vec<(Direction, Vec<u8>)>;
 
@@ -75,9 +79,16 @@ impl Session {
     /// Runs a whole handshake with the server `name`.
     #[must_use]
     pub fn open(name: &str, suite: Suite, authority: &Authority, random: &mut Random) -> (Flights, Self) {
+        Self::open_with(name, suite, &authority.credential(name), Some(HTTP), random)
+    }
+
+    /// Runs a whole handshake in which the server that was asked for as `name` shows that credential; `speaks` is what both agree to
+    /// speak inside (RFC 7301).
+    #[must_use]
+    pub fn open_with(name: &str, suite: Suite, credential: &Credential, speaks: Option<&[u8]>, random: &mut Random) -> (Flights, Self) {
         match suite {
-            Suite::Tls13Aes128Gcm | Suite::Tls13ChaCha20Poly1305 => handshake::tls13(name, suite, authority, random),
-            Suite::Tls12Aes128Gcm => handshake::tls12(name, suite, authority, random),
+            Suite::Tls13Aes128Gcm | Suite::Tls13ChaCha20Poly1305 => handshake::tls13(name, suite, credential, speaks, random),
+            Suite::Tls12Aes128Gcm => handshake::tls12(name, suite, credential, speaks, random),
         }
     }
 

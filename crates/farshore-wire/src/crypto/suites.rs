@@ -19,7 +19,9 @@ pub(crate) fn secrecy(suite: u16) -> ChannelSecrecy {
         _ if INTEGRITY_ONLY.contains(&suite) => ChannelSecrecy::Readable,
         Some(name) if name.contains("_WITH_NULL_") => ChannelSecrecy::Readable,
         Some(name) if name.contains("_anon_") => ChannelSecrecy::Anonymous,
-        _ => ChannelSecrecy::Sealed,
+        Some(_) => ChannelSecrecy::Sealed,
+        // It may hide nothing: there are numbers for private use.
+        None => ChannelSecrecy::Unknown,
     }
 }
 
@@ -426,7 +428,7 @@ mod tests {
             (0xc0b4, "TLS_SHA256_SHA256", ChannelSecrecy::Readable),
             (0x1301, "TLS_AES_128_GCM_SHA256", ChannelSecrecy::Sealed),
             (0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", ChannelSecrecy::Sealed),
-            (0x1234, "0x1234", ChannelSecrecy::Sealed),
+            (0x1234, "0x1234", ChannelSecrecy::Unknown),
         ] {
             assert_eq!((name(suite).as_str(), secrecy(suite)), (its_name, hides));
         }

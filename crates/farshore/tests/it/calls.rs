@@ -52,6 +52,7 @@ fn speech(packets: usize) -> Vec<Vec<u8>> {
         .map(|(number, payload)| {
             let packet = rtp::Packet {
                 marker: number == 0,
+                payload_type: 0,
                 sequence: number,
                 timestamp: u32::from(number) * 160,
                 ssrc: 0x5eed,

@@ -128,6 +128,7 @@ fn talk(person: usize) -> Talk {
             let timestamp = first.wrapping_add((began * 8) as u32 + (index * payload.len()) as u32);
             let packet = Packet {
                 marker: index == 0,
+                payload_type: 0,
                 sequence,
                 timestamp,
                 ssrc,

@@ -94,6 +94,8 @@ pub struct Exchange {
     tunnel: Option<Tunnel>,
     /// Kinds of anomaly already told: one of a kind tells as much as a thousand.
     oddities: BTreeSet<&'static str>,
+    /// It was told that the server is asked as a proxy.
+    proxied: bool,
 }
 
 impl Exchange {
@@ -105,6 +107,7 @@ impl Exchange {
             asked: VecDeque::new(),
             tunnel: None,
             oddities: BTreeSet::new(),
+            proxied: false,
         }
     }
 }
@@ -287,9 +290,13 @@ impl Exchange {
             StartLine::Request { method, target, version } => {
                 let method = at(bytes, method);
                 let named = head.value(bytes, b"host").next().filter(|host| !host.is_empty());
-                let host = named
-                    .or_else(|| values::authority(bytes, target))
-                    .or_else(|| (method == b"CONNECT").then(|| target.clone()));
+                let absolute = values::authority(bytes, target);
+                // The forms in which proxies are asked (RFC 9112, sections 3.2.2 and 3.2.3).
+                if !self.proxied && (absolute.is_some() || method == b"CONNECT") {
+                    self.proxied = true;
+                    out.carries("http-proxy");
+                }
+                let host = named.or(absolute).or_else(|| (method == b"CONNECT").then(|| target.clone()));
                 out.client_speaks(direction);
                 let request = Observation::Request {
                     version,

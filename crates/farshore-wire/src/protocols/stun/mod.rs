@@ -4,6 +4,7 @@
 //! Fields: `stun.username` (`stun.ice.ufrag` where it names a session), `stun.realm` and `stun.software`, which name an account at a relay and the product;
 //! `stun.mapped-address`, the client's own address as the world sees it; `stun.peer-address`, who it talks to through a relay;
 //! `stun.relayed-address`, where the relay speaks for it. Addresses are told as text, at the place of their coded form.
+//! A flow whose other end is asked to relay, or does, carries `turn`: whoever runs that end is not who the content is for.
 //!
 //! # What is not
 //! Integrity and fingerprints are not checked. Tickets and passwords are not sent in STUN, only digests of them.
@@ -80,6 +81,7 @@ impl Protocol for Stun {
             neighbours: alone.then(|| Neighbours::new(opening, limits).beside("stun")),
             up: Lane::default(),
             down: Lane::default(),
+            relayed: false,
         })
     }
 }
@@ -90,6 +92,8 @@ struct Path {
     neighbours: Option<Neighbours>,
     up: Lane,
     down: Lane,
+    /// It was told that this goes through a relay.
+    relayed: bool,
 }
 
 /// One direction of a stream.
@@ -164,6 +168,7 @@ impl Path {
         if let Some(message) = Message::read(piece.bytes) {
             self.message(direction, &message, &piece, out);
         } else if let Some(data) = message::channel_data(piece.bytes) {
+            self.relayed(out);
             self.carried(direction, &piece, data, out);
         } else if let Some(neighbours) = &mut self.neighbours {
             neighbours.datagram(direction, piece, out);
@@ -173,6 +178,7 @@ impl Path {
     fn message(&mut self, direction: Direction, message: &Message<'_>, piece: &Piece<'_>, out: &mut dyn Sink) {
         if message.is_of_relay_client() {
             out.client_speaks(direction);
+            self.relayed(out);
         }
         // With a realm the name is of an account at the relay (RFC 8489, section 9.2); without one it is two words drawn for
         // this session (RFC 8445, section 7.2.2).
@@ -191,6 +197,7 @@ impl Path {
                 Attribute::XorPeerAddress => ("stun.peer-address", Some(message.address(value, true))),
                 Attribute::XorRelayedAddress => ("stun.relayed-address", Some(message.address(value, true))),
                 Attribute::Data => {
+                    self.relayed(out);
                     self.carried(direction, piece, range, out);
                     continue;
                 }
@@ -203,6 +210,13 @@ impl Path {
             if let Some(value) = text.filter(|it| !it.is_empty()) {
                 out.field(Field { path, value: &value, at });
             }
+        }
+    }
+
+    /// The other end is a relay: what it carries is meant for somebody else.
+    fn relayed(&mut self, out: &mut dyn Sink) {
+        if !std::mem::replace(&mut self.relayed, true) {
+            out.carries("turn");
         }
     }
 

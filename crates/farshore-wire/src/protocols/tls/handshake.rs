@@ -187,6 +187,9 @@ impl Handshake {
         if readable == ChannelSecrecy::Readable {
             out.protection(Protection::Plaintext);
         }
+        if self.protocol == "dtls" && hello.seals_media {
+            out.carries("dtls-srtp");
+        }
         self.answered(hello.retry, out);
     }
 

@@ -16,6 +16,7 @@ mod extension {
     pub(super) const SUPPORTED_GROUPS: u16 = 0x000a;
     pub(super) const EC_POINT_FORMATS: u16 = 0x000b;
     pub(super) const SIGNATURE_ALGORITHMS: u16 = 0x000d;
+    pub(super) const USE_SRTP: u16 = 0x000e;
     pub(super) const ALPN: u16 = 0x0010;
     pub(super) const SUPPORTED_VERSIONS: u16 = 0x002b;
     pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
@@ -179,6 +180,8 @@ pub(super) struct ServerHello {
     pub(super) suite: u16,
     /// Whether this is a HelloRetryRequest in the guise of a ServerHello (RFC 8446 section 4.1.3).
     pub(super) retry: bool,
+    /// Whether media beside it is sealed from here on: an SRTP profile that encrypts was chosen (RFC 5764, section 4.1.1).
+    pub(super) seals_media: bool,
 }
 
 impl ServerHello {
@@ -192,7 +195,7 @@ impl ServerHello {
     pub(super) fn read(message: &[u8]) -> Result<Self, Stop> {
         let mut at = Cursor::new("tls", message);
         at.skip(HEADER)?;
-        let mut version = at.u16()?;
+        let version = at.u16()?;
         let random: [u8; 32] = at.array()?;
         // Drafts of TLS 1.3 before the 22nd had neither session id nor compression here.
         let early_draft = version >> 8 == 0x7f;
@@ -204,27 +207,34 @@ impl ServerHello {
         if !early_draft {
             at.skip(1)?;
         }
-        if let Ok(chosen) = selected_version(&mut at) {
-            version = chosen;
-        }
-        Ok(Self {
+        let mut it = Self {
             version,
             suite,
             retry: random == Self::RETRY,
-        })
+            seals_media: false,
+        };
+        // A hello without extensions, or cut within them, tells what came before.
+        let _ = it.extensions(&mut at);
+        Ok(it)
     }
-}
 
-fn selected_version(at: &mut Cursor<'_>) -> Result<u16, Stop> {
-    let length = at.u16()?;
-    let mut block = at.sub(length.into())?;
-    loop {
-        let number = block.u16()?;
-        let length = block.u16()?;
-        let mut body = block.sub(length.into())?;
-        if number == extension::SUPPORTED_VERSIONS {
-            return body.u16();
+    fn extensions(&mut self, at: &mut Cursor<'_>) -> Result<(), Stop> {
+        /// Profiles that encrypt: AES in counter mode and GCM (RFC 5764, RFC 7714), ARIA (RFC 8269). Those of NULL do not.
+        const SEALING: [u16; 10] = [0x0001, 0x0002, 0x0007, 0x0008, 0x000b, 0x000c, 0x000d, 0x000e, 0x000f, 0x0010];
+        let length = at.u16()?;
+        let mut block = at.sub(length.into())?;
+        while !block.is_empty() {
+            let number = block.u16()?;
+            let length = block.u16()?;
+            let mut body = block.sub(length.into())?;
+            match number {
+                extension::SUPPORTED_VERSIONS => self.version = body.u16()?,
+                // Exactly one profile is an answer.
+                extension::USE_SRTP => self.seals_media = body.u16()? == 2 && SEALING.contains(&body.u16()?),
+                _ => {}
+            }
         }
+        Ok(())
     }
 }
 
