@@ -10,6 +10,7 @@ use farshore_model::WireText;
 use serde::Deserialize;
 
 use super::base64::{self, Alphabet};
+use super::check_digits::{self, luhn};
 
 /// A value that has the shape.
 pub(super) struct Candidate<'a> {
@@ -17,6 +18,8 @@ pub(super) struct Candidate<'a> {
     pub value: &'a [u8],
     /// What stands before it.
     pub before: &'a [u8],
+    /// All of the text it stands in.
+    pub around: &'a [u8],
     /// A key name or the field's path says that it is one.
     pub named: bool,
     /// It stands in bytes that are not text as a whole: accidents happen.
@@ -24,7 +27,7 @@ pub(super) struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         str::from_utf8(self.value).ok()
     }
 }
@@ -56,19 +59,26 @@ pub(super) type Check = fn(&Candidate<'_>) -> Option<Accepted>;
 const CHECKS: &[(&str, Check)] = &[
     ("ad-id", ad_id),
     ("authorization", authorization),
+    ("bounding-box", bounding_box),
     ("channel", channel),
+    ("client-id", ad_id),
     ("cookie", cookie),
     ("device", device),
     ("email", email),
+    ("iban", check_digits::iban),
+    ("iccid", check_digits::iccid),
     ("imei", imei),
     ("imsi", imsi),
     ("latitude", latitude),
     ("longitude", longitude),
     ("mac", mac),
+    ("payment-card", check_digits::payment_card),
     ("phone", phone),
     ("phone-named", phone_named),
     ("position", position),
+    ("random", random),
     ("secret", secret),
+    ("subject", subject),
     ("url-credential", url_credential),
     ("user", user),
 ];
@@ -175,16 +185,6 @@ fn imei(it: &Candidate<'_>) -> Option<Accepted> {
     fits.then(|| Accepted::plainly(digits))
 }
 
-/// ISO/IEC 7812-1 annex B.
-fn luhn(digits: &str) -> bool {
-    let sum = digits.bytes().rev().enumerate().fold(0_u32, |sum, (place, byte)| {
-        let digit = u32::from(byte.saturating_sub(b'0'));
-        let weighed = if place.is_multiple_of(2) { digit } else { digit.saturating_mul(2) };
-        sum.saturating_add(if weighed > 9 { weighed.saturating_sub(9) } else { weighed })
-    });
-    sum.is_multiple_of(10)
-}
-
 #[derive(Deserialize, Default)]
 struct CountryCodes {
     codes: Vec<u16>,
@@ -253,7 +253,8 @@ fn phone(it: &Candidate<'_>) -> Option<Accepted> {
 }
 
 fn phone_named(it: &Candidate<'_>) -> Option<Accepted> {
-    let text = it.text()?;
+    let plain = of_hex(it.text()?);
+    let text = plain.as_deref().unwrap_or(it.text()?);
     let digits = dialled(text);
     if !(7..=15).contains(&digits.len()) || is_placeholder(&digits) {
         return None;
@@ -263,6 +264,16 @@ fn phone_named(it: &Candidate<'_>) -> Option<Accepted> {
         (false, Some(international)) => Some(Accepted::plainly(format!("+{international}"))),
         (false, None) => Some(Accepted::plainly(digits)),
     }
+}
+
+/// `34393135…`: digits as their ASCII codes in hex, as WAP gateways write them. Longer than any number (ITU-T E.164 §6.2) as it
+/// stands, so nothing else is lost.
+fn of_hex(text: &str) -> Option<String> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digits = pairs
+        .iter()
+        .map(|[three, digit]| (*three == b'3' && digit.is_ascii_digit()).then(|| char::from(*digit)));
+    (rest.is_empty() && pairs.len() >= 8).then(|| digits.collect())?
 }
 
 fn dialled(text: &str) -> String {
@@ -294,6 +305,23 @@ fn position(it: &Candidate<'_>) -> Option<Accepted> {
     let (north, east) = text.split_once([',', ';'])?;
     let (north, east) = (degrees(north, 90.0)?, degrees(east, 180.0)?);
     Some(Accepted::plainly(format!("{},{}", north.canonical, east.canonical)))
+}
+
+/// West, south, east, north. The whole world is nobody's place.
+fn bounding_box(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it
+        .text()?
+        .to_ascii_lowercase()
+        .replace("%2c", ",")
+        .replace(';', ",")
+        .replace(' ', "");
+    let sides: Vec<f64> = text.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [west, south, east, north] = *sides.as_slice() else {
+        return None;
+    };
+    let inside = west.abs() <= 180.0 && east.abs() <= 180.0 && south.abs() <= 90.0 && north.abs() <= 90.0;
+    let small = east - west < 20.0 && north - south < 20.0;
+    (inside && small && west < east && south < north).then(|| Accepted::plainly(text))
 }
 
 /// RFC 9110 §11.4: a scheme, then what proves who asks. RFC 7617 (Basic) is base64 of `user:password`.
@@ -345,6 +373,36 @@ fn secret(it: &Candidate<'_>) -> Option<Accepted> {
     (!is_hidden(it.value) && !is_placeholder(text.as_str())).then(|| Accepted::plainly(text.as_str()))
 }
 
+/// Drawn by a machine, so that no two are alike: letters and digits, many of them different, and no date, host or words.
+fn random(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?;
+    let mut seen = [false; 256];
+    for byte in text.bytes() {
+        if let Some(place) = seen.get_mut(usize::from(byte)) {
+            *place = true;
+        }
+    }
+    let different = seen.iter().filter(|it| **it).count();
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let words = text
+        .split(['-', '_', '.', ' '])
+        .filter(|word| word.len() > 2)
+        .all(|word| word.bytes().all(|b| b.is_ascii_lowercase()));
+    let dated = text
+        .get(..5)
+        .is_some_and(|year| is_digits(year.trim_end_matches('-')) && year.ends_with('-'))
+        && text.contains('T');
+    let numbers = text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_punctuation());
+    (different >= 8 && digits >= 2 && !words && !dated && !numbers && !is_placeholder(text)).then(|| Accepted::plainly(text))
+}
+
+/// RFC 7519 §4.1: a claim among claims of a token.
+fn subject(it: &Candidate<'_>) -> Option<Accepted> {
+    let holds = |claim: &[u8]| it.around.windows(claim.len()).any(|at| at == claim);
+    let claims = it.around.trim_ascii_start().starts_with(b"{") && (holds(b"\"iss\"") || holds(b"\"exp\"") || holds(b"\"iat\""));
+    if claims { user(it) } else { None }
+}
+
 fn user(it: &Candidate<'_>) -> Option<Accepted> {
     let text = it.text()?;
     (!is_placeholder(text) && !is_version(text)).then(|| Accepted::plainly(text))
@@ -394,12 +452,5 @@ mod tests {
         let calling: CallingCodes = toml::from_str(include_str!("../../../../packs/identifiers/tables/calling-codes.toml")).unwrap();
         assert!(calling.codes.len() > 200 && calling.codes.iter().all(|(_, least, most)| least <= most && *most <= 15));
         assert!(CHECKS.is_sorted_by_key(|(name, _)| *name));
-    }
-
-    #[test]
-    fn luhn_knows_the_example_of_the_standard() {
-        // 3GPP TS 23.003 annex B works through IMEI 26 0531 79 3113 83 with check digit 7.
-        assert!(luhn("260531793113837"));
-        assert!(!luhn("260531793113838"));
     }
 }

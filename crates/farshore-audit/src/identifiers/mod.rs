@@ -28,6 +28,7 @@
 
 mod base64;
 pub mod chance;
+mod check_digits;
 mod checks;
 mod forms;
 mod hidden;

@@ -3,10 +3,11 @@
 //! # What is extracted, and why it matters
 //! Whoever is on the path can read who somebody is and what they say: `irc.nick`, `irc.user`, `irc.real-name`,
 //! `irc.password` (of the server, of an operator, and as told to NickServ), from SASL `irc.auth.user` and
-//! `irc.auth.password`, the rooms entered as `irc.channel`, and what is said as `irc.text`.
+//! `irc.auth.password`, the rooms entered as `irc.channel`, what is said
+//! and set as a topic as `irc.text`, and by whom as `irc.prefix`.
 //!
 //! # What is not
-//! Lists, topics and modes. SASL responses over 400 bytes come in several lines and are not put together.
+//! Lists and modes. SASL responses over 400 bytes come in several lines and are not put together.
 //!
 //! # How it is told
 //! A client that registers with two of `CAP`, `PASS`, `NICK`, `USER` in IRC's grammar, or a server that greets with a
@@ -198,6 +199,10 @@ impl Talk for Chat {
         let (mut command, mut from) = line.command();
         if command.starts_with(b":") || command.starts_with(b"@") {
             let Some(word) = line.word(from) else { return Then::Line };
+            // `:nick!user@host`: who a server says it is from (RFC 2812 section 2.3.1).
+            if who == Who::Server && command.starts_with(b":") && command.contains(&b'!') {
+                line.tell("irc.prefix", 1..from, out);
+            }
             command = line.get(word.clone()).to_ascii_uppercase();
             from = word.end;
         }
@@ -214,6 +219,18 @@ impl Talk for Chat {
                 }
             }
             _ if who == Who::Client => self.client(line, from, &command, out),
+            // Topics, and who set them (RFC 2812 section 5.1; 333 by ircu).
+            b"332" => {
+                if let Some(text) = trailing(line, from) {
+                    line.tell("irc.text", text, out);
+                }
+            }
+            b"333" => {
+                let setter = line.word(from).and_then(|it| line.word(it.end)).and_then(|it| line.word(it.end));
+                if let Some(setter) = setter {
+                    line.tell("irc.prefix", setter, out);
+                }
+            }
             // SASL failed, was given up, or is unknown (IRCv3 SASL 3.1).
             b"904" | b"905" | b"906" | b"908" => self.sasl = None,
             _ => {}
@@ -244,6 +261,10 @@ mod tests {
         (Up, b"AUTHENTICATE AGJvYgBzM2NyZXQ=\r\n"),
         (Up, b"PRIVMSG NickServ :IDENTIFY hunter2\r\n"),
         (Up, b"JOIN #tea key\r\nPRIVMSG #tea :write to ann@mail.example\r\n"),
+        (
+            Down,
+            b":irc.example 332 bob7 #tea :ask for the key\r\n:irc.example 333 bob7 #tea eve!~e@host 1366472593\r\n",
+        ),
         (Down, b":ann!a@host PRIVMSG #tea :hello\r\n"),
     ];
 
@@ -257,6 +278,9 @@ mod tests {
         ("irc.password", "hunter2"),
         ("irc.channel", "#tea"),
         ("irc.text", "write to ann@mail.example"),
+        ("irc.text", "ask for the key"),
+        ("irc.prefix", "eve!~e@host"),
+        ("irc.prefix", "ann!a@host"),
         ("irc.text", "hello"),
     ];
 

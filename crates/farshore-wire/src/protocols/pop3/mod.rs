@@ -154,6 +154,10 @@ impl Mailbox {
             return;
         }
         if line.text().starts_with(b"+OK") {
+            // `+OK mailbox "bob@mail.example" has 3 messages`: servers greet by the name of the mailbox.
+            if line.text().contains(&b'@') {
+                line.tell("pop3.status", line.rest(3), out);
+            }
             if self.asked.pop_front() == Some(true) {
                 self.mail = Some(Mail::new(self.room));
             }
@@ -200,7 +204,7 @@ mod tests {
         (Up, b"AUTH PLAIN\r\n"),
         (Down, b"+ \r\n"),
         (Up, b"AGJvYgBzM2NyZXQ=\r\n"),
-        (Down, b"+OK\r\n"),
+        (Down, b"+OK mailbox \"bob@mail.example\" has 1 message\r\n"),
         (Up, b"RETR 1\r\n"),
         (
             Down,
@@ -219,6 +223,7 @@ mod tests {
         ("pop3.password", "hunter2 x"),
         ("pop3.auth.user", "bob"),
         ("pop3.auth.password", "s3cret"),
+        ("pop3.status", "mailbox \"bob@mail.example\" has 1 message"),
         ("pop3.mail.header.from", "Ann <ann@mail.example>"),
         ("pop3.mail.header.to", "bob@mail.example,"),
         ("pop3.mail.header.to", "c@mail.example"),

@@ -319,6 +319,10 @@ impl Dissector for Datagrams {
             if at == 0 && is_request(text) {
                 out.client_speaks(direction);
             } else if at == 0 && !is_status(text) {
+                // A message with a fault in its first line is still readable to whoever looks.
+                if all.text().windows(VERSION.len()).any(|it| it == VERSION) {
+                    all.tell("sip.unread", 0..all.text().len().min(self.body_bytes), out);
+                }
                 break;
             }
             let rest = all.get(at..all.text().len());

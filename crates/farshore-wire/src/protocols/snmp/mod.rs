@@ -3,10 +3,11 @@
 //! # What is extracted, and why it matters
 //! The community is all the password versions 1 and 2c have, and stands in clear in every message: `snmp.community`.
 //! Version 3 has users, whose names cross in clear however the rest is protected: `snmp.user-name`. Machines number
-//! themselves, often by their hardware address: `snmp.engine-id`, `snmp.mac` (RFC 3411, section 5).
+//! themselves, often by their hardware address: `snmp.engine-id`, `snmp.mac` (RFC 3411, section 5). Text among the values says who keeps a machine and where it
+//! stands: `snmp.value` (RFC 3418, `sysContact`, `sysLocation`).
 //!
 //! # What is not
-//! The values asked and told. Where version 3 encrypts them the flow is [`Protection::Opaque`].
+//! Values that are no text. Where version 3 encrypts them the flow is [`Protection::Opaque`].
 //!
 //! # How it is told
 //! A sequence that fills the datagram: a version, and what that version has: a community and one of the kinds of request,
@@ -69,6 +70,10 @@ struct Message {
 
 /// Kinds of request, by their tag (RFC 3416, section 3).
 const REQUESTS: std::ops::RangeInclusive<u8> = 0xa0..=0xa8;
+/// Name of a value (ITU-T X.690, section 8.19).
+const OBJECT: u8 = 0x06;
+/// Texts shorter than this are numbers and flags in practice.
+const SHORTEST_TEXT: usize = 4;
 /// Answers among them.
 const ANSWERS: [u8; 2] = [0xa2, 0xa8];
 
@@ -86,9 +91,10 @@ fn read(bytes: &[u8]) -> Result<Message, Stop> {
     let message = match ber::number(&mut inside)? {
         0 | 1 => {
             let community = place(ber::value(&mut inside, OCTETS)?);
+            let mut named = vec![("snmp.community", community)];
             Message {
-                named: vec![("snmp.community", community)],
-                kind: Some(request(&mut inside)?),
+                kind: Some(request(&mut inside, &mut named)?),
+                named,
                 engine: 0..0,
                 encrypted: false,
             }
@@ -99,10 +105,32 @@ fn read(bytes: &[u8]) -> Result<Message, Stop> {
     if inside.is_empty() { Ok(message) } else { Err(start.forbidden()) }
 }
 
-fn request(it: &mut Cursor<'_>) -> Result<u8, Stop> {
+fn request(it: &mut Cursor<'_>, named: &mut Vec<(&'static str, Range<usize>)>) -> Result<u8, Stop> {
     let kind = it.peek(0).filter(|it| REQUESTS.contains(it)).ok_or_else(|| it.forbidden())?;
-    ber::value(it, kind)?;
+    // Of a kind that is built otherwise (the older trap) there is nothing to tell.
+    let _ = values(ber::value(it, kind)?, named);
     Ok(kind)
+}
+
+/// Texts among the values (RFC 3416, section 3): three numbers, then pairs of a name and a value.
+fn values(mut it: Cursor<'_>, named: &mut Vec<(&'static str, Range<usize>)>) -> Result<(), Stop> {
+    for _ in 0..3 {
+        ber::number(&mut it)?;
+    }
+    let mut list = ber::value(&mut it, SEQUENCE)?;
+    while !list.is_empty() {
+        let mut pair = ber::value(&mut list, SEQUENCE)?;
+        ber::value(&mut pair, OBJECT)?;
+        if pair.peek(0) != Some(OCTETS) {
+            continue;
+        }
+        let text = ber::value(&mut pair, OCTETS)?;
+        let plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+        if text.rest().len() >= SHORTEST_TEXT && text.rest().iter().all(plain) {
+            named.push(("snmp.value", place(text)));
+        }
+    }
+    Ok(())
 }
 
 /// What follows the version: header (RFC 3412, section 6), user model (RFC 3414, section 2.4), request.
@@ -135,7 +163,7 @@ fn version_3(it: &mut Cursor<'_>) -> Result<Message, Stop> {
         let mut scoped = ber::value(it, SEQUENCE)?;
         ber::value(&mut scoped, OCTETS)?;
         named.push(("snmp.context-name", place(ber::value(&mut scoped, OCTETS)?)));
-        Some(request(&mut scoped)?)
+        Some(request(&mut scoped, &mut named)?)
     };
     Ok(Message {
         named,

@@ -1,7 +1,9 @@
-//! What a certificate calls its owner (RFC 5280, section 4.1): common name and alternative names. It owns the way there
-//! through the structure and refuses the rest: keys, dates, issuers, whether any of it is signed.
+//! What a certificate calls its owner (RFC 5280, section 4.1): common name and alternative names, mail addresses and URIs
+//! among them. It owns the way there through the structure and refuses the rest: keys, dates, issuers, whether any of it is
+//! signed.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 use farshore_model::WireText;
 use x509_parser::prelude::{FromDer, X509Name};
@@ -16,7 +18,9 @@ mod tag {
     pub(super) const OBJECT: u8 = 0x06;
     pub(super) const SEQUENCE: u8 = 0x30;
     pub(super) const SET: u8 = 0x31;
-    /// `dNSName [2]` and `iPAddress [7]` of a general name.
+    /// `rfc822Name [1]`, `dNSName [2]`, `uniformResourceIdentifier [6]` and `iPAddress [7]` of a general name.
+    pub(super) const MAIL: u8 = 0x81;
+    pub(super) const URI: u8 = 0x86;
     pub(super) const NAME: u8 = 0x82;
     pub(super) const ADDRESS: u8 = 0x87;
     /// `[0]` and `[3]` of a certificate.
@@ -26,15 +30,29 @@ mod tag {
 
 /// `id-at-commonName`, 2.5.4.3.
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+/// `emailAddress` of PKCS #9, 1.2.840.113549.1.9.1.
+const MAIL_ADDRESS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
 /// `id-ce-subjectAltName`, 2.5.29.17.
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 29, 17];
 
-/// Common name (else the whole subject) and alternative names; nothing for what is no certificate.
-pub(super) fn names(der: &[u8]) -> (WireText, Vec<WireText>) {
+/// What a certificate is named.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The common name, else the whole subject.
+    pub subject: WireText,
+    /// Hosts and addresses.
+    pub alternatives: Vec<WireText>,
+    /// Where it names whom it belongs to besides: mail addresses, and URIs, in which makers of devices write serial numbers and
+    /// users.
+    pub holders: Vec<(&'static str, Range<usize>)>,
+}
+
+/// The names; nothing for what is no certificate.
+pub(super) fn names(der: &[u8]) -> Names {
     read(der).unwrap_or_default()
 }
 
-fn read(der: &[u8]) -> Result<(WireText, Vec<WireText>), Stop> {
+fn read(der: &[u8]) -> Result<Names, Stop> {
     let mut it = Cursor::new("x509", der);
     let mut certificate = value(&mut it, tag::SEQUENCE)?;
     let mut it = value(&mut certificate, tag::SEQUENCE)?;
@@ -62,16 +80,28 @@ fn read(der: &[u8]) -> Result<(WireText, Vec<WireText>), Stop> {
             extensions = Some(content);
         }
     }
-    let names = extensions.and_then(|it| alternatives(it).ok()).unwrap_or_default();
-    let subject = match common_name(subject)? {
+    let mut names = Names::default();
+    let common = common_name(subject, &mut names.holders)?;
+    if let Some(it) = extensions {
+        let found = names.holders.len();
+        if alternatives(it, &mut names).is_err() {
+            names.alternatives.clear();
+            names.holders.truncate(found);
+        }
+    }
+    names.subject = match common {
         Some(name) => WireText::from_bytes(name),
         None => X509Name::from_der(whole).map_or_else(|_| WireText::default(), |(_, it)| it.to_string().into()),
     };
-    Ok((subject, names))
+    Ok(names)
+}
+
+fn place(it: &Cursor<'_>) -> Range<usize> {
+    it.offset()..it.offset().saturating_add(it.left())
 }
 
 /// The last common name, which is the most specific one.
-fn common_name(mut subject: Cursor<'_>) -> Result<Option<&[u8]>, Stop> {
+fn common_name<'a>(mut subject: Cursor<'a>, holders: &mut Vec<(&'static str, Range<usize>)>) -> Result<Option<&'a [u8]>, Stop> {
     let mut last = None;
     while !subject.is_empty() {
         let mut set = value(&mut subject, tag::SET)?;
@@ -81,6 +111,8 @@ fn common_name(mut subject: Cursor<'_>) -> Result<Option<&[u8]>, Stop> {
             let (_, text) = element(&mut attribute)?;
             if kind.rest() == COMMON_NAME {
                 last = Some(text.rest());
+            } else if kind.rest() == MAIL_ADDRESS {
+                holders.push(("tls.certificate.email", place(&text)));
             }
         }
     }
@@ -88,7 +120,7 @@ fn common_name(mut subject: Cursor<'_>) -> Result<Option<&[u8]>, Stop> {
 }
 
 /// The names of the one extension that has them; none if there are two of it, which RFC 5280 (section 4.2) forbids.
-fn alternatives(mut it: Cursor<'_>) -> Result<Vec<WireText>, Stop> {
+fn alternatives(mut it: Cursor<'_>, names: &mut Names) -> Result<(), Stop> {
     let mut list = value(&mut it, tag::SEQUENCE)?;
     let mut found = None;
     while !list.is_empty() {
@@ -105,18 +137,19 @@ fn alternatives(mut it: Cursor<'_>) -> Result<Vec<WireText>, Stop> {
             return Err(extension.forbidden());
         }
     }
-    let Some(mut content) = found else { return Ok(Vec::new()) };
+    let Some(mut content) = found else { return Ok(()) };
     let mut list = value(&mut content, tag::SEQUENCE)?;
-    let mut names = Vec::new();
     while !list.is_empty() {
         let (kind, content) = element(&mut list)?;
-        names.extend(match (kind, content.rest()) {
-            (tag::NAME, name) => Some(WireText::from_bytes(name)),
-            (tag::ADDRESS, bytes) => address(bytes),
-            _ => None,
-        });
+        match (kind, content.rest()) {
+            (tag::NAME, name) => names.alternatives.push(WireText::from_bytes(name)),
+            (tag::ADDRESS, bytes) => names.alternatives.extend(address(bytes)),
+            (tag::MAIL, _) => names.holders.push(("tls.certificate.email", place(&content))),
+            (tag::URI, _) => names.holders.push(("tls.certificate.uri", place(&content))),
+            _ => {}
+        }
     }
-    Ok(names)
+    Ok(())
 }
 
 fn address(bytes: &[u8]) -> Option<WireText> {
@@ -197,8 +230,11 @@ mod tests {
     }
 
     fn shown(der: &[u8]) -> (String, Vec<String>) {
-        let (subject, names) = names(der);
-        (subject.to_string(), names.iter().map(ToString::to_string).collect())
+        let names = names(der);
+        (
+            names.subject.to_string(),
+            names.alternatives.iter().map(ToString::to_string).collect(),
+        )
     }
 
     const ORGANISATION: &[u8] = &[0x55, 4, 10];
@@ -208,7 +244,8 @@ mod tests {
             tag::SEQUENCE,
             &[
                 &element(tag::NAME, &[b"a.example"]),
-                &element(0x81, &[b"post@a.example"]),
+                &element(tag::MAIL, &[b"post@a.example"]),
+                &element(tag::URI, &[b"urn:maker:serial:4c-11"]),
                 &element(tag::ADDRESS, &[&[192, 0, 2, 1]]),
                 &element(tag::ADDRESS, &[&[192, 0, 2]]),
                 &element(tag::NAME, &[b"*.a.example"]),
@@ -218,6 +255,7 @@ mod tests {
             &[
                 &attribute(COMMON_NAME, b"first"),
                 &attribute(ORGANISATION, b"org"),
+                &attribute(MAIL_ADDRESS, b"ann@a.example"),
                 &attribute(COMMON_NAME, b"last"),
             ],
             &[
@@ -232,6 +270,22 @@ mod tests {
         let (subject, names) = shown(&sample());
         assert_eq!(subject, "last");
         assert_eq!(names, ["a.example", "192.0.2.1", "*.a.example"]);
+    }
+
+    #[test]
+    fn whom_it_belongs_to_is_told_where_it_stands() {
+        let der = sample();
+        let told: Vec<_> = names(&der)
+            .holders
+            .into_iter()
+            .map(|(path, place)| (path, String::from_utf8_lossy(&der[place]).into_owned()))
+            .collect();
+        let expected = [
+            ("tls.certificate.email", "ann@a.example"),
+            ("tls.certificate.email", "post@a.example"),
+            ("tls.certificate.uri", "urn:maker:serial:4c-11"),
+        ];
+        assert_eq!(told, expected.map(|(path, text)| (path, text.to_owned())));
     }
 
     #[test]

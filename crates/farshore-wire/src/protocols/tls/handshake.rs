@@ -203,11 +203,16 @@ impl Handshake {
         let of_client = self.client == Some(direction);
         for (index, range) in parse::certificates(message.bytes, self.modern).into_iter().enumerate() {
             let der = message.bytes.get(range.clone()).unwrap_or_default();
-            let (subject, names) = certificate::names(der);
+            let names = certificate::names(der);
+            for (path, place) in names.holders {
+                let value = der.get(place.clone()).unwrap_or_default();
+                let at = message.part(range.start.saturating_add(place.start)..range.start.saturating_add(place.end));
+                out.field(Field { path, value, at });
+            }
             out.observe(
                 Observation::Certificate {
-                    subject,
-                    names,
+                    subject: names.subject,
+                    names: names.alternatives,
                     sha256: spelled(&Sha256::digest(der)),
                     leaf: index == 0 && !of_client,
                 },

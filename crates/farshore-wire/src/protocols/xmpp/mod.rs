@@ -6,10 +6,11 @@
 //! `xmpp.contact`, devices `xmpp.resource`, and what is written `xmpp.body`. TLS behind STARTTLS is handed on.
 //!
 //! # What is not
-//! Cards, rooms, files; entities in text stay as they are written.
+//! Rooms, files, and of cards all but name, mail address and telephone number (`xmpp.card.…`); entities in text stay as they are written.
 //!
 //! # How it is told
-//! The opening tag of a stream with one of the two namespaces such streams have.
+//! The opening tag of a stream with one of the two namespaces such streams have; where that was missed, a stanza that holds
+//! something of their namespaces.
 
 mod tag;
 
@@ -62,15 +63,29 @@ fn told(bytes: &[u8]) -> Match {
     let text = bytes.trim_ascii_start();
     let head = text.get(..OPENING).unwrap_or(text);
     let begins = |with: &[u8]| head.starts_with(with) || with.starts_with(head);
-    if bytes.is_empty() || !(begins(b"<?xml") || begins(b"<stream:stream")) {
+    let stanza = STANZAS.iter().any(|it| begins(it));
+    if bytes.is_empty() || !(stanza || begins(b"<?xml") || begins(b"<stream:stream")) {
         return Match::No;
     }
     let holds = |what: &[u8]| head.windows(what.len()).any(|it| it == what);
+    // A stream whose opening was before the capture.
+    if stanza {
+        return match NAMESPACES.iter().any(|it| holds(it)) {
+            true => Match::Yes,
+            false if text.len() < OPENING => Match::Maybe,
+            false => Match::No,
+        };
+    }
     if holds(b"<stream:stream") && (holds(b"http://etherx.jabber.org/streams") || holds(b"jabber:")) {
         return Match::Yes;
     }
     if text.len() < OPENING { Match::Maybe } else { Match::No }
 }
+
+/// What streams consist of (RFC 6120, section 8), as far as a word tells.
+const STANZAS: &[&[u8]] = &[b"<presence ", b"<message ", b"<iq "];
+/// What stanzas hold is of these namespaces (XEP-0001 and the registry of the XMPP Registrar).
+const NAMESPACES: &[&[u8]] = &[b"='jabber:", b"=\"jabber:", b"http://jabber.org/", b"urn:xmpp:", b"vcard-temp"];
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -191,6 +206,11 @@ fn text_of(element: &[u8], all: &Line<'_>, range: Range<usize>, sasl: &mut Optio
         b"resource" => "xmpp.resource",
         b"body" => "xmpp.body",
         b"subject" => "xmpp.subject",
+        // Cards (XEP-0054).
+        b"USERID" => "xmpp.card.email",
+        b"NUMBER" => "xmpp.card.phone",
+        b"FN" => "xmpp.card.name",
+        b"NICKNAME" => "xmpp.card.nickname",
         b"auth" | b"response" => {
             if let Some(it) = sasl.take() {
                 *sasl = it.response("xmpp", all, range, out);

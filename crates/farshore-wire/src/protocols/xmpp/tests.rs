@@ -96,6 +96,20 @@ fn any_segmentation_over_tcp_tells_the_same() {
 }
 
 #[test]
+fn a_stream_whose_opening_was_missed_is_told_by_a_stanza_of_its_namespaces() {
+    let verdict = |bytes: &[u8]| XMPP.matches(&stream(50_000, 5_222, bytes, b""));
+    let stanza = b"<iq type='set' id='7'><query xmlns='jabber:iq:roster'><item jid='bob@rooms.lan'/></query></iq>";
+    assert_eq!(verdict(stanza), Match::Yes);
+    assert_eq!(verdict(&stanza[..20]), Match::Maybe);
+    let other = [&b"<message to='x'>"[..], &[b'a'; 600]].concat();
+    assert_eq!(verdict(&other), Match::No);
+    let card = b"<iq type='set'><vCard xmlns='vcard-temp'><FN>Bob Smith</FN><EMAIL><USERID>bob@mail.example</USERID></EMAIL></vCard></iq>";
+    let out = read_stream(&XMPP, (50_000, 5_222), &[(Up, card)]);
+    assert_eq!(out.values("xmpp.card.email"), ["bob@mail.example"]);
+    assert_eq!(out.values("xmpp.card.name"), ["Bob Smith"]);
+}
+
+#[test]
 fn other_markup_is_not_it() {
     let verdict = |up: &[u8]| XMPP.matches(&stream(50_000, 5222, up, b""));
     for cut in 1..OPEN.len() {
