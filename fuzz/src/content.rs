@@ -357,6 +357,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             protocols: vec!["dns"],
             protection: Protection::Plaintext,
             rtt: RoundTrips::default(),
+            ttl: 0,
             randomness: None,
             gaps: 0,
             app: Some(Box::new(App {

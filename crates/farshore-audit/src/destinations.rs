@@ -199,6 +199,8 @@ impl<'n> Group<'n> {
             [only] => Arc::clone(&only.location),
             several => Arc::new(sum_up(several)),
         };
+        let hints = if self.named { data.hints(&self.name) } else { Vec::new() };
+        let location = hinted(location, hints, &places);
         let reach = shared.reach(organisation.as_ref(), &owners, &places);
         Destination {
             domain: if self.named { registrable_domain(&self.name) } else { None },
@@ -216,6 +218,21 @@ impl<'n> Group<'n> {
             flows: self.flows,
         }
     }
+}
+
+/// With what the name of the party hints at among the claims. Nothing else changes: a hint is no place.
+fn hinted(location: Arc<Location>, mut hints: Vec<CountryClaim>, places: &[Place]) -> Arc<Location> {
+    if hints.is_empty() {
+        return location;
+    }
+    for hint in &mut hints {
+        let out = |place: &Place| place.location.excluded.iter().any(|it| it.country == hint.country);
+        hint.refuted = !places.is_empty() && places.iter().all(out);
+    }
+    let mut location = Arc::unwrap_or_clone(location);
+    location.claims.extend(hints);
+    location.claims.sort();
+    Arc::new(location)
 }
 
 /// The union of several places. It is no better than the worst of them.
@@ -247,5 +264,46 @@ pub fn sum_up(places: &[Place]) -> Location {
         claims: claims.into_iter().cloned().collect(),
         excluded,
         implausible,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use farshore_model::party::{ClaimKind, Exclusion};
+
+    use super::*;
+
+    fn claims(location: &Location, kind: ClaimKind) -> Vec<(String, bool)> {
+        let of_kind = location.claims.iter().filter(|it| it.kind == kind);
+        of_kind.map(|it| (it.country.to_string(), it.refuted)).collect()
+    }
+
+    #[test]
+    fn a_hint_is_listed_and_changes_nothing_else() {
+        let data = Datasets::embedded();
+        // The databases place the address in Germany and the registration in the United States; the name says Sydney.
+        let place = data.place("52.28.0.1".parse().unwrap());
+        let hints = || data.hints("syd1.agora.io");
+        let with = hinted(Arc::clone(&place.location), hints(), std::slice::from_ref(&place));
+        assert_eq!(claims(&with, ClaimKind::Name), [("AU".to_owned(), false)]);
+        assert_eq!((&with.countries, with.state), (&place.location.countries, place.location.state));
+        let others = with.claims.iter().filter(|it| it.kind != ClaimKind::Name);
+        assert!(others.eq(&place.location.claims), "and no other claim is lost");
+        // What a round trip rules out for all addresses refutes the hint too, and only then.
+        let mut far = place.clone();
+        Arc::make_mut(&mut far.location).excluded.push(Exclusion {
+            country: farshore_model::Country::parse("AU").unwrap(),
+            because: "end-to-end rtt",
+            rtt: 1_000_000,
+            max_km: 150,
+            nearest_km: 9_000,
+        });
+        let both = [far.clone(), place.clone()];
+        let refuted = |places: &[Place]| claims(&hinted(Arc::clone(&place.location), hints(), places), ClaimKind::Name)[0].1;
+        assert_eq!((refuted(&both[..1]), refuted(&both), refuted(&[])), (true, false, false));
+        // Of a name without addresses there is a hint, and still no place.
+        let named = Parties::new(data, None).named("syd1.agora.io");
+        assert_eq!(claims(&named.location, ClaimKind::Name).len(), 1);
+        assert!(named.location.countries.is_empty() && named.location.state == LocationState::Undetermined);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farshore_model::audit::{Audit, DataEdition, FlowCoverage, PackEdition, Tool};
+use farshore_model::audit::{Audit, DataEdition, FlowCoverage, PackEdition, Stale, Tool};
 use farshore_model::coverage::KeyCoverage;
 use farshore_model::flow::Protection;
 use farshore_model::{Date, Ledger};
@@ -61,8 +61,9 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         .iter()
         .flat_map(|pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope))
         .collect();
+    let days = first.zip(ledger.inputs.iter().filter_map(|it| it.last).max());
     Audit {
-        tool: tool(with),
+        tool: tool(with, days.map(|(first, last)| (first.date(), last.date()))),
         flow_coverage: flow_coverage(&ledger),
         flow_names,
         destinations,
@@ -79,7 +80,20 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     }
 }
 
-fn tool(with: &Circumstances<'_>) -> Tool {
+/// Days after which what an edition says may well have changed.
+const YEAR: u64 = 365;
+
+/// How an edition of some day stands to the days of the capture.
+fn stale(as_of: Date, (first, last): (Date, Date)) -> Option<Stale> {
+    let older = first.distance(as_of);
+    match () {
+        () if as_of > last => Some(Stale::Younger(as_of.distance(last))),
+        () if as_of < first && older > YEAR => Some(Stale::Older(older)),
+        () => None,
+    }
+}
+
+fn tool(with: &Circumstances<'_>, days: Option<(Date, Date)>) -> Tool {
     Tool {
         version: with.version.to_owned(),
         data: with
@@ -87,6 +101,8 @@ fn tool(with: &Circumstances<'_>) -> Tool {
             .describe()
             .into_iter()
             .map(|it| DataEdition {
+                stale: Date::parse(&it.as_of).zip(days).and_then(|(as_of, days)| stale(as_of, days)),
+                as_of: it.as_of,
                 name: it.name,
                 edition: it.edition,
                 licence: it.licence,
@@ -132,4 +148,25 @@ fn keys(ledger: &Ledger, coverage: &mut KeyCoverage) {
         *flows = flows.saturating_add(1);
     }
     coverage.unmatched = unmatched;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edition_is_stale_by_more_than_a_year_or_if_it_is_younger() {
+        let day = |text| Date::parse(text).unwrap();
+        let days = (day("2026-06-10"), day("2026-06-12"));
+        for (as_of, wanted) in [
+            ("2026-06-10", None),
+            ("2026-06-12", None),
+            ("2026-06-13", Some(Stale::Younger(1))),
+            ("2025-06-10", None),
+            ("2025-06-09", Some(Stale::Older(366))),
+            ("2018-06-10", Some(Stale::Older(2922))),
+        ] {
+            assert_eq!(stale(day(as_of), days), wanted, "{as_of}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ahash::HashMap;
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::party::{ClaimKind, Exclusion, Place};
-use farshore_model::{Ledger, Text};
+use farshore_model::{Flow, Ledger, Text};
 
 use crate::parties::globe::{Distances, Vantage};
 use crate::parties::{canonical, location, special};
@@ -163,37 +163,87 @@ fn many_places(seen: &[(Sample, &Distances)]) -> bool {
 }
 
 /// Says aloud where something on the way answers for the servers: their SYN-ACKs take less than half as long as their
-/// ServerHellos. Nothing follows from such a SYN-ACK.
+/// ServerHellos, or all of them are equally far, by their TTL. Nothing follows from such a SYN-ACK.
 pub fn split_paths(ledger: &mut Ledger) {
-    let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    let mut paths: BTreeMap<u32, Paths> = BTreeMap::new();
     for flow in &ledger.flows {
-        if let (Some(transport), Some(end_to_end)) = (flow.rtt.transport, flow.rtt.end_to_end) {
-            let (split, all) = counts.entry(flow.input.0).or_default();
-            *all = all.saturating_add(1);
-            *split = split.saturating_add(u64::from(transport.saturating_mul(2) < end_to_end));
-        }
+        paths.entry(flow.input.0).or_default().add(flow);
     }
-    for (input, (split, all)) in counts {
-        if split > 0 {
-            let name = ledger
-                .inputs
-                .get(usize::try_from(input).unwrap_or(usize::MAX))
-                .map(|it| it.name.as_str());
-            let because = format!(
-                "split-path: in {}, {split} of {all} servers answered SYN in less than half the time of their ServerHello; something on \
-                 the way may answer for them, and no country is struck out by a SYN-ACK",
-                Text::from(name.unwrap_or_default()).as_str()
-            );
+    for (input, paths) in paths {
+        let name = ledger
+            .inputs
+            .get(usize::try_from(input).unwrap_or(usize::MAX))
+            .map(|it| it.name.as_str());
+        let name = Text::from(name.unwrap_or_default());
+        for because in paths.told() {
             ledger.anomalies.push(Anomaly {
                 kind: "split-path",
                 severity: Severity::Note,
-                because,
+                because: format!("split-path: in {}, {because}", name.as_str()),
                 flow: None,
                 evidence: Vec::new(),
             });
         }
     }
 }
+
+/// Networks of different servers that say something together: fewer may well be as far by chance.
+const NETWORKS: usize = 5;
+
+/// How the servers of one input answered.
+#[derive(Default)]
+struct Paths {
+    split: u64,
+    timed: u64,
+    servers: BTreeSet<IpAddr>,
+    networks: BTreeSet<u64>,
+    ttl: BTreeSet<u8>,
+}
+
+impl Paths {
+    fn add(&mut self, flow: &Flow) {
+        if let (Some(transport), Some(end_to_end)) = (flow.rtt.transport, flow.rtt.end_to_end) {
+            self.timed = self.timed.saturating_add(1);
+            self.split = self.split.saturating_add(u64::from(transport.saturating_mul(2) < end_to_end));
+        }
+        let server = canonical(flow.server.ip);
+        // Two of them are as good as many: all servers have one, or they do not.
+        if flow.ttl == 0 || special(server).is_some() || self.ttl.len() > 1 {
+            return;
+        }
+        self.ttl.insert(flow.ttl);
+        if self.networks.len() < NETWORKS || self.servers.len() < MOST_SERVERS {
+            self.servers.insert(server);
+            self.networks.insert(match server {
+                IpAddr::V4(ip) => u64::from(ip.to_bits() >> 16),
+                IpAddr::V6(ip) => u64::try_from(ip.to_bits() >> 96).unwrap_or(u64::MAX) | 1 << 32,
+            });
+        }
+    }
+
+    fn told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        if self.split > 0 {
+            told.push(format!(
+                "{} of {} servers answered SYN in less than half the time of their ServerHello; something on the way may answer for \
+                 them, and no country is struck out by a SYN-ACK",
+                self.split, self.timed
+            ));
+        }
+        if let (Some(ttl), 1, true) = (self.ttl.first(), self.ttl.len(), self.networks.len() >= NETWORKS) {
+            let least = if self.servers.len() < MOST_SERVERS { "" } else { "at least " };
+            told.push(format!(
+                "all {least}{} servers answered with TTL {ttl}, though they stand in different networks; something on the way may \
+                 answer for them, and no country is struck out by a SYN-ACK",
+                self.servers.len()
+            ));
+        }
+        told
+    }
+}
+
+/// Servers that are counted one by one.
+const MOST_SERVERS: usize = 1 << 16;
 
 #[cfg(test)]
 #[path = "physics_tests.rs"]

@@ -29,6 +29,7 @@ fn flow(input: u32, end_to_end: Option<u64>, transport: Option<u64>) -> Flow {
         protocols: vec!["tls"],
         protection: Protection::Tls,
         rtt: RoundTrips { transport, end_to_end },
+        ttl: 0,
         randomness: None,
         gaps: 0,
         app: None,
@@ -166,6 +167,36 @@ fn a_syn_that_is_answered_on_the_way_is_said_aloud_and_strikes_nothing() {
         said.because
     );
     assert_eq!(out(&placed(&ledger, &["US"])).len(), 0, "300 ms reach everywhere");
+}
+
+#[test]
+fn one_ttl_for_all_servers_is_said_aloud_and_strikes_nothing() {
+    let answered = |servers: &[(&str, u8)]| {
+        let one = |(server, ttl): &(&str, u8)| {
+            let mut flow = flow(0, Some(300 * MS), Some(290 * MS));
+            (flow.server.ip, flow.ttl) = (server.parse().unwrap(), *ttl);
+            flow
+        };
+        let mut ledger = taken(&["51.507,-0.128"], 0, servers.iter().map(one).collect());
+        split_paths(&mut ledger);
+        let told: Vec<String> = ledger.anomalies.iter().map(|it| it.because.clone()).collect();
+        assert_eq!(out(&placed(&ledger, &["US"])).len(), 0);
+        told
+    };
+    let servers = ["5.1.0.1", "31.2.0.1", "80.3.0.1", "104.4.0.1", "151.5.0.1"];
+    let all = |ttl: u8| servers.map(|it| (it, ttl));
+    let [said] = answered(&all(64)).try_into().unwrap();
+    assert!(said.contains("all 5 servers answered with TTL 64"), "{said}");
+    // One that differs, too few, neighbours of one network, addresses that are nobody's, or none that was seen.
+    let mut other = all(64);
+    other[3].1 = 51;
+    assert_eq!(answered(&other), [""; 0]);
+    assert_eq!(answered(&all(64)[..4]), [""; 0]);
+    let neighbours = ["5.1.0.1", "5.1.0.2", "5.1.1.1", "5.1.2.1", "5.1.3.1", "31.2.0.1"];
+    assert_eq!(answered(&neighbours.map(|it| (it, 64))), [""; 0]);
+    let local = ["10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1", "31.2.0.1"];
+    assert_eq!(answered(&local.map(|it| (it, 64))), [""; 0]);
+    assert_eq!(answered(&all(0)), [""; 0]);
 }
 
 /// Ways of a machine on the globe: vantage, server, path, jitter, answers of middle boxes and clocks drawn by the same rule in

@@ -218,13 +218,16 @@ pub(crate) struct List {
     /// How to write it
     #[arg(long, value_enum, default_value_t = ListFormat::Terminal)]
     pub(crate) format: ListFormat,
+    /// Tell the age of data on this day (default: the day of the newest set)
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) as_of: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Listing {
     /// Policy packs, with their clauses
     Packs,
-    /// Data sets, with edition and licence
+    /// Data sets, with edition, age, licence and size
     Data,
     /// Protocols that are read
     Protocols,

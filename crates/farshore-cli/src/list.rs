@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
+use farshore::model::Date;
 use farshore::{Datasets, FORMATS, PROTOCOLS, policy};
 use serde_json::{Value, json};
 
@@ -11,7 +13,7 @@ use crate::output;
 
 /// Runs the verb.
 pub(crate) fn run(args: &List) -> anyhow::Result<ExitCode> {
-    let (name, columns, rows) = rows(args.what)?;
+    let (name, columns, rows) = rows(args.what, args.as_of.as_deref())?;
     output::write(None, false, &mut |out| match args.format {
         ListFormat::Json => {
             let objects: Vec<Value> = rows
@@ -34,7 +36,16 @@ pub(crate) fn run(args: &List) -> anyhow::Result<ExitCode> {
 
 type Rows = (&'static str, &'static [&'static str], Vec<Vec<String>>);
 
-fn rows(what: Listing) -> anyhow::Result<Rows> {
+/// `157 days` from one day to another.
+fn age(as_of: Date, day: Date) -> String {
+    match (day.distance(as_of), as_of > day) {
+        (1, false) => "1 day".to_owned(),
+        (days, false) => format!("{days} days"),
+        (days, true) => format!("-{days} days"),
+    }
+}
+
+fn rows(what: Listing, as_of: Option<&str>) -> anyhow::Result<Rows> {
     Ok(match what {
         Listing::Packs => {
             let mut rows = Vec::new();
@@ -53,11 +64,31 @@ fn rows(what: Listing) -> anyhow::Result<Rows> {
             ("packs", &["pack", "version", "clause", "title", "citation"], rows)
         }
         Listing::Data => {
-            let rows = Datasets::embedded()
-                .describe()
-                .into_iter()
-                .map(|it| vec![it.name, it.edition, it.as_of, it.licence, it.source, it.sha256]);
-            ("data", &["name", "edition", "as_of", "licence", "source", "sha256"], rows.collect())
+            let data = Datasets::embedded().describe();
+            let newest = data.iter().filter_map(|it| Date::parse(&it.as_of)).max();
+            let day = match as_of {
+                Some(text) => Some(Date::parse(text).with_context(|| format!("--as-of {text}: expected YYYY-MM-DD"))?),
+                None => newest,
+            };
+            let rows = data.into_iter().map(|it| {
+                let age = Date::parse(&it.as_of).zip(day).map(|(as_of, day)| age(as_of, day));
+                let bytes = it.bytes.to_string();
+                vec![
+                    it.name,
+                    it.edition,
+                    it.as_of,
+                    age.unwrap_or_default(),
+                    it.licence,
+                    bytes,
+                    it.source,
+                    it.sha256,
+                ]
+            });
+            (
+                "data",
+                &["name", "edition", "as_of", "age", "licence", "bytes", "source", "sha256"],
+                rows.collect(),
+            )
         }
         Listing::Protocols => (
             "protocols",
@@ -89,4 +120,29 @@ fn table(columns: &[&str], rows: &[Vec<String>], out: &mut dyn Write) -> std::io
     };
     line(columns.iter().map(|it| it.to_uppercase()).collect())?;
     rows.iter().try_for_each(|row| line(row.iter().map(|cell| short(cell)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_data_set_has_size_and_age() {
+        let (_, columns, rows) = rows(Listing::Data, Some("2026-12-01")).unwrap();
+        let cell = |row: &Vec<String>, name| row[columns.iter().position(|it| *it == name).unwrap()].clone();
+        assert!(rows.len() > 10);
+        for row in &rows {
+            assert!(cell(row, "bytes").parse::<u64>().unwrap() > 100, "{row:?}");
+            // Borders are of a year.
+            assert!(cell(row, "age").ends_with(" days") || cell(row, "as_of").len() == 4, "{row:?}");
+            assert!(!cell(row, "licence").is_empty() && !cell(row, "edition").is_empty(), "{row:?}");
+        }
+        let asn = rows.iter().find(|row| cell(row, "name") == "asn").unwrap();
+        assert_eq!(
+            cell(asn, "age"),
+            age(Date::parse("2026-06-17").unwrap(), Date::parse("2026-12-01").unwrap())
+        );
+        assert_eq!(cell(asn, "age"), "167 days");
+        assert!(super::rows(Listing::Data, Some("tomorrow")).is_err());
+    }
 }

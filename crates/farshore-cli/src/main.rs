@@ -5,6 +5,7 @@
 mod args;
 mod atlas;
 mod audit;
+mod bulk;
 mod diagnose;
 mod discover;
 mod extract;

@@ -1,17 +1,15 @@
 //! `farshore who`: what is known of parties by their names, or of each line of standard input.
 
-use std::fmt::{self, Write};
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use farshore::model::Date;
-use farshore::parties::{Answer, Stretches};
 use farshore::{Datasets, Inquirer, Inquiry, inquiry};
 use farshore_report::{json, who};
 
 use crate::args::{self, WhoFormat};
+use crate::bulk::{self, Asked, Kept, Lines, Patterns};
 use crate::{atlas, message, output};
 
 /// No name has as many bytes; what is longer is read past.
@@ -19,8 +17,6 @@ const LONGEST: usize = 4096;
 
 /// Lines from which on all sets are put together.
 const MANY: usize = 1000;
-/// Bytes of written answers that are kept.
-const MOST_KEPT: usize = 256 << 20;
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
@@ -84,18 +80,39 @@ fn lines(inquirer: Inquirer<'_>, data: &Datasets, args: &args::Who) -> anyhow::R
     let mut answering = Answering::new(inquirer, data, tsv);
     output::write(args.output.as_deref(), args.force, &mut |out| {
         let mut input = BufReader::with_capacity(1 << 18, io::stdin());
-        let mut line = Vec::new();
-        for index in 0.. {
+        let (mut line, mut text) = (Vec::new(), Vec::new());
+        let mut index = 0_usize;
+        loop {
             // Whoever waits for an answer before asking again gets it.
             if input.buffer().is_empty() {
                 out.flush()?;
             }
-            if !next(&mut input, &mut line)? {
-                break;
+            let block = input.fill_buf()?;
+            if block.is_empty() {
+                return Ok(());
             }
-            answering.line(index, &line, out)?;
+            // Putting all sets together pays off for many questions only, and what was brought is not among them.
+            let together = index >= MANY && data.is_built_in();
+            match block.iter().rposition(|byte| *byte == b'\n').filter(|_| together) {
+                Some(end) => {
+                    bulk::looked_up(block.get(..end).unwrap_or_default(), |asked| {
+                        for it in asked {
+                            answering.asked(index, it, &mut text)?;
+                            index = index.saturating_add(1);
+                        }
+                        out.write_all(&text)?;
+                        text.clear();
+                        Ok(())
+                    })?;
+                    input.consume(end.saturating_add(1));
+                }
+                None => {
+                    next(&mut input, &mut line)?;
+                    answering.line(index, &line, out)?;
+                    index = index.saturating_add(1);
+                }
+            }
         }
-        Ok(())
     })?;
     if !args.quiet {
         answering.unread.tell();
@@ -107,37 +124,8 @@ fn lines(inquirer: Inquirer<'_>, data: &Datasets, args: &args::Who) -> anyhow::R
 struct Answering<'a> {
     inquirer: Inquirer<'a>,
     data: &'a Datasets,
-    tsv: bool,
     unread: Unread,
-    /// Written answers by their number.
-    patterns: Vec<Option<Pattern>>,
-    /// How many bytes they take.
-    kept: usize,
-}
-
-/// Nearly a whole line.
-enum Pattern {
-    Json(json::WhoPattern),
-    Tsv(Vec<u8>),
-}
-
-impl Pattern {
-    fn write(&self, index: usize, address: &str, out: &mut dyn io::Write) -> io::Result<()> {
-        match self {
-            Self::Json(pattern) => pattern.write(index, address, out),
-            Self::Tsv(rest) => {
-                out.write_all(address.as_bytes())?;
-                out.write_all(rest)
-            }
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Json(pattern) => pattern.bytes(),
-            Self::Tsv(rest) => rest.len(),
-        }
-    }
+    kept: Kept,
 }
 
 impl<'a> Answering<'a> {
@@ -145,23 +133,18 @@ impl<'a> Answering<'a> {
         Self {
             inquirer,
             data,
-            tsv,
             unread: Unread::default(),
-            patterns: Vec::new(),
-            kept: 0,
+            kept: if tsv {
+                Kept::Tsv(Lines::default())
+            } else {
+                Kept::Json(Patterns::default())
+            },
         }
     }
 
+    /// One line by itself.
     fn line(&mut self, index: usize, line: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
         let text = String::from_utf8_lossy(line);
-        let address: Option<IpAddr> = text.trim().parse().ok();
-        // Putting all sets together pays off for many questions only, and what was brought is not among them.
-        let shared = address
-            .filter(|_| index >= MANY && self.data.is_built_in())
-            .and_then(|it| Some((it, Stretches::embedded().answer(it)?)));
-        if let Some((address, answer)) = shared {
-            return self.shared(index, address, answer, out);
-        }
         let answered = text.parse().and_then(|asked: Inquiry| self.inquirer.answer(&asked));
         let party = match answered {
             Ok(party) => party,
@@ -170,70 +153,47 @@ impl<'a> Answering<'a> {
                 self.inquirer.nobody(text.trim())
             }
         };
-        if self.tsv {
-            let hosts = &inquiry::hosts(&party, self.data);
-            who::tsv(who::Known { party: &party, hosts }, out)
-        } else {
-            json::who_line(index, &party, out)
-        }
-    }
-
-    /// An address of which the same is known as of others.
-    fn shared(&mut self, index: usize, address: IpAddr, answer: Answer, out: &mut dyn io::Write) -> io::Result<()> {
-        let mut spelled = Spelled { bytes: [0; 48], used: 0 };
-        // An address has fewer characters than that.
-        let _ = write!(spelled, "{address}");
-        if let Some(Some(pattern)) = self.patterns.get(answer.number()) {
-            return pattern.write(index, spelled.text(), out);
-        }
-        let pattern = if self.tsv {
-            let party = self.inquirer.placed(address);
-            let mut rest = Vec::new();
-            let hosts = &inquiry::hosts(&party, self.data);
-            who::tsv_rest(who::Known { party: &party, hosts }, &mut rest)?;
-            Pattern::Tsv(rest)
-        } else {
-            let party = self.inquirer.about(address);
-            match json::WhoPattern::of(&party)? {
-                Some(pattern) => Pattern::Json(pattern),
-                None => return json::who_line(index, &party, out),
+        match self.kept {
+            Kept::Tsv(_) => {
+                let hosts = &inquiry::hosts(&party, self.data);
+                who::tsv(who::Known { party: &party, hosts }, out)
             }
+            Kept::Json(_) => json::who_line(index, &party, out),
+        }
+    }
+
+    /// One of many, of which the same may be known as of others.
+    fn asked(&mut self, index: usize, it: &Asked<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+        let Some((address, answer)) = it.address else {
+            return self.line(index, it.line.get(..LONGEST).unwrap_or(it.line), out);
         };
-        pattern.write(index, spelled.text(), out)?;
-        if self.kept > MOST_KEPT {
-            self.patterns.clear();
-            self.kept = 0;
+        match &mut self.kept {
+            Kept::Tsv(lines) => {
+                bulk::spell(address, it.line, out);
+                if let Some(rest) = lines.line(answer) {
+                    out.extend_from_slice(rest);
+                    return Ok(());
+                }
+                let party = self.inquirer.placed(address);
+                let hosts = &inquiry::hosts(&party, self.data);
+                let from = out.len();
+                who::tsv_rest(who::Known { party: &party, hosts }, out)?;
+                lines.keep(answer, out.get(from..).unwrap_or_default());
+            }
+            Kept::Json(patterns) => {
+                let mut spelled = Vec::new();
+                bulk::spell(address, it.line, &mut spelled);
+                let spelled = std::str::from_utf8(&spelled).unwrap_or_default();
+                if let Some(pattern) = patterns.pattern(answer) {
+                    return pattern.write(index, spelled, out);
+                }
+                let party = self.inquirer.about(address);
+                json::who_line(index, &party, out)?;
+                if let Some(pattern) = json::WhoPattern::of(&party)? {
+                    patterns.keep(answer, pattern);
+                }
+            }
         }
-        if self.patterns.len() <= answer.number() {
-            self.patterns.resize_with(answer.number().saturating_add(1), || None);
-        }
-        self.kept = self.kept.saturating_add(pattern.bytes());
-        if let Some(place) = self.patterns.get_mut(answer.number()) {
-            *place = Some(pattern);
-        }
-        Ok(())
-    }
-}
-
-/// An address as text, without a string of its own on the heap.
-struct Spelled {
-    bytes: [u8; 48],
-    used: usize,
-}
-
-impl Spelled {
-    fn text(&self) -> &str {
-        let used = self.bytes.get(..self.used).unwrap_or_default();
-        std::str::from_utf8(used).unwrap_or_default()
-    }
-}
-
-impl Write for Spelled {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.used.saturating_add(text.len());
-        let room = self.bytes.get_mut(self.used..end).ok_or(fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        self.used = end;
         Ok(())
     }
 }

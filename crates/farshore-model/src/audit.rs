@@ -62,6 +62,19 @@ pub struct DataEdition {
     pub attribution: String,
     /// SHA-256 of the embedded bytes, in hex.
     pub sha256: String,
+    /// The date its facts are of.
+    pub as_of: String,
+    /// Whether that is another time than the capture's.
+    pub stale: Option<Stale>,
+}
+
+/// An edition of another time than the capture, by so many days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// Than the first frame, and by more than a year.
+    Older(u64),
+    /// Than the last frame.
+    Younger(u64),
 }
 
 /// A pack in use.

@@ -225,6 +225,8 @@ pub struct Flow {
     pub protection: Protection,
     /// Times a request took.
     pub rtt: RoundTrips,
+    /// The TTL of the server's first packet that is no reset, of TCP alone; 0 where none was seen.
+    pub ttl: u8,
     /// Byte spread of what could not be read, client to server and back. Boxed, as most flows have none.
     pub randomness: Option<Box<[Option<Randomness>; 2]>>,
     /// Stream bytes that were never captured.

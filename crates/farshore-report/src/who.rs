@@ -79,7 +79,8 @@ impl Screen<'_> {
 
     fn places(&mut self, it: &Destination) -> Result<()> {
         if it.places.is_empty() {
-            return self.row("location", "no address is known: names are never looked up; ask for its addresses");
+            self.row("location", "no address is known: names are never looked up; ask for its addresses")?;
+            return self.claims(&it.location);
         }
         self.row("location", &standing(&it.location))?;
         if let [place] = it.places.as_slice() {
@@ -94,9 +95,7 @@ impl Screen<'_> {
         }
         // Of many places the claims would fill the screen; each stands with its place in JSON.
         if let [_] = it.places.as_slice() {
-            for (country, claims) in by_country(&it.location) {
-                self.row("", &format!("{country}: {}", claims.join(", ")))?;
-            }
+            self.claims(&it.location)?;
         }
         for out in &it.location.excluded {
             let (max, nearest) = (out.max_km, out.nearest_km);
@@ -106,6 +105,12 @@ impl Screen<'_> {
             )?;
         }
         Ok(())
+    }
+
+    fn claims(&mut self, it: &Location) -> Result<()> {
+        by_country(it)
+            .iter()
+            .try_for_each(|(country, claims)| self.row("", &format!("{country}: {}", claims.join(", "))))
     }
 
     /// Laws by state, those that plainly apply first.
@@ -221,6 +226,7 @@ fn by_country(it: &Location) -> BTreeMap<&str, Vec<String>> {
     for claim in &it.claims {
         let what = match claim.kind {
             ClaimKind::Registration => "no place".to_owned(),
+            ClaimKind::Name => "a hint, no place".to_owned(),
             kind => kind.word().to_owned(),
         };
         let text = format!("{} {} ({what})", visible(&claim.source), visible(&claim.edition));

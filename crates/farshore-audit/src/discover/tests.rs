@@ -91,6 +91,7 @@ fn conversation_of(capture: u64, conversation: u64) -> Flow {
         protocols: Vec::new(),
         protection: Protection::Opaque,
         rtt: RoundTrips::default(),
+        ttl: 0,
         randomness: None,
         gaps: 0,
         app: None,

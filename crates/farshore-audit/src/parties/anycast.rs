@@ -52,7 +52,6 @@ pub(super) fn info() -> Option<&'static DatasetInfo> {
 }
 
 /// The embedded files, in order of name.
-#[cfg(test)]
 pub(super) fn files() -> [&'static [u8]; 1] {
     [LIST.as_bytes()]
 }

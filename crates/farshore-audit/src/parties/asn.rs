@@ -75,7 +75,6 @@ pub fn info() -> Option<&'static DatasetInfo> {
 }
 
 /// The embedded files, in order of name.
-#[cfg(test)]
 pub fn files() -> [&'static [u8]; 3] {
     [NAMES, V4, V6]
 }

@@ -46,7 +46,6 @@ pub(super) fn info() -> Option<&'static DatasetInfo> {
 }
 
 /// The embedded files, in order of name.
-#[cfg(test)]
 pub(super) fn files() -> [&'static [u8]; 1] {
     [FILE]
 }

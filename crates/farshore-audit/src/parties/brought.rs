@@ -33,9 +33,10 @@ impl Brought {
 
     /// Adds a location database.
     pub fn database(&mut self, bytes: Vec<u8>) -> Result<(), MmdbError> {
-        let sha256 = digest(&bytes);
+        let (sha256, length) = (digest(&bytes), bytes.len() as u64);
         let database = Mmdb::read(bytes)?;
-        let info = database.info(&sha256);
+        let mut info = database.info(&sha256);
+        info.bytes = length;
         self.databases.push((database, info));
         Ok(())
     }
@@ -43,7 +44,8 @@ impl Brought {
     /// Adds an operator's list of ranges.
     pub fn ranges(&mut self, text: &str) -> Result<(), RegionError> {
         let list = RegionList::read(text)?;
-        let info = list.info(&digest(text.as_bytes()));
+        let mut info = list.info(&digest(text.as_bytes()));
+        info.bytes = text.len() as u64;
         self.lists.push((list, info));
         Ok(())
     }
@@ -63,6 +65,7 @@ impl Brought {
             changes: "none".to_owned(),
             sha256: digest(text.as_bytes()),
             input: Vec::new(),
+            bytes: text.len() as u64,
         });
         Ok(())
     }

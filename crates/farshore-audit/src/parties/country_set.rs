@@ -85,7 +85,6 @@ impl CountrySet {
     }
 
     /// The embedded files, in order of name.
-    #[cfg(test)]
     pub fn files(&self) -> [&'static [u8]; 2] {
         self.files
     }

@@ -30,6 +30,9 @@ pub struct DatasetInfo {
     /// What it was made from.
     #[serde(default)]
     pub input: Vec<DatasetInput>,
+    /// Bytes it takes in the program, or as it was brought; 0 where they are not counted.
+    #[serde(skip)]
+    pub bytes: u64,
 }
 
 /// One thing a data set was made from.
@@ -46,5 +49,13 @@ impl DatasetInfo {
     /// Reads a `meta.toml`.
     pub fn read(text: &str) -> Result<DatasetInfo, toml::de::Error> {
         toml::from_str(text)
+    }
+
+    /// The same, with the bytes of its files counted.
+    pub(super) fn sized(&self, files: &[&[u8]]) -> DatasetInfo {
+        DatasetInfo {
+            bytes: files.iter().map(|it| it.len() as u64).sum(),
+            ..self.clone()
+        }
     }
 }

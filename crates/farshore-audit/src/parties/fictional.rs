@@ -124,6 +124,7 @@ impl Fictional {
             changes: "none".to_owned(),
             sha256: self.sha256.clone(),
             input: Vec::new(),
+            bytes: 0,
         }
     }
 

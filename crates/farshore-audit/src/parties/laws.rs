@@ -217,7 +217,6 @@ pub(super) fn info() -> Option<&'static DatasetInfo> {
 }
 
 /// The embedded files, in order of name.
-#[cfg(test)]
 pub(super) fn files() -> [&'static [u8]; 3] {
     [ACCESS.as_bytes(), ADDRESSEES.as_bytes(), UNIONS.as_bytes()]
 }

@@ -70,7 +70,6 @@ pub fn info() -> Option<&'static DatasetInfo> {
 }
 
 /// The embedded files, in order of name.
-#[cfg(test)]
 pub fn files() -> [&'static [u8]; 1] {
     [LIST.as_bytes()]
 }

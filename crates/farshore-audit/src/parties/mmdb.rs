@@ -80,6 +80,7 @@ impl Mmdb {
             changes: "none".to_owned(),
             sha256: sha256.to_owned(),
             input: Vec::new(),
+            bytes: 0,
         }
     }
 }

@@ -19,6 +19,7 @@ mod dbip_country;
 mod domains;
 mod fictional;
 pub mod globe;
+mod hints;
 mod ipfire_country;
 pub mod laws;
 pub mod location;
@@ -31,6 +32,7 @@ mod prefix;
 pub mod reach;
 mod regions;
 mod registration;
+mod resident;
 mod shared;
 mod special;
 mod stretches;
@@ -38,6 +40,8 @@ mod third_party_web;
 
 #[cfg(test)]
 mod reach_tests;
+#[cfg(test)]
+mod soundness;
 #[cfg(test)]
 mod tests;
 
@@ -127,19 +131,20 @@ impl Datasets {
 
     /// Every data set in use, by name.
     pub fn describe(&self) -> Vec<DatasetInfo> {
-        let sets = COUNTRY_SETS.iter().filter_map(|set| set.info());
+        let sets = COUNTRY_SETS.iter().filter_map(|set| Some(set.info()?.sized(&set.files())));
+        let sized = |info: Option<&DatasetInfo>, files: &[&[u8]]| info.map(|info| info.sized(files));
         let others = [
-            anycast::info(),
-            asn::info(),
-            asn_country::info(),
-            borders::info(),
-            laws::info(),
-            measured::info(),
-            organisations::info(),
-            regions::info(),
-            third_party_web::info(),
+            sized(anycast::info(), &anycast::files()),
+            sized(asn::info(), &asn::files()),
+            sized(asn_country::info(), &asn_country::files()),
+            sized(borders::info(), &borders::files()),
+            sized(laws::info(), &laws::files()),
+            sized(measured::info(), &measured::files()),
+            sized(organisations::info(), &organisations::files()),
+            sized(regions::info(), &regions::files()),
+            sized(third_party_web::info(), &third_party_web::files()),
         ];
-        let mut described: Vec<DatasetInfo> = sets.chain(others.into_iter().flatten()).cloned().collect();
+        let mut described: Vec<DatasetInfo> = sets.chain(others.into_iter().flatten()).collect();
         described.extend(self.fictional.as_ref().map(Fictional::info));
         described.extend(self.brought.infos().cloned());
         described.sort_by(|one, other| one.name.cmp(&other.name));
@@ -170,6 +175,14 @@ impl Datasets {
         let address = canonical(address);
         let anycast = anycast::anycast(address).is_some();
         location::summary(self.places(address), anycast, special(address))
+    }
+
+    /// What a host name hints at, as claims of kind `name`: listed, and part of no set. Of reserved names nothing.
+    pub fn hints(&self, host: &str) -> Vec<CountryClaim> {
+        match domains::plain(host) {
+            Some(host) if !fictional::is_reserved(&host) => hints::of(&host),
+            _ => Vec::new(),
+        }
     }
 
     /// Who announces an address.

@@ -160,7 +160,6 @@ pub(super) fn info() -> Option<&'static DatasetInfo> {
 }
 
 /// The embedded files, in order of name.
-#[cfg(test)]
 pub(super) fn files() -> [&'static [u8]; 2] {
     [HOSTING.as_bytes(), TABLE.as_bytes()]
 }

@@ -111,6 +111,7 @@ impl RegionList {
             changes: "regions are given their countries".to_owned(),
             sha256: sha256.to_owned(),
             input: Vec::new(),
+            bytes: 0,
         }
     }
 }
@@ -247,6 +248,18 @@ struct Row {
     _source: String,
 }
 
+/// Every region and its country, as far as all clouds that have one of that name agree.
+pub(super) fn names() -> impl Iterator<Item = (String, Country)> {
+    let rows = csv::Reader::from_reader(TABLE.as_bytes()).into_deserialize();
+    let rows = rows.filter_map(|row: Result<Row, csv::Error>| row.ok());
+    let mut names: BTreeMap<String, Option<Country>> = BTreeMap::new();
+    for (region, country) in rows.filter_map(|it| Some((it.region, Country::parse(&it.country)?))) {
+        let kept = names.entry(region).or_insert(Some(country));
+        *kept = kept.filter(|it| *it == country);
+    }
+    names.into_iter().filter_map(|(region, country)| Some((region, country?)))
+}
+
 fn country(provider: &str, region: &str) -> Option<Country> {
     static ROWS: OnceLock<BTreeMap<(String, String), Country>> = OnceLock::new();
     let rows = ROWS.get_or_init(|| {
@@ -265,9 +278,8 @@ pub(super) fn info() -> Option<&'static DatasetInfo> {
 }
 
 /// The embedded files, in order of name.
-#[cfg(test)]
-pub(super) fn files() -> [&'static [u8]; 1] {
-    [TABLE.as_bytes()]
+pub(super) fn files() -> [&'static [u8]; 2] {
+    [super::hints::TABLE.as_bytes(), TABLE.as_bytes()]
 }
 
 #[cfg(test)]

@@ -302,7 +302,7 @@ fn any_text_is_a_host_that_nobody_need_know() {
 }
 
 /// Addresses whose operator or place nobody disputes, with the country of the machine. Of anycast addresses there is none.
-const KNOWN: &[(&str, &str)] = &[
+pub(super) const KNOWN: &[(&str, &str)] = &[
     ("8.8.8.8", "anycast"),
     ("1.1.1.1", "anycast"),
     ("198.41.0.4", "anycast"),

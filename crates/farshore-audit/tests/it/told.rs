@@ -247,6 +247,7 @@ fn flow(protection: Protection, ip: std::net::IpAddr) -> Flow {
         protocols: Vec::new(),
         protection,
         rtt: RoundTrips::default(),
+        ttl: 0,
         randomness: None,
         gaps: 0,
         app: None,

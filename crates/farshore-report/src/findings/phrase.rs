@@ -1,5 +1,7 @@
 //! Numbers and names as they stand in a sentence.
 
+use farshore_model::audit::Stale;
+
 use crate::escape::visible_within;
 
 /// Columns a name may take in a sentence.
@@ -22,8 +24,8 @@ pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let plural = match noun.strip_suffix('y') {
         _ if number == 1 => noun.to_owned(),
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
+        Some(stem) if !stem.ends_with('a') => format!("{stem}ies"),
+        _ => format!("{noun}s"),
     };
     format!("{} {plural}", grouped(number))
 }
@@ -59,6 +61,20 @@ pub fn bytes(bytes: u64) -> String {
     } else {
         format!("{value:.0} {unit}")
     }
+}
+
+/// `12 days younger`, `16 months older`, `8 years older`.
+pub fn age(it: Stale) -> String {
+    let (days, word) = match it {
+        Stale::Older(days) => (days, "older"),
+        Stale::Younger(days) => (days, "younger"),
+    };
+    let (number, unit) = match days {
+        0..60 => (days, "day"),
+        60..730 => (days / 30, "month"),
+        _ => (days / 365, "year"),
+    };
+    format!("{} {word}", count(number, unit))
 }
 
 /// A time that passed, in the unit people would use: `0.4 s`, `60 s`, `15 min`, `6 h`.

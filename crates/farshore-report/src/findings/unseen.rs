@@ -1,5 +1,6 @@
 //! What could not be seen, and why. Absence is told here so that nobody takes it for compliance.
 
+use farshore_model::audit::Stale;
 use farshore_model::ledger::Severity;
 use farshore_model::{Audit, Flow, Outcome, Protection};
 
@@ -11,6 +12,7 @@ pub fn items(audit: &Audit) -> Vec<Item> {
     inputs(audit, &mut items);
     flows(audit, &mut items);
     frames(audit, &mut items);
+    editions(audit, &mut items);
     oddities(audit, &mut items);
     searches(audit, &mut items);
     items
@@ -36,6 +38,30 @@ fn inputs(audit: &Audit, items: &mut Vec<Item>) {
             Tone::Doubt,
             "a flow log tells who and how much: no payload, no names were in it to be read",
         ));
+    }
+}
+
+/// Data of another time tell who and where it was then, not at the time of the capture.
+fn editions(audit: &Audit, items: &mut Vec<Item>) {
+    let of = |wanted: fn(&Stale) -> bool| -> Vec<String> {
+        let stale = audit.tool.data.iter().filter(|it| it.stale.as_ref().is_some_and(wanted));
+        stale.map(|it| format!("{} of {}", name(&it.name), name(&it.as_of))).collect()
+    };
+    for (editions, words) in [
+        (of(|it| matches!(it, Stale::Older(_))), "older than the capture by more than a year"),
+        (of(|it| matches!(it, Stale::Younger(_))), "younger than the capture"),
+    ] {
+        if !editions.is_empty() {
+            let number = count(editions.len() as u64, "data edition");
+            let verb = if editions.len() == 1 { "is" } else { "are" };
+            items.push(Item::new(
+                Tone::Doubt,
+                format!(
+                    "who and where it was at the time: {number} {verb} {words} ({})",
+                    super::phrase::some(&editions, 4)
+                ),
+            ));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use farshore_model::{Answer, Audit, Exposure, Locus, Outcome, Reader, ReaderRole
 
 use super::tone;
 use crate::findings::{
-    Tone, answer, bytes, claimed_and_out, count, judged_order, laws, long, name, organisation, owner, places, worst_first,
+    Tone, age, answer, bytes, claimed_and_out, count, judged_order, laws, long, name, organisation, owner, places, worst_first,
 };
 use crate::words::{self, Word};
 
@@ -455,7 +455,7 @@ pub fn data(audit: &Audit) -> Markup {
         html! {
             tr {
                 th scope="row" data-label="Name" { (name(&it.name)) }
-                (cell("Edition", html! { (name(&it.edition)) }))
+                (cell("Edition", html! { (name(&it.edition)) @if let Some(stale) = it.stale { ", " (age(stale)) " than the capture" } }))
                 (cell("Licence", html! { (name(&it.licence)) }))
                 (cell("Attribution", html! { (long(&it.attribution)) }))
                 (cell("SHA-256", html! { code.digest { (long(&it.sha256)) } }))

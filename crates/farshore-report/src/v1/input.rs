@@ -23,6 +23,9 @@ struct Data<'a> {
     licence: &'a str,
     sha256: &'a str,
     attribution: &'a str,
+    as_of: &'a str,
+    /// Why its facts may not be those of the capture's time.
+    stale: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +43,8 @@ impl<'a> Tool<'a> {
             licence: &it.licence,
             sha256: &it.sha256,
             attribution: &it.attribution,
+            as_of: &it.as_of,
+            stale: it.stale.map(|it| format!("{} than the capture", crate::findings::age(it))),
         });
         let packs = audit.tool.packs.iter().map(|it| Pack {
             id: &it.id,

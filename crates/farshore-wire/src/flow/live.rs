@@ -100,7 +100,10 @@ pub(crate) struct Track {
     /// The time of the latest frame in the file's order, to notice a clock that steps back.
     clock: Option<Timestamp>,
     clock_stepped_back: bool,
-    syn: Syn,
+    /// When the SYN was sent, for the transport round trip.
+    syn: Option<Timestamp>,
+    /// What became of it: [`REPEATED`], [`ANSWERED`].
+    syn_marks: u8,
     /// TCP only, each way: the initial sequence number, if the SYN was seen.
     initial: [Option<u32>; 2],
     /// TCP only, each way: the farthest number the other side acknowledged.
@@ -117,6 +120,11 @@ pub(crate) struct Track {
     pub(crate) rare: Option<Box<Rare>>,
 }
 
+/// The SYN was sent again: who can tell which of them was answered.
+const REPEATED: u8 = 1;
+/// The SYN was answered.
+const ANSWERED: u8 = 2;
+
 /// What few flows have.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -124,14 +132,6 @@ pub(crate) struct Rare {
     pub(crate) within: Option<Arc<[&'static str]>>,
     /// The tunnels it is, by name.
     pub(crate) carries: Vec<&'static str>,
-}
-
-/// The transport round trip in the making.
-#[derive(Clone, Copy, Debug, Default)]
-struct Syn {
-    sent: Option<Timestamp>,
-    repeated: bool,
-    answered: bool,
 }
 
 /// A flow that begins with this frame.
@@ -151,6 +151,7 @@ pub(crate) fn begin(frame: &Arrival, key: &Key, hash: u64, header: &Header, insi
         protocols: Vec::new(),
         protection: Protection::Empty,
         rtt: RoundTrips::default(),
+        ttl: 0,
         randomness: None,
         gaps: 0,
         app: None,
@@ -225,11 +226,11 @@ impl Track {
         if tcp.flags.syn() {
             let initial = direction.of_mut(&mut self.initial);
             if !tcp.flags.ack() {
-                self.syn.repeated |= initial.is_some();
-                self.syn.sent = self.syn.sent.or(now);
-            } else if !self.syn.answered {
-                self.syn.answered = true;
-                flow.rtt.transport = self.syn.sent.zip(now).and_then(|(sent, now)| now.since(sent));
+                self.syn_marks |= if initial.is_some() { REPEATED } else { 0 };
+                self.syn = self.syn.or(now);
+            } else if self.syn_marks & ANSWERED == 0 {
+                self.syn_marks |= ANSWERED;
+                flow.rtt.transport = self.syn.zip(now).and_then(|(sent, now)| now.since(sent));
             }
             *initial = Some(tcp.sequence);
         }
@@ -278,13 +279,18 @@ impl Track {
         flow.protocols = carries;
         flow.protocols.extend(outcome.protocols);
         flow.protocols.shrink_to_fit();
-        flow.rtt.transport = flow.rtt.transport.filter(|_| !self.syn.repeated && !self.clock_stepped_back);
+        flow.rtt.transport = flow
+            .rtt
+            .transport
+            .filter(|_| self.syn_marks & REPEATED == 0 && !self.clock_stepped_back);
         flow.rtt.end_to_end = outcome.round_trip.filter(|_| !self.clock_stepped_back);
+        flow.ttl = *Direction::Down.of(&self.ttl);
         flow.randomness = outcome.randomness;
         flow.keys = outcome.keys;
         if outcome.server_spoke_first_as_client && flow.initiator != InitiatorBasis::Handshake {
             std::mem::swap(&mut flow.client, &mut flow.server);
             std::mem::swap(&mut flow.up, &mut flow.down);
+            flow.ttl = *Direction::Up.of(&self.ttl);
             if let Some(randomness) = &mut flow.randomness {
                 randomness.reverse();
             }

@@ -147,6 +147,7 @@ fn begin(it: &Exchange<'_>, protection: Protection) -> Flow {
         protocols: Vec::new(),
         protection,
         rtt: RoundTrips::default(),
+        ttl: 0,
         randomness: None,
         gaps: 0,
         app: None,

@@ -148,6 +148,7 @@ pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
             transport: Some(12_345_678),
             end_to_end: None,
         },
+        ttl: 0,
         randomness: None,
         gaps: 0,
         app: None,
@@ -246,6 +247,8 @@ pub fn tool() -> Tool {
         licence: licence.into(),
         attribution: attribution.into(),
         sha256: "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae".into(),
+        as_of: "2026-11-01".into(),
+        stale: None,
     };
     Tool {
         version: "0.1.0".into(),

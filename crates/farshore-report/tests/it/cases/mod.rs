@@ -328,6 +328,9 @@ fn losses() -> Audit {
     audit.inputs[0].first = None;
     audit.inputs[0].last = None;
     audit.inputs.push(input("second.pcap"));
+    for (data, stale) in audit.tool.data.iter_mut().zip([Stale::Older(3095), Stale::Younger(12)]) {
+        data.stale = Some(stale);
+    }
     audit.coverage.frames.dropped = Some(41);
     audit.coverage.frames.truncated = 17;
     audit.coverage.gaps = coverage::Gaps { count: 3, bytes: 4_096 };
