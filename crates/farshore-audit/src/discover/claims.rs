@@ -182,7 +182,7 @@ impl Claims<'_, '_> {
     /// that makes a number of a usual width.
     fn grown(&self, fit: &Fit<'_>) -> Option<(usize, usize)> {
         let width = fit.place.spots.first()?.range.len();
-        if fit.place.fixed.is_none() || width >= 4 {
+        if fit.place.fixed.is_none() || width >= 4 || is_counted(&fit.place.spots) {
             return None;
         }
         let others = self
@@ -199,6 +199,17 @@ impl Claims<'_, '_> {
             (usual > width).then_some((left, right))
         })
     }
+}
+
+/// Whether its length stands before each value, in one byte or in two: then it ends where that says.
+fn is_counted(spots: &[Spot<'_>]) -> bool {
+    spots.iter().all(|it| {
+        let before = it.message.bytes().get(..it.range.start).unwrap_or_default();
+        match before {
+            [.., length, 0] | [.., length] => usize::from(*length) == it.range.len(),
+            [] => false,
+        }
+    })
 }
 
 /// How many bytes before and behind a value are the same in two places of different messages, in every capture.

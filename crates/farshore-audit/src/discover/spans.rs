@@ -106,10 +106,25 @@ pub(super) fn carrying(matrix: &Matrix<'_>, wanted: &Partition, others: &[&Parti
             if !letters && (low_left && little != Some(false) || low_right && little != Some(true)) {
                 continue;
             }
-            found.push(wide);
+            found.extend(parted(matrix, wide));
         }
     }
     found
+}
+
+/// Two UUIDs side by side are two; other numbers do not tell where one ends.
+fn parted(matrix: &Matrix<'_>, run: Range<usize>) -> Vec<Range<usize>> {
+    // Version and variant (RFC 9562 sections 4.1 and 4.2).
+    let is_uuid = |it: &Range<usize>| {
+        let at = |place: usize| it.start.saturating_add(place)..it.start.saturating_add(place).saturating_add(1);
+        matrix.all(&at(6), |byte| matches!(byte >> 4, 1..=8)) && matrix.all(&at(8), |byte| byte >> 6 == 0b10)
+    };
+    let middle = run.start.saturating_add(16);
+    let halves = [run.start..middle, middle..run.end];
+    if run.len() == 32 && halves.iter().all(is_uuid) {
+        return halves.to_vec();
+    }
+    vec![run]
 }
 
 /// Of two numbers side by side, of which one tells less, the one that tells.
@@ -173,6 +188,22 @@ fn widened(matrix: &Matrix<'_>, run: &Range<usize>, little: Option<bool>) -> Ran
     };
     let (left, right) = room(&|at| is_constant(*at));
     let (zeros_left, zeros_right) = room(&|at| matrix.constant(*at) == Some(0));
+    // What stands before it may be its length: then it ends where that says.
+    let is_counted = |it: &Range<usize>| {
+        let before = |back: usize| it.start.checked_sub(back).and_then(|at| matrix.constant(at)).map(usize::from);
+        before(1) == Some(it.len()) || before(2) == Some(it.len()) && before(1) == Some(0)
+    };
+    let counted = [1_usize, 2, 4, 8]
+        .into_iter()
+        .filter(|width| *width >= run.len())
+        .flat_map(|width| {
+            let spare = width.saturating_sub(run.len());
+            let to_left = (left >= spare).then(|| start.saturating_sub(spare)..end);
+            [to_left, (right >= spare).then(|| start..end.saturating_add(spare))]
+        });
+    if let Some(range) = counted.flatten().find(|it| it.len() > 1 && is_counted(it)) {
+        return range;
+    }
     let to_left = |missing: usize| start.saturating_sub(missing)..end;
     let to_right = |missing: usize| start..end.saturating_add(missing);
     // Ids that are counted up differ little; those that are drawn fill the bytes they have.

@@ -2,7 +2,9 @@
 //!
 //! Each seed is a world of its own: a protocol, users, rooms, devices, relays, captures. What is claimed is compared with the
 //! truth byte by byte: a claim is right when all its evidence stands on bytes of one role, and its roles are those that the
-//! captures cannot tell apart. It refuses to time anything.
+//! captures cannot tell apart. Beside it stands what [`fieldhunter`] finds in the same captures. It refuses to time anything.
+
+mod fieldhunter;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,21 +26,44 @@ fn main() {
         let table = tables.entry(crowd.design).or_default();
         judge(seed, &crowd, &detectors, table, verbose);
     }
-    println!("| design | worlds | claims | right | precision | exact bytes | encoding | roles sought | found | recall | ranked first 3 |");
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
-    for (design, it) in &tables {
+    let all = tables.values().fold(Table::default(), |all, it| all.with(it));
+    println!(
+        "| design | worlds | claims | right | precision | exact bytes | encoding | candidates | right | precision | roles sought | found | recall | ranked first 3 |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    let named = tables.iter().map(|(design, it)| (format!("{design:?}"), it));
+    for (design, it) in named.chain([("all".to_owned(), &all)]) {
         println!(
-            "| {design:?} | {} | {} | {} | {:.3} | {:.3} | {:.3} | {} | {} | {:.3} | {:.3} |",
+            "| {design} | {} | {} | {} | {:.3} | {:.3} | {:.3} | {} | {} | {:.3} | {} | {} | {:.3} | {:.3} |",
             it.worlds,
-            it.claims,
-            it.right,
-            share(it.right, it.claims),
-            share(it.exact, it.right),
-            share(it.encoding, it.right),
+            it.claims.told,
+            it.claims.right,
+            share(it.claims.right, it.claims.told),
+            share(it.exact, it.claims.right + it.candidates.right),
+            share(it.encoding, it.claims.right + it.candidates.right),
+            it.candidates.told,
+            it.candidates.right,
+            share(it.candidates.right, it.candidates.told),
             it.sought,
             it.found,
             share(it.found, it.sought),
             share(it.ranked, it.sought),
+        );
+    }
+    println!("\n| FieldHunter | worlds | fields | right | precision | roles sought | found | recall |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let named = tables.iter().map(|(design, it)| (format!("{design:?}"), it));
+    for (design, it) in named.chain([("all".to_owned(), &all)]) {
+        let theirs = &it.theirs;
+        println!(
+            "| {design} | {} | {} | {} | {:.3} | {} | {} | {:.3} |",
+            it.worlds,
+            theirs.told,
+            theirs.right,
+            share(theirs.right, theirs.told),
+            it.sought,
+            it.found_by_them,
+            share(it.found_by_them, it.sought),
         );
     }
 }
@@ -57,13 +82,49 @@ fn design(seed: u64) -> Design {
 #[derive(Default)]
 struct Table {
     worlds: u64,
-    claims: u64,
-    right: u64,
+    claims: Told,
+    /// Where captures are few.
+    candidates: Told,
     exact: u64,
     encoding: u64,
     sought: u64,
     found: u64,
     ranked: u64,
+    /// Of FieldHunter.
+    theirs: Told,
+    found_by_them: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Told {
+    told: u64,
+    right: u64,
+}
+
+impl Told {
+    fn with(self, more: Self) -> Self {
+        Self {
+            told: self.told + more.told,
+            right: self.right + more.right,
+        }
+    }
+}
+
+impl Table {
+    fn with(self, more: &Self) -> Self {
+        Self {
+            worlds: self.worlds + more.worlds,
+            claims: self.claims.with(more.claims),
+            candidates: self.candidates.with(more.candidates),
+            exact: self.exact + more.exact,
+            encoding: self.encoding + more.encoding,
+            sought: self.sought + more.sought,
+            found: self.found + more.found,
+            ranked: self.ranked + more.ranked,
+            theirs: self.theirs.with(more.theirs),
+            found_by_them: self.found_by_them + more.found_by_them,
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a table")]
@@ -96,11 +157,18 @@ fn judge(seed: u64, crowd: &Crowd, detectors: &Detectors, table: &mut Table, ver
     let mut rank = 0;
     for it in &told {
         rank += usize::from(it.roles != [Role::Session]);
-        table.claims += 1;
         let hit = hit(crowd, it);
         let right = hit.as_ref().is_some_and(|it| it.right);
+        let counted = if it.firmness == Firmness::Claim {
+            &mut table.claims
+        } else {
+            &mut table.candidates
+        };
+        *counted = counted.with(Told {
+            told: 1,
+            right: u64::from(right),
+        });
         if let Some(hit) = hit.filter(|it| it.right) {
-            table.right += 1;
             table.exact += u64::from(hit.exact);
             table.encoding += u64::from(hit.encoding);
             roles_found.entry(hit.role).or_insert(rank);
@@ -117,6 +185,7 @@ fn judge(seed: u64, crowd: &Crowd, detectors: &Detectors, table: &mut Table, ver
             );
         }
     }
+    let found_by_them = hunted(crowd, &ledger, table);
     for role in SOUGHT
         .into_iter()
         .filter(|it| crowd.labelled.contains(it) && certain(crowd, &found, it))
@@ -124,6 +193,7 @@ fn judge(seed: u64, crowd: &Crowd, detectors: &Detectors, table: &mut Table, ver
         table.sought += 1;
         // A place of one role is found with those it cannot be told from.
         let aliases = crowd.aliases(role, |_| true);
+        table.found_by_them += u64::from(aliases.iter().any(|it| found_by_them.contains(it)));
         match aliases.iter().filter_map(|it| roles_found.get(it)).min() {
             Some(rank) => {
                 table.found += 1;
@@ -230,6 +300,39 @@ fn hit(crowd: &Crowd, it: &Identifier) -> Option<Hit> {
         exact,
         encoding,
     })
+}
+
+/// Judges what FieldHunter finds by the same measure, and gives the roles of what is right. A Host-ID may be of a user or of a
+/// device: the paper tells no more.
+fn hunted<'c>(crowd: &'c Crowd, ledger: &Ledger, table: &mut Table) -> BTreeSet<&'c str> {
+    let mut roles = BTreeSet::new();
+    for field in fieldhunter::fields(ledger) {
+        let meant: &[&str] = match field.kind {
+            fieldhunter::Kind::Host => &["user", "device"],
+            fieldhunter::Kind::Session => &["session"],
+        };
+        let mut seen = BTreeSet::new();
+        let first = field.spots.iter().filter(|(at, ..)| seen.insert(ledger.specimens[*at].locus.input));
+        let on: Option<BTreeSet<&str>> = first
+            .map(|(at, offset, length)| {
+                let whole = &ledger.specimens[*at].locus;
+                let (start, length) = (whole.span.offset + *offset as u64, *length as u64);
+                let plants = crowd.runs[whole.input.0 as usize].plants.iter();
+                let plant = plants.max_by_key(|it| overlap(it, whole.span.frame, start, length))?;
+                let shared = overlap(plant, whole.span.frame, start, length);
+                (shared * 3 >= length * 2).then_some(plant.role)
+            })
+            .collect();
+        let right = on
+            .as_ref()
+            .is_some_and(|it| it.len() == 1 && it.iter().all(|role| meant.contains(role)));
+        table.theirs = table.theirs.with(Told {
+            told: 1,
+            right: u64::from(right),
+        });
+        roles.extend(on.filter(|_| right).into_iter().flatten());
+    }
+    roles
 }
 
 /// Bytes that a plant and a range of a frame share.
