@@ -27,6 +27,8 @@ pub struct Circumstances<'a> {
     pub as_of: Option<Date>,
     /// Where the inputs were taken that do not say so themselves (label `vantage`).
     pub vantage: Option<&'a Vantage>,
+    /// The app whose flows alone count, if not all do.
+    pub app: Option<&'a str>,
     /// The version of the program.
     pub version: &'a str,
     /// Whether values are shown as they are.
@@ -39,7 +41,16 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let as_of = with.as_of.or(first.map(|it| it.date()));
     ech::settle(&mut ledger);
     handshakes::settle(&mut ledger);
-    let names = naming::names(&ledger);
+    let names = match with.app {
+        None => naming::names(&ledger),
+        // What other apps asked the resolver names the flows of this one too.
+        Some(app) => {
+            let all = naming::names(&ledger).into_owned();
+            let numbers = ledger.of_app(app);
+            ledger.keep(&numbers);
+            all.renumbered(&numbers)
+        }
+    };
     let physics = Physics::of(&ledger, with.vantage);
     let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of, physics.as_ref());
     let flow_names = names.into_certain();

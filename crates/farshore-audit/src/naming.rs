@@ -28,6 +28,31 @@ impl<'l> Names<'l> {
         self.certain.get(flow.0 as usize)?.first()
     }
 
+    /// The same, without the ledger they were read from.
+    pub fn into_owned(self) -> Names<'static> {
+        let owned = |names: Vec<Cow<'_, str>>| names.into_iter().map(|it| Cow::Owned(it.into_owned())).collect();
+        Names {
+            certain: self.certain,
+            possible: self.possible.into_iter().map(|(flow, names)| (flow, owned(names))).collect(),
+        }
+    }
+
+    /// Those of the flows that have a new number, by that.
+    pub fn renumbered(self, numbers: &[Option<FlowId>]) -> Self {
+        let number = |old: usize| numbers.get(old).copied().flatten();
+        Self {
+            certain: (0..)
+                .zip(self.certain)
+                .filter_map(|(old, names)| number(old).map(|_| names))
+                .collect(),
+            possible: self
+                .possible
+                .into_iter()
+                .filter_map(|(old, names)| Some((number(old.0 as usize)?, names)))
+                .collect(),
+        }
+    }
+
     /// What is certain, without the ledger it was read from.
     pub fn into_certain(self) -> Vec<Vec<FlowName>> {
         self.certain

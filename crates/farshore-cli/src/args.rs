@@ -56,6 +56,10 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "LAT,LON|CC", allow_hyphen_values = true, help_heading = "What is known")]
     pub(crate) vantage: Option<String>,
 
+    /// Only what this app sent, where the capture tells apps apart (PCAPdroid, PKTAP)
+    #[arg(long, value_name = "NAME", help_heading = "What is known")]
+    pub(crate) app: Option<String>,
+
     /// Judge by this pack: a built-in one, or a file
     #[arg(long, value_name = "PACK|FILE", help_heading = "Judging")]
     pub(crate) policy: Vec<String>,

@@ -1,5 +1,6 @@
 //! `farshore audit`: reads the inputs side by side, merges them in the order given, judges, writes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use anyhow::Context;
 use farshore::model::Date;
 use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Scope, pack::Pack};
-use farshore::{Audit, Circumstances, Datasets, Detecting, DetectingLimits, Detectors, DigestKey, known};
+use farshore::{Audit, Circumstances, Datasets, Detecting, DetectingLimits, Detectors, DigestKey, Ledger, known};
 use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
@@ -49,8 +50,11 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         quiet: args.quiet,
     };
     let (ledger, unreadable) = reading::read(&sources, &how, &detectors)?;
+    if let Some(app) = &args.app {
+        check_app(&ledger, app)?;
+    }
     if let Some(extraction) = &extraction {
-        extraction.write(args.quiet)?;
+        extraction.write(args.app.as_deref().map(|app| ledger.of_app(app)).as_deref(), args.quiet)?;
     }
     let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
     let data = if fictional {
@@ -67,6 +71,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
             scope: scope.as_ref(),
             as_of,
             vantage: taken_at.as_ref(),
+            app: args.app.as_deref(),
             version: env!("CARGO_PKG_VERSION"),
             show_pii: args.show_pii,
         },
@@ -75,6 +80,23 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     // The process ends here: handing millions of small pieces back one by one would only take time.
     std::mem::forget(audit);
     Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// Whether there is anything of an app to be audited; if not, of which there is.
+fn check_app(ledger: &Ledger, app: &str) -> anyhow::Result<()> {
+    let apps = ledger.flows.iter().filter_map(|it| it.app.as_ref());
+    let names: BTreeSet<_> = apps.map(|it| it.name.as_str()).collect();
+    anyhow::ensure!(
+        !names.is_empty(),
+        "--app {app}: no input tells which app sent what, as captures of PCAPdroid and those of macOS with PKTAP headers do"
+    );
+    let others: Vec<_> = names.iter().map(|it| format!("`{}`", it.escape_debug())).collect();
+    anyhow::ensure!(
+        names.contains(app),
+        "--app {app}: no flow is of it; there are flows of {}",
+        others.join(", ")
+    );
+    Ok(())
 }
 
 /// What is to be extracted, if anything.

@@ -96,11 +96,19 @@ impl Extraction {
         Ok(())
     }
 
-    /// Writes all files, in the order of flows; nothing if one of them is there already.
-    pub(crate) fn write(&self, quiet: bool) -> anyhow::Result<()> {
+    /// Writes all files, in the order of flows; nothing if one of them is there already. Where `numbers` are given, of the flows that
+    /// have a new one.
+    pub(crate) fn write(&self, numbers: Option<&[Option<FlowId>]>, quiet: bool) -> anyhow::Result<()> {
         let mut takes = BTreeMap::new();
         for (before, take) in self.takes.lock().map(|mut it| std::mem::take(&mut *it)).unwrap_or_default() {
-            let flow = before.saturating_add(take.flow.0 as usize).saturating_add(1);
+            let mut flow = before.saturating_add(take.flow.0 as usize);
+            if let Some(numbers) = numbers {
+                let Some(number) = numbers.get(flow).copied().flatten() else {
+                    continue;
+                };
+                flow = number.0 as usize;
+            }
+            let flow = flow.saturating_add(1);
             takes.insert((flow, take.label.direction == Direction::Down, take.label.ssrc), take);
         }
         let named: Vec<_> = takes

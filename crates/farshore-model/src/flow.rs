@@ -246,6 +246,11 @@ impl Flow {
         (self.is_recorded() && sealed) || self.keys.as_ref().is_some_and(|it| !it.opened.is_empty())
     }
 
+    /// Whether the capture says that this app sent it.
+    pub fn is_of(&self, app: &str) -> bool {
+        self.app.as_ref().is_some_and(|it| it.name == app)
+    }
+
     /// Whether one of its ends, or a proxy, wrote it down.
     pub const fn is_recorded(&self) -> bool {
         matches!(self.initiator, InitiatorBasis::Recorded)

@@ -123,4 +123,116 @@ impl Ledger {
         self.anomalies.append(&mut other.anomalies);
         self.specimens.append(&mut other.specimens);
     }
+
+    /// The numbers that flows have once those of an app and those inside them are [all that is kept](Self::keep); by the number they
+    /// have now.
+    pub fn of_app(&self, app: &str) -> Vec<Option<FlowId>> {
+        let mut numbers: Vec<Option<FlowId>> = Vec::with_capacity(self.flows.len());
+        let mut kept = 0;
+        for flow in &self.flows {
+            let outer = flow.inside.and_then(|it| numbers.get(it.0 as usize).copied().flatten());
+            let number = (outer.is_some() || flow.is_of(app)).then_some(FlowId(kept));
+            kept = kept.saturating_add(u32::from(number.is_some()));
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    /// Keeps the flows that have a new number, and what was seen in them.
+    pub fn keep(&mut self, numbers: &[Option<FlowId>]) {
+        let number = |old: FlowId| numbers.get(old.0 as usize).copied().flatten();
+        let renumber = |id: &mut FlowId| match number(*id) {
+            Some(number) => {
+                *id = number;
+                true
+            }
+            None => false,
+        };
+        let flows = (0..).zip(std::mem::take(&mut self.flows));
+        self.flows = flows
+            .filter(|(old, _)| number(FlowId(*old)).is_some())
+            .map(|(_, flow)| flow)
+            .collect();
+        for flow in &mut self.flows {
+            flow.inside = flow.inside.and_then(number);
+        }
+        let observations = std::mem::take(&mut self.observations).into_iter();
+        self.observations = observations.filter_map(|mut it| renumber(&mut it.flow).then_some(it)).collect();
+        self.sightings.retain_mut(|it| renumber(&mut it.flow));
+        self.anomalies.retain_mut(|it| it.flow.as_mut().is_none_or(renumber));
+        self.specimens.retain_mut(|it| renumber(&mut it.flow));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{App, Counter, InitiatorBasis, RoundTrips};
+    use crate::{Endpoint, Protection, Transport};
+
+    #[test]
+    fn other_apps_go_with_all_that_was_seen_in_their_flows() {
+        let end = Endpoint {
+            ip: [192, 0, 2, 1].into(),
+            port: 7,
+        };
+        let flow = |app: Option<&str>, inside: Option<u32>| Flow {
+            app: app.map(|name| {
+                Box::new(App {
+                    name: name.to_owned(),
+                    via: "pktap",
+                })
+            }),
+            inside: inside.map(FlowId),
+            input: InputId(0),
+            transport: Transport::Udp,
+            client: end,
+            server: end,
+            initiator: InitiatorBasis::FirstPacket,
+            first: None,
+            last: None,
+            first_frame: 1,
+            up: Counter::default(),
+            down: Counter::default(),
+            protocols: Vec::new(),
+            protection: Protection::Opaque,
+            rtt: RoundTrips::default(),
+            ttl: 0,
+            randomness: None,
+            gaps: 0,
+            keys: None,
+        };
+        let odd = |flow| Anomaly {
+            kind: "test",
+            severity: Severity::Note,
+            because: String::new(),
+            flow,
+            evidence: Vec::new(),
+        };
+        let mut ledger = Ledger {
+            flows: [
+                flow(Some("other"), None),
+                flow(Some("voice"), None),
+                flow(None, Some(0)),
+                flow(None, Some(1)),
+                flow(Some("voice"), Some(0)),
+            ]
+            .into_iter()
+            .collect(),
+            anomalies: [None, Some(0), Some(1), Some(2), Some(3), Some(4)]
+                .into_iter()
+                .map(|it| odd(it.map(FlowId)))
+                .collect(),
+            ..Ledger::default()
+        };
+        let numbers = ledger.of_app("voice");
+        ledger.keep(&numbers);
+        assert_eq!(numbers, [None, Some(0), None, Some(1), Some(2)].map(|it| it.map(FlowId)));
+        assert_eq!(
+            ledger.flows.iter().map(|it| it.inside).collect::<Vec<_>>(),
+            [None, Some(FlowId(0)), None]
+        );
+        let of: Vec<_> = ledger.anomalies.iter().map(|it| it.flow).collect();
+        assert_eq!(of, [None, Some(FlowId(0)), Some(FlowId(1)), Some(FlowId(2))]);
+    }
 }

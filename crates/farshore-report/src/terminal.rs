@@ -3,13 +3,14 @@
 //! It reads as a finding, not as a log; each finding ends with its frame. It refuses to fill the screen: long lists are
 //! cut and say so. Colour is five codes of its own; no other control code leaves it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
 
 use farshore_model::{Audit, Outcome};
 
 use crate::escape::{columns, visible_within};
-use crate::findings::{Item, Part, Story, Tone, argued, bytes, count, design};
+use crate::findings::{Item, Part, Story, Tone, argued, bytes, count, design, some};
 use crate::words::Word;
 use crate::{Options, Output};
 
@@ -68,6 +69,20 @@ pub fn discovery(audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> R
     }
 }
 
+/// The apps that sent something, as far as the captures tell, the busiest first.
+fn apps(audit: &Audit) -> Vec<String> {
+    let mut flows: BTreeMap<&str, u64> = BTreeMap::new();
+    for app in audit.flows.iter().filter_map(|it| it.app.as_ref()) {
+        let sum = flows.entry(&app.name).or_default();
+        *sum = sum.saturating_add(1);
+    }
+    let mut all: Vec<_> = flows.into_iter().collect();
+    all.sort_by_key(|(name, flows)| (Reverse(*flows), *name));
+    all.into_iter()
+        .map(|(name, flows)| format!("{} ({flows})", visible_within(name, 40)))
+        .collect()
+}
+
 struct Screen<'a> {
     audit: &'a Audit,
     width: usize,
@@ -108,6 +123,10 @@ impl Screen<'_> {
         if self.audit.inputs.len() > 3 {
             let rest = format!("… and {}", count(self.audit.inputs.len().saturating_sub(3), "more input"));
             self.wrapped("", "", &rest, None, Some(Ink::Dim))?;
+        }
+        let apps = apps(self.audit);
+        if !apps.is_empty() {
+            self.wrapped("", "", &format!("flows of {}", some(&apps, 5)), None, Some(Ink::Dim))?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@
 //!     scope: None,
 //!     as_of: None,
 //!     vantage: None,
+//!     app: None,
 //!     version: "0.1.0",
 //!     show_pii: false,
 //! });

@@ -97,6 +97,7 @@ fn capture() -> Vec<u8> {
         for (number, payload) in (0_u16..).zip(LANTERNS.frames().into_iter().cycle().take(400)) {
             let packet = rtp::Packet {
                 marker: number == 0,
+                payload_type: 0,
                 sequence: number,
                 timestamp: u32::from(number) * 160,
                 ssrc: u32::from(port),

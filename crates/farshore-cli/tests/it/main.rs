@@ -1,5 +1,6 @@
 //! The command as its users meet it: exit codes, messages, files, outputs. The binary is run; nothing is called.
 
+mod apps;
 mod atlas;
 mod command;
 mod cut;

@@ -14,7 +14,7 @@ mod unseen;
 pub use found::{argued, design};
 pub use inferred::{claimed_and_out, laws, organisation, owner, places};
 pub use judged::{judged_groups, judged_order};
-pub use phrase::{age, bytes, count, long, name};
+pub use phrase::{age, bytes, count, long, name, some};
 pub use seen::{answer, worst_first};
 
 use farshore_model::{Audit, Locus, Outcome};

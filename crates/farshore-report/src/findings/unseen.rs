@@ -108,6 +108,22 @@ fn flows(audit: &Audit, items: &mut Vec<Item>) {
                 .at(first(|flow| flow.protection == Protection::Empty)),
         );
     }
+    let untold = |flow: &Flow| flow.app.is_none() && !flow.is_recorded();
+    let of_nobody = audit.flows.iter().filter(|flow| untold(flow)).count() as u64;
+    if of_nobody == it.total && it.total > 0 {
+        items.push(Item::new(
+            Tone::Plain,
+            "which app sent it: the capture does not tell, so all of this is said of the device",
+        ));
+    } else if of_nobody > 0 {
+        items.push(
+            Item::new(
+                Tone::Plain,
+                format!("which app sent {}: the capture does not tell", count(of_nobody, "flow")),
+            )
+            .at(first(untold)),
+        );
+    }
     let keys = &audit.coverage.keys;
     if keys.offered > 0 {
         items.push(Item::new(

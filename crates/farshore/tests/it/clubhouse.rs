@@ -81,6 +81,7 @@ pub fn audit(ledger: Ledger, scope: Option<&Scope>) -> Audit {
         scope,
         as_of: None,
         vantage: None,
+        app: None,
         version: "test",
         show_pii: true,
     };

@@ -46,6 +46,7 @@ fn audit(path: &Path) -> Audit {
         scope: None,
         as_of: None,
         vantage: None,
+        app: None,
         version: "test",
         show_pii: false,
     };

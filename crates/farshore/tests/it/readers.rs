@@ -35,6 +35,7 @@ fn audit(scene: &Scene) -> Audit {
         scope: None,
         as_of: None,
         vantage: None,
+        app: None,
         version: "test",
         show_pii: true,
     };

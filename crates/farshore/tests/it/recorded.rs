@@ -34,6 +34,7 @@ fn audit(text: &[u8], name: &str, jobs: usize) -> Audit {
             scope: None,
             as_of: None,
             vantage: None,
+            app: None,
             version: "0",
             show_pii: false,
         },

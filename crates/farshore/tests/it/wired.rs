@@ -107,6 +107,7 @@ pub fn judged(ledger: Ledger, data: &'static Datasets) -> Audit {
         scope: None,
         as_of: None,
         vantage: None,
+        app: None,
         version: "test",
         show_pii: false,
     };
