@@ -370,7 +370,7 @@ fn web(stage: &mut Stage, it: &Web) -> Told {
     http.exchange(&mut stage.client, START, &asked, 5 * MS, &ok("welcome"));
     http.close(&mut stage.client, START);
     // What is outside is nobody's secret; who gets it is another matter.
-    let outside: &[Behind] = if std::ptr::eq(it.behind, ENDED) {
+    let outside: &[Behind] = if it.behind == ENDED {
         &[ARRIVED]
     } else {
         &[ARRIVED, &[("on-path", &[]), ("hosting", &[])]]
