@@ -120,6 +120,7 @@ mod tests {
             let it = Candidate {
                 value: text.as_bytes(),
                 before: b"",
+                path: "",
                 around: b"",
                 named: true,
                 opaque: false,

@@ -18,6 +18,8 @@ pub(super) struct Candidate<'a> {
     pub value: &'a [u8],
     /// What stands before it.
     pub before: &'a [u8],
+    /// Of the field.
+    pub path: &'a str,
     /// All of the text it stands in.
     pub around: &'a [u8],
     /// A key name or the field's path says that it is one.
@@ -109,7 +111,33 @@ fn is_placeholder(text: &str) -> bool {
     ];
     let mut chars = text.chars().filter(|c| c.is_alphanumeric());
     let first = chars.next();
-    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || chars.all(|c| Some(c) == first)
+    let default = || {
+        text.split(|c: char| !c.is_alphanumeric())
+            .any(|word| word.eq_ignore_ascii_case("default"))
+    };
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || chars.all(|c| Some(c) == first) || default()
+}
+
+/// `$num$`, `{{token}}`, `${key}`, `%s`, `<%= id %>`: a page's place for a value.
+fn is_template(value: &[u8]) -> bool {
+    let within = |open: &[u8], close: &[u8]| value.starts_with(open) && value.ends_with(close) && value.len() > open.len();
+    within(b"$", b"$") || within(b"{{", b"}}") || within(b"${", b"}") || within(b"<%", b"%>") || within(b"%", b"%") || value == b"%s"
+}
+
+/// `0.2685`: a measure.
+fn is_fraction(text: &str) -> bool {
+    text.split_once('.')
+        .is_some_and(|(whole, rest)| !whole.is_empty() && !rest.is_empty() && is_digits(whole) && is_digits(rest))
+}
+
+/// A moment of this age, in seconds or milliseconds since 1970.
+fn is_time(text: &str) -> bool {
+    let seconds = match text.len() {
+        10 => Some(text),
+        13 => text.get(..10),
+        _ => None,
+    };
+    seconds.is_some_and(|it| is_digits(text) && (946_684_800..2_145_916_800).contains(&it.parse().unwrap_or(0_u64)))
 }
 
 /// `1.2.3`, `v10.4`: a version says nothing of anyone.
@@ -149,7 +177,10 @@ fn email(it: &Candidate<'_>) -> Option<Accepted> {
             return None;
         }
     }
-    if local.is_empty() {
+    // Overwritten by whoever published it, or the number of a message: digits apart, of which some are a time.
+    let masked = local.len() > 3 && is_placeholder(local);
+    let number = local.split(['_', '.', '-']).count() > 1 && local.split(['_', '.', '-']).any(|it| it.len() == 13 && is_time(it));
+    if local.is_empty() || masked || (!it.named && number) {
         return None;
     }
     Some(Accepted {
@@ -370,7 +401,7 @@ fn is_hidden(value: &[u8]) -> bool {
 
 fn secret(it: &Candidate<'_>) -> Option<Accepted> {
     let text = WireText::from_bytes(it.value);
-    (!is_hidden(it.value) && !is_placeholder(text.as_str())).then(|| Accepted::plainly(text.as_str()))
+    (!is_hidden(it.value) && !is_placeholder(text.as_str()) && !is_template(it.value)).then(|| Accepted::plainly(text.as_str()))
 }
 
 /// Drawn by a machine, so that no two are alike: letters and digits, many of them different, and no date, host or words.
@@ -405,39 +436,86 @@ fn subject(it: &Candidate<'_>) -> Option<Accepted> {
 
 fn user(it: &Candidate<'_>) -> Option<Accepted> {
     let text = it.text()?;
-    (!is_placeholder(text) && !is_version(text)).then(|| Accepted::plainly(text))
+    // Few digits number kinds and settings.
+    let small = text.len() < 4 && is_digits(text);
+    let none = small || is_placeholder(text) || is_version(text) || is_fraction(text) || is_template(it.value);
+    (!none).then(|| Accepted::plainly(text))
 }
 
 /// A device's name for itself has digits; a model's name mostly has white space or few.
 fn device(it: &Candidate<'_>) -> Option<Accepted> {
     let text = it.text()?;
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (digits >= 2 && !is_placeholder(text) && !is_version(text)).then(|| {
+    (digits >= 2 && !is_placeholder(text) && !is_version(text) && !of_message(it)).then(|| {
         let hex = text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
         Accepted::plainly(if hex { text.to_ascii_lowercase() } else { text.to_owned() })
     })
+}
+
+/// `x-request-uuid`, `trace_guid`: numbers of a message, drawn anew for each.
+fn of_message(it: &Candidate<'_>) -> bool {
+    const WORDS: &[&[u8]] = &[b"request", b"trace", b"correlation", b"transaction", b"message", b"event"];
+    let path = it.path.rsplit_once(".header.").map_or("", |(_, name)| name);
+    let near = it.before.get(it.before.len().saturating_sub(40)..).unwrap_or(it.before);
+    let key = near
+        .rsplit(|b| matches!(b, b'&' | b'?' | b',' | b'{' | b';' | b' ' | b'\n'))
+        .next()
+        .unwrap_or(near);
+    let says = |text: &[u8]| {
+        let mut words = text.split(|b| !b.is_ascii_alphanumeric());
+        words.any(|word| WORDS.iter().any(|it| word.eq_ignore_ascii_case(it)))
+    };
+    says(path.as_bytes()) || says(key)
 }
 
 /// `channel` is also what app shops and radio bands are called: a room's name among them has digits.
 fn channel(it: &Candidate<'_>) -> Option<Accepted> {
     let text = it.text()?;
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (digits >= 3 && !is_placeholder(text) && !is_version(text)).then(|| Accepted::plainly(text))
+    // `a=ssrc:1 cname:…` names a source of media, anew for each call (RFC 5576 section 6.1, RFC 7022).
+    let line = it.before.rsplit(|b| *b == b'\n').next().unwrap_or(it.before);
+    (!line.starts_with(b"a=ssrc:") && digits >= 3 && !is_placeholder(text) && !is_version(text)).then(|| Accepted::plainly(text))
 }
 
 /// RFC 6265 §4.1.1: the value ends at `;`. One that could tell users apart is long and has digits in it;
-/// `dark`, `en-US`, `true` could not.
+/// `dark`, `en-US`, `true`, a bare number that could be a domain's or a time, words with a number behind could not.
 fn cookie(it: &Candidate<'_>) -> Option<Accepted> {
     let end = it.value.iter().position(|b| *b == b';').unwrap_or(it.value.len());
     let value = it.value.get(..end)?;
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let text = WireText::from_bytes(value);
     let telling = value.len() >= 8 && digits >= 2 || value.len() >= 16 && !value.contains(&b' ');
-    (telling && !is_placeholder(text.as_str()) && !is_version(text.as_str())).then(|| Accepted {
+    (telling && tells_apart(text.as_str()) && !is_placeholder(text.as_str()) && !is_version(text.as_str())).then(|| Accepted {
         canonical: text.as_str().to_owned(),
         part: Some(0..end),
         decoded_by: &[],
     })
+}
+
+/// Whether there is room in a value for telling users apart: 32 bits and more that are neither a time nor words.
+fn tells_apart(text: &str) -> bool {
+    if is_digits(text) {
+        return text.len() >= 10 && !is_time(text);
+    }
+    // Overwritten by whoever published it.
+    let most = text.chars().map(|c| text.matches(c).count()).max().unwrap_or(0);
+    if most.saturating_mul(2) > text.len() {
+        return false;
+    }
+    let word = |it: &str| {
+        let letters = it.trim_end_matches(|c: char| c.is_ascii_digit());
+        it.len().saturating_sub(letters.len()) <= 3 && letters.bytes().all(|b| b.is_ascii_lowercase()) && letters.len() < 16
+    };
+    let words = |it: &str| it.split(|c: char| !c.is_alphanumeric()).all(word);
+    // Of an object what stands behind the names: experiments have long numbers, and users a word in each.
+    if let Some(object) = text.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
+        let mut values = object
+            .split(':')
+            .skip(1)
+            .map(|it| it.rsplit_once(',').map_or(it, |(value, _)| value));
+        return values.any(|it| it.len() >= 10 && !words(it.trim_matches('"')));
+    }
+    !words(text)
 }
 
 #[cfg(test)]

@@ -372,6 +372,7 @@ impl Rules {
         let candidate = Candidate {
             value,
             before: layer.text.get(..range.start).unwrap_or(&[]),
+            path: layer.path,
             around: layer.text,
             named,
             opaque,
