@@ -13,7 +13,7 @@ use crate::parties::globe::Vantage;
 use crate::physics::{self, Physics};
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
-use crate::{destinations, ech, exposure, handshakes, links, naming};
+use crate::{destinations, ech, exposure, handshakes, links, naming, talk};
 
 /// What an audit is judged with, beside the ledger.
 pub struct Circumstances<'a> {
@@ -73,6 +73,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         .flat_map(|pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope))
         .collect();
     let days = first.zip(ledger.inputs.iter().filter_map(|it| it.last).max());
+    let talk = talk::of(&ledger, &destinations, &exposures);
     Audit {
         tool: tool(with, days.map(|(first, last)| (first.date(), last.date()))),
         flow_coverage: flow_coverage(&ledger),
@@ -81,6 +82,8 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         exposures,
         discovery,
         links: Some(links),
+        talk,
+        undeclared: None,
         verdicts,
         show_pii: with.show_pii,
         inputs: ledger.inputs,

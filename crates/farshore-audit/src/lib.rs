@@ -15,6 +15,7 @@
 // Tests count freely; the code under test is checked in the build without them.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+pub mod declared;
 pub mod destinations;
 pub mod discover;
 pub mod ech;
@@ -29,3 +30,4 @@ pub mod parties;
 pub mod physics;
 pub mod policy;
 mod rhythm;
+mod talk;

@@ -49,6 +49,9 @@ pub(crate) struct Audit {
     /// What is known of all inputs
     #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
     pub(crate) label: Vec<String>,
+    /// What the operator says it sends, in TOML: recipients, countries, fields. What is there beside them is listed
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) declared: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) atlas: Atlas,
     /// Where the captures were taken, a point or a country: round trips then rule places out. The label `vantage` of an input

@@ -9,7 +9,7 @@ use anyhow::Context;
 use farshore::model::Date;
 use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Scope, pack::Pack};
-use farshore::{Audit, Circumstances, Datasets, Detecting, DetectingLimits, Detectors, DigestKey, Ledger, known};
+use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Ledger, known};
 use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
@@ -26,6 +26,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     let detectors = detectors(args, detecting)?;
     let packs = packs(&args.policy)?;
     let scope = args.scope.as_deref().map(read_scope).transpose()?;
+    let declared = args.declared.as_deref().map(read_declared).transpose()?;
     let as_of = args
         .as_of
         .as_deref()
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         Datasets::embedded()
     };
     let data = &atlas::with(data, &args.atlas)?;
-    let audit = farshore::judge(
+    let mut audit = farshore::judge(
         ledger,
         &Circumstances {
             data,
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
             show_pii: args.show_pii,
         },
     );
+    audit.undeclared = declared.map(|it| it.omissions(&audit));
     write(&audit, args)?;
     // The process ends here: handing millions of small pieces back one by one would only take time.
     std::mem::forget(audit);
@@ -160,6 +162,11 @@ fn packs(named: &[String]) -> anyhow::Result<Vec<Pack>> {
 fn read_scope(path: &Path) -> anyhow::Result<Scope> {
     let text = read_text(path)?;
     Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+}
+
+fn read_declared(path: &Path) -> anyhow::Result<Declared> {
+    let text = read_text(path)?;
+    Declared::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
 fn write(audit: &Audit, args: &args::Audit) -> anyhow::Result<()> {

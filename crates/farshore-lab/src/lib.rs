@@ -20,6 +20,7 @@ pub mod http;
 pub mod net;
 pub mod payload;
 pub mod pcapng;
+pub mod phone;
 pub mod random;
 pub mod relay;
 pub mod rtp;

@@ -3,7 +3,7 @@
 use crate::ledger::{Anomaly, InputRecord};
 use crate::observation::Observed;
 use crate::party::Destination;
-use crate::{Coverage, Discovery, Exposure, Flow, Link, Rows, Verdict, WireText};
+use crate::{Coverage, Discovery, Exposure, Flow, Link, Rows, Talk, Undeclared, Verdict, WireText};
 
 /// What it means.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,10 @@ pub struct Audit {
     pub discovery: Option<Discovery>,
     /// Who can be linked to whom; `None`: that was not searched for.
     pub links: Option<Vec<Link>>,
+    /// What was sent while nobody asked for anything, or after consent was refused.
+    pub talk: Vec<Talk>,
+    /// What a declaration leaves out; `None`: there was none.
+    pub undeclared: Option<Vec<Undeclared>>,
     /// Oddities.
     pub anomalies: Vec<Anomaly>,
     /// Outcomes.

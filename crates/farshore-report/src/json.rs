@@ -59,6 +59,8 @@ impl Output for Ndjson {
         }
         lines::<v1::Anomalies>(audit, out)?;
         lines::<v1::Verdicts>(audit, out)?;
+        lines::<v1::Talks>(audit, out)?;
+        lines::<v1::Omissions>(audit, out)?;
         if options.sections.flows {
             lines::<v1::Flows>(audit, out)?;
         }

@@ -37,6 +37,13 @@ impl Output for Terminal {
         screen.headline(&story.headline)?;
         screen.part("Seen", "on the wire, and who can read it", &story.seen, 5)?;
         screen.part("Found", "identifiers that nobody named", &story.found, 5)?;
+        screen.part(
+            "Unasked",
+            "sent in a state other than active, as inputs are labelled",
+            &story.talk,
+            4,
+        )?;
+        screen.part("Undeclared", "there, and not in the declaration", &story.undeclared, 3)?;
         screen.part("Inferred", "who receives it; claims, not proof", &story.inferred, 4)?;
         screen.part("Not seen", "and so neither good nor bad", &story.unseen, 8)?;
         screen.part("Judged", "", &story.judged, 6)?;

@@ -45,6 +45,7 @@ mod shards;
 pub use auditor::{Auditor, Reading, read};
 pub use media::{Studio, Tape, media_keys};
 
+pub use farshore_audit::declared::{self, Declared};
 pub use farshore_audit::discover::discover;
 pub use farshore_audit::identifiers::{
     Detectors, DetectorsError, DigestKey, Known, KnownError, Limits as DetectingLimits, Options as Detecting, known,

@@ -210,3 +210,39 @@ fn labels_are_matched_by_path_or_name_and_empty_cells_say_nothing() {
     );
     assert_eq!(names(&folder), ["a.pcapng", "labels.csv"]);
 }
+
+#[test]
+fn states_and_declarations_are_told_where_they_are_given() {
+    let folder = folder();
+    let labels = write(&folder, "labels.csv", b"input,state\nclubhouse.pcapng,consent-refused\n");
+    let declared = write(&folder, "declared.toml", b"recipients = [\"parlour\"]\ncountries = [\"US\"]\n");
+    let capture = example();
+    let plain = run([OsStr::new("audit"), capture.as_os_str(), OsStr::new("--format=json")]);
+    let plain = plain.json();
+    assert!(plain.get("talk").is_none() && plain.get("undeclared").is_none());
+    let told = run([
+        OsStr::new("audit"),
+        capture.as_os_str(),
+        OsStr::new("--format=json"),
+        OsStr::new("--labels"),
+        labels.as_os_str(),
+        OsStr::new("--declared"),
+        declared.as_os_str(),
+    ]);
+    let told = told.json();
+    assert!(told["talk"].as_array().unwrap().iter().all(|it| it["state"] == "consent-refused"));
+    let undeclared = told["undeclared"].as_array().unwrap();
+    assert!(
+        undeclared.iter().any(|it| it["what"] == "country" && it["subject"] == "CN"),
+        "{undeclared:?}"
+    );
+    assert!(undeclared.iter().all(|it| it["subject"] != "api.parlour.example"));
+    let wrong = write(&folder, "wrong.toml", b"countries = [\"Germany\"]\n");
+    let refused = run([
+        OsStr::new("audit"),
+        capture.as_os_str(),
+        OsStr::new("--declared"),
+        wrong.as_os_str(),
+    ]);
+    refused.ends(2).says("Germany").says("wrong.toml");
+}

@@ -9,6 +9,7 @@ mod inferred;
 mod judged;
 mod phrase;
 mod seen;
+mod told;
 mod unseen;
 
 pub use found::{argued, design};
@@ -37,6 +38,10 @@ pub struct Story {
     pub seen: Part,
     /// What nobody named and is an identifier all the same.
     pub found: Part,
+    /// What was sent while nobody asked for anything.
+    pub talk: Part,
+    /// What is there beside what was declared.
+    pub undeclared: Part,
     /// Who receives it, where, and whose law could order whom.
     pub inferred: Part,
     /// What could not be seen, and why.
@@ -161,6 +166,8 @@ impl Story {
             headline,
             seen: Part::of(seen.into_iter()),
             found: found::part(audit),
+            talk: told::talk(audit),
+            undeclared: told::undeclared(audit),
             inferred: inferred::part(audit),
             unseen: Part::of(unseen::items(audit).into_iter()),
             judged: judged::part(audit),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use farshore_model::{Country, FlowId, Text, party};
 
+use super::talk::Beat;
 use super::{Id, Items, Part, Parts, milliseconds};
 use crate::words::Word;
 
@@ -127,14 +128,7 @@ struct Traffic {
     frames: u64,
     bytes_up: u64,
     bytes_down: u64,
-    rhythm: Option<Rhythm>,
-}
-
-#[derive(Serialize)]
-struct Rhythm {
-    period_ms: f64,
-    jitter_ms: f64,
-    times: u64,
+    rhythm: Option<Beat>,
 }
 
 impl<'a> Destination<'a> {
@@ -156,11 +150,7 @@ impl<'a> Destination<'a> {
                 frames: it.traffic.frames,
                 bytes_up: it.traffic.bytes_up,
                 bytes_down: it.traffic.bytes_down,
-                rhythm: it.traffic.rhythm.map(|it| Rhythm {
-                    period_ms: milliseconds(it.period),
-                    jitter_ms: milliseconds(it.jitter),
-                    times: it.times,
-                }),
+                rhythm: it.traffic.rhythm.map(Beat::new),
             }),
             flows: Some(Items(&it.flows, Id::flow)),
             candidates: &it.candidates,

@@ -10,6 +10,7 @@ mod identifier;
 mod input;
 mod link;
 mod observation;
+mod talk;
 
 pub use destination::{Destination, Law};
 pub use exposure::{Anomaly, Exposure, Verdict};
@@ -19,6 +20,8 @@ pub use input::{Coverage, Input, Tool};
 pub(crate) use input::{is_log, unit};
 pub use link::Link;
 pub use observation::Row;
+pub(crate) use talk::word as omission;
+pub use talk::{Talk, Undeclared};
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -53,6 +56,10 @@ pub struct Document<'a> {
     anomalies: Each<'a, Anomalies>,
     verdicts: Each<'a, Verdicts>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    talk: Option<Each<'a, Talks>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undeclared: Option<Each<'a, Omissions>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     flows: Option<Each<'a, Flows>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     observations: Option<Each<'a, Observations>>,
@@ -75,6 +82,8 @@ impl<'a> Document<'a> {
             links: Each(audit, Links),
             anomalies: Each(audit, Anomalies),
             verdicts: Each(audit, Verdicts),
+            talk: (!audit.talk.is_empty()).then_some(Each(audit, Talks)),
+            undeclared: audit.undeclared.is_some().then_some(Each(audit, Omissions)),
             flows: sections.flows.then_some(Each(audit, Flows)),
             observations: sections.observations.then_some(Each(audit, Observations)),
             discovery: audit.discovery.as_ref().map(Design::new),
@@ -133,6 +142,10 @@ lists! {
     Anomalies "anomaly" |audit| audit.anomalies.iter().map(Anomaly::new);
     /// The verdicts.
     Verdicts "verdict" |audit| audit.verdicts.iter().map(Verdict::new);
+    /// What was sent while nobody asked for anything.
+    Talks "talk" |audit| audit.talk.iter().map(Talk::new);
+    /// What was not declared.
+    Omissions "undeclared" |audit| audit.undeclared.iter().flatten().map(Undeclared::new);
     /// The flows.
     Flows "flow" |audit| (0..).zip(&audit.flows).map(|(index, it)| Flow::new(index, it, audit.flow_names.get(index)));
     /// The facts.

@@ -20,4 +20,5 @@ mod sd_rtn;
 mod sealed_hello;
 mod sharded;
 mod spoken;
+mod talk;
 mod wired;

@@ -199,3 +199,74 @@ fn discovery() -> Discovery {
         },
     }
 }
+
+/// A device that talks while nobody asks it to, and what it sends beside what was declared.
+pub fn unasked() -> Audit {
+    let mut audit = call();
+    audit.exposures.truncate(1);
+    audit.verdicts.clear();
+    audit.talk = talk();
+    audit.undeclared = Some(undeclared());
+    audit
+}
+
+/// Sent while idle and after consent was refused, with an active capture to compare with, and without.
+fn talk() -> Vec<farshore_model::Talk> {
+    let idle = farshore_model::Talk {
+        state: "idle".into(),
+        destination: 0,
+        inputs: vec![InputId(0)],
+        flows: 12,
+        bytes_up: 8_400,
+        rhythm: Some(Rhythm {
+            period: 60_200_000_000,
+            jitter: 340_000_000,
+            times: 12,
+        }),
+        fields: vec!["http.query.imei".into(), "http.host".into()],
+        exposures: vec![0],
+        beyond: Some(farshore_model::talk::Beyond {
+            destination: false,
+            fields: vec!["http.query.imei".into()],
+        }),
+        evidence: vec![locus(3)],
+    };
+    let refused = farshore_model::Talk {
+        state: "consent-refused".into(),
+        destination: 1,
+        flows: 1,
+        rhythm: None,
+        beyond: Some(farshore_model::talk::Beyond {
+            destination: true,
+            fields: vec![],
+        }),
+        ..idle.clone()
+    };
+    let alone = farshore_model::Talk {
+        state: "asleep".into(),
+        destination: 2,
+        exposures: vec![],
+        beyond: None,
+        evidence: vec![],
+        ..refused.clone()
+    };
+    vec![idle, refused, alone]
+}
+
+/// One of each sort.
+fn undeclared() -> Vec<farshore_model::Undeclared> {
+    use farshore_model::talk::Omission;
+    let it = |what, subject: &str| farshore_model::Undeclared {
+        what,
+        subject: subject.into(),
+        destination: 0,
+        exposures: vec![0],
+        because: "it is no such thing that was declared".into(),
+        evidence: vec![locus(3)],
+    };
+    vec![
+        it(Omission::Recipient, "api.voice.example"),
+        it(Omission::Country, "NL"),
+        it(Omission::Field, "imei"),
+    ]
+}

@@ -6,7 +6,7 @@ mod every_fact;
 mod hostile_text;
 
 use build::*;
-pub use every_fact::every_fact;
+pub use every_fact::{every_fact, unasked};
 use hostile_text::hostile;
 
 use std::collections::BTreeMap;
@@ -33,6 +33,7 @@ pub fn all() -> Vec<(&'static str, Audit)> {
         ("log", log()),
         ("crowd", crowd()),
         ("every-fact", every_fact()),
+        ("unasked", unasked()),
         ("nowhere", nowhere()),
         ("hostile", hostile()),
     ]
