@@ -1,9 +1,6 @@
 //! From what was seen to what it means. A pure function: the same ledger, data and packs give the same audit.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use farshore_model::audit::{Audit, DataEdition, FlowCoverage, PackEdition, Stale, Tool};
-use farshore_model::coverage::KeyCoverage;
 use farshore_model::flow::Protection;
 use farshore_model::{Date, Ledger};
 
@@ -13,7 +10,7 @@ use crate::parties::globe::Vantage;
 use crate::physics::{self, Physics};
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
-use crate::{destinations, ech, exposure, handshakes, links, naming, talk};
+use crate::{destinations, ech, exposure, handshakes, keys, links, naming, talk};
 
 /// What an audit is judged with, beside the ledger.
 pub struct Circumstances<'a> {
@@ -41,6 +38,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let as_of = with.as_of.or(first.map(|it| it.date()));
     ech::settle(&mut ledger);
     handshakes::settle(&mut ledger);
+    keys::settle(&mut ledger);
     let names = match with.app {
         None => naming::names(&ledger),
         // What other apps asked the resolver names the flows of this one too.
@@ -60,7 +58,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let mentions = links::mentions(&ledger, &of_flow);
     let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
-    keys(&ledger, &mut coverage.keys);
+    keys::tell(&ledger, &mut coverage.keys);
     let (links, beyond) = links::of(mentions, &exposures, &ledger);
     if beyond > 0 {
         coverage.limits.insert("links", beyond);
@@ -149,19 +147,6 @@ fn flow_coverage(ledger: &Ledger) -> FlowCoverage {
         *part = part.saturating_add(1);
     }
     sum
-}
-
-/// What became of the keys offered.
-fn keys(ledger: &Ledger, coverage: &mut KeyCoverage) {
-    let used = || ledger.flows.iter().filter_map(|flow| flow.keys.as_deref());
-    let opened: BTreeSet<_> = used().flat_map(|it| &it.opened).collect();
-    coverage.matched = opened.len() as u64;
-    let mut unmatched: BTreeMap<String, u64> = BTreeMap::new();
-    for reason in used().filter_map(|it| it.missed.as_ref()) {
-        let flows = unmatched.entry(reason.clone().into_owned()).or_default();
-        *flows = flows.saturating_add(1);
-    }
-    coverage.unmatched = unmatched;
 }
 
 #[cfg(test)]

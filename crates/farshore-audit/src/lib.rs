@@ -24,6 +24,7 @@ mod handshakes;
 pub mod identifiers;
 pub mod inquiry;
 pub mod judge;
+mod keys;
 pub mod links;
 pub mod naming;
 pub mod parties;

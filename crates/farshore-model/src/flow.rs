@@ -193,6 +193,11 @@ pub struct KeyUse {
     pub missed: Option<Cow<'static, str>>,
 }
 
+impl KeyUse {
+    /// Why a session stays closed of which no key log tells.
+    pub const NO_SUCH_SESSION: &'static str = "no such client random";
+}
+
 /// What tells sessions apart: the first bytes of the client's random.
 pub type SessionPrint = [u8; 8];
 

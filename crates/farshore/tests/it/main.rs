@@ -10,6 +10,7 @@ mod hostile;
 mod keys;
 mod labelled;
 mod leaky;
+mod legs;
 mod links;
 mod naming;
 mod packed;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use farshore_model::Direction;
+use farshore_model::flow::KeyUse;
 
 use super::record::Record;
 use crate::crypto::hello::{Answer, Offer};
@@ -189,7 +190,7 @@ impl Sealed {
             return Some("the capture begins after the handshake".into());
         }
         let Some(known) = self.known else {
-            return Some("no such client random".into());
+            return Some(KeyUse::NO_SUCH_SESSION.into());
         };
         let Some(answer) = &self.answer else {
             return Some("no answer of the server was captured".into());

@@ -13,7 +13,7 @@ use super::sealed::{Level, Packet, Sealed};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 use crate::protocols::hexadecimal::spelled;
-use crate::protocols::{Dissector, Field, Milestone, Origin, Piece, Progress, Segment, Sink};
+use crate::protocols::{Dissector, Field, Milestone, Origin, Piece, Progress, Segment, Session, Sink};
 
 /// Connections remembered per flow: a client that comes back from the same port has one or two.
 const CONNECTIONS: usize = 16;
@@ -31,6 +31,8 @@ pub(super) struct Connections {
     room: Vec<u8>,
     /// The id of Google's QUIC that was named already.
     google: Option<Vec<u8>>,
+    /// Packets under keys went by of a connection whose client's hello did not.
+    headless: bool,
 }
 
 /// Where a packet came from.
@@ -60,6 +62,8 @@ struct Connection {
     repeated: bool,
     /// The ServerHello went by: nothing readable follows.
     answered: bool,
+    /// The server went on with the handshake, so there was a whole ClientHello: a part of it was not captured.
+    cut: bool,
     /// What keys of a key log may open.
     sealed: Option<Box<Sealed>>,
     /// What the client says after a Retry. It has to be the same again (RFC 9000 section 17.2.5.2), and not every client holds to that.
@@ -124,6 +128,7 @@ impl Connections {
             limits: limits.clone(),
             room: Vec::new(),
             google: None,
+            headless: false,
         }
     }
 
@@ -156,12 +161,17 @@ impl Connections {
 
     /// A packet with a long header, under keys of the connection.
     fn sealed(&mut self, level: Level, direction: Direction, it: &Long<'_>, origin: Origin, out: &mut dyn Sink) {
+        self.headless |= self.known.is_empty() && level == Level::Handshake;
         let Self { known, limits, room, .. } = self;
         let addressed = known
             .iter_mut()
             .rev()
             .filter(|known| known.is_addressed(direction, &it.destination));
-        for sealed in addressed.filter_map(|known| known.sealed.as_mut()) {
+        for sealed in addressed.filter_map(|known| {
+            // The hello is told by now if all of it was captured.
+            known.cut |= !known.sent && level == Level::Handshake;
+            known.sealed.as_mut()
+        }) {
             let packet = Packet {
                 level,
                 direction,
@@ -288,6 +298,7 @@ impl Connections {
             sent: false,
             repeated: false,
             answered: false,
+            cut: false,
             sealed: None,
             again: None,
         });
@@ -448,6 +459,14 @@ impl Dissector for Connections {
     fn finish(&mut self, out: &mut dyn Sink) {
         for sealed in self.known.iter_mut().filter_map(|known| known.sealed.as_mut()) {
             sealed.close(out);
+        }
+        if out.secrets().is_empty() {
+            return;
+        }
+        if self.known.iter().any(|known| known.cut && known.sealed.is_none()) {
+            out.session(Session::Missed("packet loss".into()));
+        } else if self.headless {
+            out.session(Session::Missed("the client's hello was not captured".into()));
         }
     }
 }

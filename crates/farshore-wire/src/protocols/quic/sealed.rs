@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use farshore_model::flow::KeyUse;
 use farshore_model::{Direction, Protection};
 
 use super::crypto_stream::{Added, CryptoStream};
@@ -396,7 +397,7 @@ impl Sealed {
             return None;
         }
         let Some(known) = self.known else {
-            return Some("no such client random".into());
+            return Some(KeyUse::NO_SUCH_SESSION.into());
         };
         let Some(answer) = &self.answer else {
             return Some("no answer of the server was captured".into());

@@ -6,6 +6,7 @@ use std::ops::Range;
 use farshore_model::Direction;
 
 use super::handshake::{Handshake, Message};
+use super::keys::Lost;
 use super::opened::{Opened, Sealed};
 use super::parse;
 use crate::limits::Limits;
@@ -83,6 +84,8 @@ struct Side {
     doubtful: bool,
     /// ChangeCipherSpec or application data went by.
     past: bool,
+    /// Some of it was captured.
+    begun: bool,
     /// Bytes passed while looking for a header.
     searched: usize,
 }
@@ -148,6 +151,7 @@ impl Side {
             messages: Gathered::default(),
             doubtful: false,
             past: false,
+            begun: false,
             searched: 0,
         }
     }
@@ -211,6 +215,7 @@ impl Records {
 
     fn bytes(&mut self, direction: Direction, piece: Piece<'_>, out: &mut dyn Sink) {
         let mut rest = piece;
+        self.side(direction).begun = true;
         while !rest.bytes.is_empty() {
             let side = self.side(direction);
             match side.reading {
@@ -381,6 +386,9 @@ impl Records {
 
     fn gap(&mut self, direction: Direction, length: u64, out: &mut dyn Sink) {
         self.take_cut_message(direction, out);
+        if !self.side(direction).begun && length > 0 {
+            self.opened.note(Lost::Beginning);
+        }
         let side = self.side(direction);
         side.window.clear();
         let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -409,7 +417,11 @@ impl Records {
 
     fn progress(&mut self, out: &mut dyn Sink) -> Progress {
         let agreed = self.handshake.agreed() && self.up.past && self.down.past;
-        if self.opened.is_over() || (agreed && !self.opened.is_live()) {
+        let stays_closed = agreed && !self.opened.is_live();
+        if stays_closed {
+            self.opened.pass();
+        }
+        if stays_closed || self.opened.is_over() {
             self.opened.close(out);
             return Progress::Done;
         }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use farshore_model::Direction;
+use farshore_model::flow::KeyUse;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384};
 
@@ -32,6 +33,8 @@ pub(super) struct Keys {
     alpn: Option<Vec<u8>>,
     missed: Option<Cow<'static, str>>,
     told: bool,
+    /// The client's hello came, and could not be read: a part of it is missing.
+    cut: bool,
 }
 
 #[derive(Default)]
@@ -55,6 +58,7 @@ impl Keys {
             alpn: None,
             missed: None,
             told: false,
+            cut: false,
         }
     }
 
@@ -117,7 +121,10 @@ impl Keys {
 
     fn client_hello(&mut self, direction: Direction, message: &[u8], secrets: &Secrets) {
         let again = self.answer.as_ref().is_some_and(Answer::is_retry);
-        let Ok(offer) = Offer::read(message) else { return };
+        let Ok(offer) = Offer::read(message) else {
+            self.cut = true;
+            return;
+        };
         self.client = direction;
         self.transcript.clear();
         self.note(message);
@@ -294,17 +301,19 @@ impl Keys {
     }
 
     /// Nothing more will be read: says why something stayed closed, if anything did.
-    pub(super) fn close(&mut self, out: &mut dyn Sink) {
+    pub(super) fn close(&mut self, lost: Lost, out: &mut dyn Sink) {
         if out.secrets().is_empty() {
             return;
         }
-        if let Some(because) = self.missed.take().or_else(|| self.reason()) {
+        if let Some(because) = self.missed.take().or_else(|| self.reason(lost)) {
             out.session(Session::Missed(because));
         }
     }
 
-    fn reason(&self) -> Option<Cow<'static, str>> {
-        let failed = |side: &Side| side.opener.as_ref().and_then(Opener::reason);
+    fn reason(&self, lost: Lost) -> Option<Cow<'static, str>> {
+        // What is not there for a loss is not there for any other reason.
+        let or_lost = |because: &'static str| Some(if lost == Lost::Nothing { because } else { LOSS }.into());
+        let failed = |side: &Side| side.opener.as_ref()?.reason(lost);
         if let Some(because) = failed(&self.up).or_else(|| failed(&self.down)) {
             return Some(because.into());
         }
@@ -313,16 +322,18 @@ impl Keys {
             return None;
         }
         if self.offer.is_none() {
-            return Some("the capture begins after the handshake".into());
+            let begun = self.cut || lost == Lost::Beginning;
+            return Some(if begun { LOSS } else { "the capture begins after the handshake" }.into());
         }
         let Some(answer) = self.answer.as_ref().filter(|it| !it.is_retry()) else {
-            return Some(if self.known.is_some() {
-                "no answer of the server was captured".into()
-            } else {
-                NO_SUCH.into()
-            });
+            return match self.known {
+                Some(_) => or_lost("no answer of the server was captured"),
+                None => Some(KeyUse::NO_SUCH_SESSION.into()),
+            };
         };
-        let Some(known) = self.known else { return Some(NO_SUCH.into()) };
+        let Some(known) = self.known else {
+            return Some(KeyUse::NO_SUCH_SESSION.into());
+        };
         let name = suites::name(answer.suite);
         if answer.version < 0x0301 {
             return Some("unsupported version SSL 3.0".into());
@@ -335,11 +346,10 @@ impl Keys {
         }
         let is_missing = |it: Purpose| Cow::Owned(format!("the key log has no {} for the session", it.label()));
         if answer.version < 0x0304 {
-            return Some(if known.master.is_none() {
-                is_missing(Purpose::Master)
-            } else {
-                "the change of ciphers was not captured".into()
-            });
+            return match known.master {
+                None => Some(is_missing(Purpose::Master)),
+                Some(_) => or_lost("the change of ciphers was not captured"),
+            };
         }
         let client_closed = closed(if self.client == Direction::Up { &self.up } else { &self.down });
         let purposes = if client_closed {
@@ -357,8 +367,19 @@ impl Keys {
     }
 }
 
-/// The reason that is most often the right one.
-const NO_SUCH: &str = "no such client random";
+/// Bytes of the session were never captured.
+pub(super) const LOSS: &str = "packet loss";
+
+/// What is missing of a conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Lost {
+    #[default]
+    Nothing,
+    /// Some of it, though it was captured from its beginning or from any other place on.
+    Bytes,
+    /// The first bytes of a side: the connection was seen to begin, and they were not.
+    Beginning,
+}
 
 /// Suites of TLS 1.3 (RFC 8446 appendix B.4).
 fn is_modern_suite(suite: u16) -> bool {

@@ -4,7 +4,7 @@
 use farshore_model::{Direction, Protection};
 
 use super::handshake::{Handshake, Message};
-use super::keys::Keys;
+use super::keys::{Keys, LOSS, Lost};
 use super::parse;
 use crate::limits::Limits;
 use crate::protocols::{Gathered, Origin, PROTOCOLS, Piece, Progress, Segment, Sink};
@@ -28,6 +28,7 @@ pub(super) struct Opened {
     longest_message: usize,
     /// Whoever reads what is inside wants no more.
     over: bool,
+    lost: Lost,
 }
 
 /// One direction.
@@ -59,6 +60,7 @@ impl Opened {
             below,
             longest_message: limits.message_bytes,
             over: false,
+            lost: Lost::Nothing,
         }
     }
 
@@ -224,7 +226,7 @@ impl Opened {
     fn failed(&mut self, direction: Direction, out: &mut dyn Sink) {
         let Some(keys) = &mut self.keys else { return };
         let Some(opener) = keys.opener(direction) else { return };
-        if let Some(because) = opener.reason().filter(|_| opener.is_spent()) {
+        if let Some(because) = opener.reason(self.lost).filter(|_| opener.is_spent()) {
             keys.give_up(direction, because);
         }
         self.gap(direction, u64::MAX, out);
@@ -232,26 +234,35 @@ impl Opened {
 
     /// The record in the making will not be whole; what follows it is known to begin a record.
     pub(super) fn lose(&mut self, direction: Direction, out: &mut dyn Sink) {
+        self.note(Lost::Bytes);
         let [_, _, _, high, low] = self.lane(direction).header;
         self.lane(direction).bytes.clear();
         let Some(keys) = &mut self.keys else { return };
         let Some(opener) = keys.opener(direction) else { return };
         let lost = opener.lose(u16::from_be_bytes([high, low]).into());
         if lost.is_none() {
-            keys.give_up(direction, "packet loss");
+            keys.give_up(direction, LOSS);
         }
         self.gap(direction, lost.flatten().unwrap_or(u64::MAX), out);
     }
 
     /// Bytes are missing, and nobody knows how many records they were.
     pub(super) fn lose_bytes(&mut self, direction: Direction, bytes: u64, out: &mut dyn Sink) {
+        self.note(Lost::Bytes);
         self.lane(direction).bytes.clear();
         let Some(keys) = &mut self.keys else { return };
         let Some(opener) = keys.opener(direction) else { return };
         if !opener.lose_bytes(bytes) {
-            keys.give_up(direction, "packet loss");
+            keys.give_up(direction, LOSS);
         }
         self.gap(direction, u64::MAX, out);
+    }
+
+    /// What is missing of the conversation, whether or not anything in it is opened.
+    pub(super) fn note(&mut self, lost: Lost) {
+        if self.lost != Lost::Beginning {
+            self.lost = lost;
+        }
     }
 
     /// Bytes inside are missing; of a stream that has not begun nothing is.
@@ -266,10 +277,18 @@ impl Opened {
         }
     }
 
+    /// Both sides have turned to ciphers that nothing opens: what follows is sealed, and need not be waited for.
+    pub(super) fn pass(&mut self) {
+        if let Some(keys) = &mut self.keys {
+            keys.passed(Direction::Up);
+            keys.passed(Direction::Down);
+        }
+    }
+
     /// Nothing more will be read.
     pub(super) fn close(&mut self, out: &mut dyn Sink) {
         if let Some(keys) = &mut self.keys {
-            keys.close(out);
+            keys.close(self.lost, out);
         }
     }
 }

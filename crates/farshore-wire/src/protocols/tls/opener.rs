@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::keys::{LOSS, Lost};
 use crate::crypto::{Classic, Header, Modern};
 
 /// Numbers tried for a record behind a gap: records are seldom shorter than a kilobyte, and gaps seldom longer than a window.
@@ -116,11 +117,12 @@ impl Opener {
         self.failed >= PATIENCE
     }
 
-    /// Why the latest records did not open, if they did not.
-    pub(super) const fn reason(&self) -> Option<&'static str> {
-        match (self.failed, self.lossy, self.opened) {
+    /// Why the latest records did not open, if they did not; `lost` is what is missing of the conversation. Behind a loss they may be
+    /// under keys that were agreed on in it, though others opened meanwhile.
+    pub(super) fn reason(&self, lost: Lost) -> Option<&'static str> {
+        match (self.failed, self.lossy || self.opened && lost != Lost::Nothing, self.opened) {
             (0, ..) => None,
-            (_, true, _) => Some("packet loss"),
+            (_, true, _) => Some(LOSS),
             (_, false, false) => Some("the keys do not fit the records"),
             (_, false, true) => Some("some records fit no key"),
         }
