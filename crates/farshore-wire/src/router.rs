@@ -7,12 +7,13 @@
 use ahash::RandomState;
 use farshore_model::flow::App;
 use farshore_model::ledger::{Anomaly, Severity};
-use farshore_model::{Coverage, Flow, FlowId, Frame, InputId, Locus, Rows, Transport, WireText};
+use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Locus, Rows, Transport, WireText};
 use hashbrown::HashTable;
 
 use crate::flow::interference::{Seen, Watch};
 use crate::flow::live::{self, Arrival, Key, Rare, Space, Track};
 use crate::flow::reading::transport_name;
+use crate::flow::silence::{self, Silent};
 use crate::limits::Limits;
 use crate::net::fragments::{Datagram, Fragments, Place, Within};
 use crate::packet::{Descent, Header, Packet, Reason};
@@ -47,6 +48,8 @@ pub struct Router {
     settled: u32,
     fragments: Fragments,
     watch: Watch,
+    /// Connections whose server did not answer for long.
+    silent: Vec<Silent>,
     coverage: Coverage,
     input: InputId,
 }
@@ -63,6 +66,7 @@ impl Router {
             settled: 0,
             fragments: Fragments::default(),
             watch: Watch::default(),
+            silent: Vec::new(),
             coverage: Coverage::default(),
             input: InputId(0),
         }
@@ -93,6 +97,13 @@ impl Router {
     pub fn drain(&mut self, out: &mut dyn Outlet) {
         for datagram in self.fragments.drain() {
             self.incomplete(&datagram, out);
+        }
+        for silent in &self.silent {
+            let at = silent.flow().0 as usize;
+            let told = self.flows.get(at).zip(self.tracks.get(at));
+            if let Some(it) = told.and_then(|(flow, track)| silent.told(flow, track, flow.input)) {
+                out.anomaly(it);
+            }
         }
     }
 
@@ -274,6 +285,7 @@ impl Router {
         let Some(frame) = place.arrivals.last() else {
             return;
         };
+        let before = track.latest();
         track.tick(frame.time);
         for part in place.arrivals.iter().filter(|it| it.counted != Some(slot)) {
             live::count(flow, part, direction);
@@ -304,6 +316,10 @@ impl Router {
                 out.anomaly(odd);
             }
             track.handshake(flow, direction, tcp, frame.time);
+            if seen.unanswered && direction == Direction::Up && !seen.payload.is_empty() {
+                let silent = silence::packet(flow, track, seen.flow, tcp.sequence, before, seen.span());
+                self.silent.extend(silent);
+            }
         }
         if let Some(tunnel) = &packet.carried {
             track.carries(tunnel.by);

@@ -45,6 +45,17 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Where its payload stands.
+    pub(crate) const fn span(&self) -> Span {
+        Span {
+            first_frame: self.frame.number,
+            frame: self.frame.number,
+            offset: self.offset as u64,
+            length: self.payload.len() as u64,
+            in_frame: self.in_frame,
+        }
+    }
+
     /// The number of the first byte: a SYN takes one of its own.
     fn sequence(&self) -> u32 {
         self.tcp.sequence.wrapping_add(u32::from(self.tcp.flags.syn()))
@@ -127,7 +138,7 @@ impl Watch {
             length: u32::try_from(length).unwrap_or(u32::MAX),
             head,
             mark: it.ip.mark(),
-            span: span(it),
+            span: it.span(),
         };
         if self.ring.len() < KEPT {
             self.ring.push(kept);
@@ -198,16 +209,6 @@ const fn way_of(flow: FlowId, direction: Direction) -> usize {
 /// Where in the ring: the first packet has number 1.
 fn place(number: u32) -> usize {
     number.saturating_sub(1) as usize % KEPT
-}
-
-fn span(it: &Seen<'_>) -> Span {
-    Span {
-        first_frame: it.frame.number,
-        frame: it.frame.number,
-        offset: u64::from(it.offset),
-        length: it.payload.len() as u64,
-        in_frame: it.in_frame,
-    }
 }
 
 /// Whether both bring bytes for the same place, and other ones.
@@ -288,6 +289,6 @@ fn told(kind: &'static str, because: String, it: &Seen<'_>, before: Span) -> Ano
         severity: Severity::Warning,
         because,
         flow: Some(it.flow),
-        evidence: vec![locus(before), locus(span(it))],
+        evidence: vec![locus(before), locus(it.span())],
     }
 }

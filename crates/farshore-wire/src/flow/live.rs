@@ -102,7 +102,7 @@ pub(crate) struct Track {
     clock_stepped_back: bool,
     /// When the SYN was sent, for the transport round trip.
     syn: Option<Timestamp>,
-    /// What became of it: [`REPEATED`], [`ANSWERED`].
+    /// What became of it: [`REPEATED`], [`ANSWERED`]; in the bits above, how often the client's first bytes were then sent unheard.
     syn_marks: u8,
     /// TCP only, each way: the initial sequence number, if the SYN was seen.
     initial: [Option<u32>; 2],
@@ -124,6 +124,8 @@ pub(crate) struct Track {
 const REPEATED: u8 = 1;
 /// The SYN was answered.
 const ANSWERED: u8 = 2;
+/// Bits that those take.
+const MARKS: u32 = 2;
 
 /// What few flows have.
 #[derive(Default)]
@@ -207,6 +209,27 @@ impl Track {
             self.clock_stepped_back |= self.clock.is_some_and(|before| now < before);
             self.clock = Some(now);
         }
+    }
+
+    /// The time of the latest frame so far.
+    pub(crate) const fn latest(&self) -> Option<Timestamp> {
+        self.clock
+    }
+
+    /// How often the client's first bytes were sent while the server said nothing.
+    pub(crate) const fn unheard(&self) -> u8 {
+        self.syn_marks >> MARKS
+    }
+
+    /// Sets that; it counts to 63.
+    pub(crate) const fn set_unheard(&mut self, times: u8) {
+        self.syn_marks = self.syn_marks & (REPEATED | ANSWERED) | times << MARKS;
+    }
+
+    /// The number of the client's first byte, if the server accepted the connection and acknowledged nothing behind that.
+    pub(crate) fn unheard_from(&self) -> Option<u32> {
+        let first = Direction::Up.of(&self.initial).map(|it| it.wrapping_add(1));
+        first.filter(|_| self.syn_marks & ANSWERED != 0 && first == *Direction::Up.of(&self.acknowledged))
     }
 
     /// Whether this SYN begins another connection between the same two ports.

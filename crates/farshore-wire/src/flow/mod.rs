@@ -8,4 +8,5 @@ mod opening;
 pub(crate) mod reading;
 pub mod recorded;
 mod sample;
+pub(crate) mod silence;
 mod sink;

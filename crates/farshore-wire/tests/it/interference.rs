@@ -253,3 +253,41 @@ fn a_reset_behind_a_request_that_nobody_answered_is_told() {
         assert!(resets(&quiet).is_empty());
     }
 }
+
+/// Milliseconds at which the client says it, and what the server does besides: time, acknowledgement, flags, payload.
+type Said<'a> = (&'a [i64], &'a [(i64, u32, u8, &'a [u8])]);
+
+/// What is told of silence, by the frame at which patience ended.
+fn silences((times, others): Said<'_>) -> Vec<u64> {
+    let said = times.iter().map(|at| (*at, None));
+    let mut all: Vec<_> = said.chain(others.iter().map(|it| (it.0, Some((it.1, it.2, it.3))))).collect();
+    all.sort_by_key(|(at, _)| *at);
+    let mut tape = Tape::default();
+    tape.tcp(0, FROM, TO, (99, 0), SYN, b"").tcp(20, TO, FROM, (499, 100), SYN_ACK, b"");
+    for (at, it) in all {
+        match it {
+            None => tape.tcp(at, FROM, TO, (100, 500), ACK, GET),
+            Some((acknowledged, flags, bytes)) => tape.tcp(at, TO, FROM, (500, acknowledged), flags, bytes),
+        };
+    }
+    let told = tape.run().anomalies;
+    let told = told.iter().filter(|it| it.kind == "silence-after-request");
+    told.map(|it| it.evidence[0].span.frame).collect()
+}
+
+#[test]
+fn a_server_that_accepts_and_never_answers_is_told() {
+    let patient: &[i64] = &[30, 230, 630, 1_430, 3_030];
+    assert_eq!(silences((patient, &[])), [6]);
+    // The server asks for its own again, for it hears nothing either.
+    assert_eq!(silences((patient, &[(1_020, 100, SYN_ACK, b"")])), [7]);
+    // At last it does answer, or takes what was said, or refuses.
+    assert_eq!(silences((patient, &[(3_100, after(GET), ACK, GENUINE)])), []);
+    assert_eq!(silences((patient, &[(3_100, after(GET), ACK, b"")])), []);
+    assert_eq!(silences((patient, &[(3_100, after(GET), RST | ACK, b"")])), []);
+    // Sent again a few times, or in no time; a packet that was captured twice was sent once.
+    assert_eq!(silences((&[30, 230, 630], &[])), []);
+    assert_eq!(silences((&[30, 230, 430, 630, 830], &[])), []);
+    assert_eq!(silences((&[30, 31, 1_030, 1_031, 2_030, 2_031], &[])), []);
+    assert_eq!(silences((&[30, 230, 430, 630, 830, 1_030], &[])), [8]);
+}

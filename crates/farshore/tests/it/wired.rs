@@ -48,6 +48,21 @@ impl Wire {
         self
     }
 
+    /// The answer to a SYN that had number 1.
+    pub fn accept(&mut self, at: i64, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> &mut Self {
+        let segment = Segment {
+            from: from.1,
+            to: to.1,
+            seq: 1,
+            ack: 2,
+            flags: 18,
+            window: 1024,
+            ..Segment::default()
+        };
+        self.frames.push((at, net::tcp(&path(from.0, to.0), &segment, &[]).0));
+        self
+    }
+
     /// Data of a connection whose SYN had number 1.
     pub fn data(&mut self, at: i64, from: ([u8; 4], u16), to: ([u8; 4], u16), payload: &[u8]) -> &mut Self {
         let segment = Segment {
