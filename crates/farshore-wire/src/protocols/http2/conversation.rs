@@ -1,16 +1,15 @@
 //! Frames of both directions into requests, headers and bodies. It owns the frames' order and their padding, and refuses
-//! to know how a header is packed (`hpack`) or what its value is called (`http::values`).
+//! to know how a header is packed (`hpack`) or what becomes of a stream's headers and bodies (`half`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::ledger::Severity;
-use farshore_model::{Direction, Observation, Span};
+use farshore_model::{Direction, Span};
 
-use super::fields;
 use super::frame::{HEAD, Head, Kind, PREFACE};
+use super::half::{Half, Scene};
 use super::hpack::Decoder;
 use crate::limits::Limits;
-use crate::protocols::http::body::{Body, Use};
 use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
 
 /// Streams followed at once in one direction; servers allow a hundred or so.
@@ -51,17 +50,6 @@ struct Block {
     position: u64,
 }
 
-/// One stream in one direction.
-#[derive(Debug, Default)]
-struct Stream {
-    body: Body,
-    /// A request that is not over, where its head stands, and that in the direction.
-    request: Option<(Observation, Span, u64)>,
-    /// Its first header block was seen.
-    headed: bool,
-    asked: bool,
-}
-
 /// One direction.
 #[derive(Debug)]
 struct Lane {
@@ -70,7 +58,7 @@ struct Lane {
     start: Vec<u8>,
     block: Option<Block>,
     table: Decoder,
-    streams: BTreeMap<u32, Stream>,
+    streams: BTreeMap<u32, Half>,
     /// The latest frame of the capture, and bytes passed.
     frame: u64,
     position: u64,
@@ -82,6 +70,8 @@ pub struct Conversation {
     limits: Limits,
     up: Lane,
     down: Lane,
+    /// Streams whose client asked for a WebSocket.
+    sockets: BTreeSet<u64>,
     /// Kinds of anomaly already told.
     oddities: BTreeSet<&'static str>,
 }
@@ -102,6 +92,7 @@ impl Conversation {
             limits: limits.clone(),
             up: lane(),
             down: lane(),
+            sockets: BTreeSet::new(),
             oddities: BTreeSet::new(),
         }
     }
@@ -136,6 +127,7 @@ impl Conversation {
             },
             direction,
             limits: &self.limits,
+            sockets: &mut self.sockets,
             oddities: &mut self.oddities,
             out,
         }
@@ -147,6 +139,7 @@ struct Reading<'a> {
     lane: &'a mut Lane,
     direction: Direction,
     limits: &'a Limits,
+    sockets: &'a mut BTreeSet<u64>,
     oddities: &'a mut BTreeSet<&'static str>,
     out: &'a mut dyn Sink,
 }
@@ -312,46 +305,39 @@ impl Reading<'_> {
             );
             return;
         }
-        let stream = self.lane.streams.entry(number).or_default();
-        if let Some(request) = fields::request("2", &list) {
-            self.out.client_speaks(self.direction);
-            // A second one on the same stream breaks the protocol; the first is still told.
-            if let Some(before) = stream.request.replace((request, whole, block.position)) {
-                fields::tell(before, self.lane.frame, self.out);
-            }
-            stream.asked = true;
-        }
-        fields::headers(&list, stream.asked, &block.kept, self.out);
-        if !list.is_interim() && !stream.headed {
-            stream.headed = true;
-            stream.body.what = fields::body(&list, stream.asked);
+        let mut half = self.lane.streams.remove(&number).unwrap_or_default();
+        half.headers(number.into(), &list, &block.kept, block.position, &mut self.scene());
+        self.lane.streams.insert(number, half);
+    }
+
+    fn scene(&mut self) -> Scene<'_> {
+        Scene {
+            version: "2",
+            direction: self.direction,
+            frame: self.lane.frame,
+            limits: self.limits,
+            sockets: self.sockets,
+            out: self.out,
         }
     }
 
     fn data(&mut self, number: u32, part: &Piece<'_>) {
-        let Some(stream) = self.lane.streams.get_mut(&number) else { return };
-        let body = &mut stream.body;
-        if body.what == Use::Skip || body.clipped {
-            return;
-        }
-        let room = self.limits.body_bytes.saturating_sub(body.kept.len()).min(part.bytes.len());
-        body.kept.push(&Piece {
-            bytes: part.bytes.get(..room).unwrap_or_default(),
-            ..*part
-        });
-        if room < part.bytes.len() {
-            body.clipped = true;
-            self.out.limit("body-bytes");
-        }
+        let Some(half) = self.lane.streams.get_mut(&number) else { return };
+        let mut scene = Scene {
+            version: "2",
+            direction: self.direction,
+            frame: self.lane.frame,
+            limits: self.limits,
+            sockets: self.sockets,
+            out: self.out,
+        };
+        half.data(part, &mut scene);
     }
 
     /// Nothing more comes on a stream in this direction.
     fn stream_over(&mut self, number: u32) {
-        if let Some(mut stream) = self.lane.streams.remove(&number) {
-            stream.body.tell(self.out, self.direction, self.limits);
-            if let Some(request) = stream.request {
-                fields::tell(request, self.lane.frame, self.out);
-            }
+        if let Some(half) = self.lane.streams.remove(&number) {
+            half.end(true, &mut self.scene());
         }
     }
 
@@ -361,8 +347,9 @@ impl Reading<'_> {
             State::Content(mut it)
                 if it.before == 0 && missing <= it.left && matches!(it.head.kind, Kind::Data | Kind::Reset | Kind::Other) =>
             {
-                if let Some(stream) = self.lane.streams.get_mut(&it.head.stream) {
-                    stream.body.tell_part(self.out, self.direction, self.limits);
+                if let Some(mut half) = self.lane.streams.remove(&it.head.stream) {
+                    half.gap(missing as u64, &mut self.scene());
+                    self.lane.streams.insert(it.head.stream, half);
                 }
                 self.lane.position = self.lane.position.saturating_add(missing as u64);
                 it.left = it.left.saturating_sub(missing);
@@ -385,11 +372,8 @@ impl Reading<'_> {
     fn give_up(&mut self) {
         self.lane.state = State::Adrift;
         self.lane.block = None;
-        for (_, mut stream) in std::mem::take(&mut self.lane.streams) {
-            stream.body.tell_part(self.out, self.direction, self.limits);
-            if let Some(request) = stream.request {
-                fields::tell(request, self.lane.frame, self.out);
-            }
+        for (_, half) in std::mem::take(&mut self.lane.streams) {
+            half.end(false, &mut self.scene());
         }
     }
 

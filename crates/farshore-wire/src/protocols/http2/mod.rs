@@ -4,12 +4,12 @@
 //! The same as of HTTP/1, in the same words: every request as an
 //! [`Observation::Request`](farshore_model::Observation::Request) of version `2`, host from `:authority`, path and query
 //! from `:path`; every header, cookie, form and body under the paths that `http` lists. gRPC in clear is this protocol.
+//! A WebSocket on a stream (RFC 8441) is read as one on a connection of its own.
 //! A value that stands as it is in the capture is placed at its bytes; one that was Huffman-coded or named by an index, at the
 //! representation in the header block that said it.
 //!
 //! # What is not
-//! Pictures, sound, video and fonts; promised requests, which nobody sent; what runs through a `CONNECT`;
-//! a flow whose beginning was not captured, because the header table is built up from there.
+//! Pictures, sound, video and fonts; promised requests, which nobody sent; what runs through a `CONNECT`, but for a WebSocket; a flow whose beginning was not captured, because the header table is built up from there.
 //!
 //! # Gaps
 //! A gap inside a body's frame is counted off. Any other ends the reading of its direction.
@@ -17,6 +17,7 @@
 mod conversation;
 pub(super) mod fields;
 mod frame;
+pub(super) mod half;
 pub(super) mod hpack;
 pub(super) mod huffman;
 

@@ -297,3 +297,56 @@ fn damage_never_panics() {
     damage(&HTTP2, (50_000, 80), Transport::Tcp, Up, &client());
     damage(&HTTP2, (50_000, 80), Transport::Tcp, Down, &server());
 }
+
+/// A stream asked for as a WebSocket (RFC 8441 section 5.1), and what is told of it; messages of RFC 6455 section 5.7 and RFC 7692
+/// section 7.2.3.1.
+fn socket(asked: &[(&str, &str)], status: &str, direct: &[u8]) -> Vec<(String, String)> {
+    let target = [(":scheme", "https"), (":path", "/chat"), (":authority", "rooms.example")];
+    let asked = frame(1, 0x04, 1, &block(&[asked, &target].concat()));
+    let client = [PREFACE.to_vec(), settings(), asked].concat();
+    let server = [settings(), frame(1, 0x04, 1, &block(&[(":status", status)]))].concat();
+    let (sent, received) = (
+        b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+        b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00",
+    );
+    let out = read_stream(
+        &HTTP2,
+        (50_000, 443),
+        &[
+            (Up, &client),
+            (Down, &server),
+            (Up, &frame(0, 0, 1, sent.split_at(5).0)),
+            (Down, &[frame(0, 0, 1, received), frame(0, 1, 1, direct)].concat()),
+            (Up, &frame(0, 1, 1, sent.split_at(5).1)),
+        ],
+    );
+    let told = out
+        .fields
+        .iter()
+        .map(|(path, value, _)| (path.clone(), value.escape_ascii().to_string()));
+    told.filter(|(path, _)| path.starts_with("websocket") || path.contains("body"))
+        .collect()
+}
+
+#[test]
+fn a_websocket_on_a_stream_is_read() {
+    let asked = [(":method", "CONNECT"), (":protocol", "websocket"), ("sec-websocket-version", "13")];
+    let told = |path: &str, value: &str| (path.to_owned(), value.to_owned());
+    let received = told("websocket.received", "Hello");
+    assert_eq!(
+        socket(&asked, "200", b"\x81\x03yes"),
+        [received, told("websocket.received", "yes"), told("websocket.sent", "Hello")]
+    );
+    // Refused: what comes back is a body. The client is not heard to speak.
+    let refused = socket(&asked, "403", b"no");
+    assert!(refused.iter().all(|(path, _)| path != "websocket.received"), "{refused:?}");
+    assert!(
+        refused
+            .iter()
+            .any(|(path, value)| path == "http.response.body" && value.ends_with("no")),
+        "{refused:?}"
+    );
+    // Another tunnel: its bytes are nobody's.
+    let tunnel = socket(&[(":method", "CONNECT")], "200", b"");
+    assert!(tunnel.iter().all(|(path, _)| !path.starts_with("websocket")), "{tunnel:?}");
+}

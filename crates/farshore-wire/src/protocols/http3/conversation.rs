@@ -1,17 +1,15 @@
 //! Streams of both directions into requests, headers and bodies. It owns the frames of each stream and what waits for the table, and
-//! refuses to know how a header is packed (`qpack`) or what its value is called (`http2::fields`, `http::values`).
+//! refuses to know how a header is packed (`qpack`) or what becomes of a stream's headers and bodies (`http2::half`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::ledger::Severity;
-use farshore_model::{Direction, Observation, Span};
+use farshore_model::{Direction, Span};
 
 use super::qpack::{Section, Table};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
-use crate::protocols::http::body::{Body, Use};
-use crate::protocols::http2::fields;
-use crate::protocols::http2::hpack::List;
+use crate::protocols::http2::half::{Half, Scene};
 use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
 
 /// Streams followed at once in one direction.
@@ -54,6 +52,7 @@ enum State {
 /// One stream in one direction.
 #[derive(Debug)]
 struct Stream {
+    number: u64,
     purpose: Purpose,
     state: State,
     /// Bytes of a head, of a section or of settings that are not whole; of the table's instructions likewise.
@@ -61,10 +60,7 @@ struct Stream {
     waiting: Vec<(Vec<u8>, Origin)>,
     waiting_bytes: usize,
     ended: bool,
-    body: Body,
-    request: Option<(Observation, Span, u64)>,
-    headed: bool,
-    asked: bool,
+    half: Half,
     /// The latest frame of the capture.
     frame: u64,
 }
@@ -72,16 +68,14 @@ struct Stream {
 impl Stream {
     fn new(number: u64) -> Self {
         Self {
+            number,
             purpose: if number & 2 == 0 { Purpose::Exchange } else { Purpose::Untold },
             state: State::Head,
             kept: Gathered::default(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             ended: false,
-            body: Body::default(),
-            request: None,
-            headed: false,
-            asked: false,
+            half: Half::default(),
             frame: 0,
         }
     }
@@ -100,6 +94,8 @@ pub struct Conversation {
     limits: Limits,
     up: Lane,
     down: Lane,
+    /// Streams whose client asked for a WebSocket.
+    sockets: BTreeSet<u64>,
     /// Kinds of anomaly already told.
     oddities: BTreeSet<&'static str>,
 }
@@ -115,6 +111,7 @@ impl Conversation {
             limits: limits.clone(),
             up: lane(),
             down: lane(),
+            sockets: BTreeSet::new(),
             oddities: BTreeSet::new(),
         }
     }
@@ -164,11 +161,8 @@ impl Dissector for Conversation {
 
     fn finish(&mut self, out: &mut dyn Sink) {
         for direction in [Direction::Up, Direction::Down] {
-            for (_, mut stream) in std::mem::take(&mut self.lane(direction).streams) {
-                stream.body.tell_part(out, direction, &self.limits);
-                if let Some(request) = stream.request {
-                    fields::tell(request, stream.frame, out);
-                }
+            for (_, stream) in std::mem::take(&mut self.lane(direction).streams) {
+                stream.half.end(false, &mut self.scene(direction, stream.frame, out));
             }
         }
     }
@@ -176,14 +170,22 @@ impl Dissector for Conversation {
 
 impl Conversation {
     /// Keeps a stream that goes on, and tells what one came to that is over.
-    fn put_back(&mut self, number: u64, direction: Direction, mut stream: Stream, out: &mut dyn Sink) {
+    fn put_back(&mut self, number: u64, direction: Direction, stream: Stream, out: &mut dyn Sink) {
         if !stream.ended || stream.state == State::Blocked {
             self.lane(direction).streams.insert(number, stream);
             return;
         }
-        stream.body.tell(out, direction, &self.limits);
-        if let Some(request) = stream.request {
-            fields::tell(request, stream.frame, out);
+        stream.half.end(true, &mut self.scene(direction, stream.frame, out));
+    }
+
+    fn scene<'a>(&'a mut self, direction: Direction, frame: u64, out: &'a mut dyn Sink) -> Scene<'a> {
+        Scene {
+            version: "3",
+            direction,
+            frame,
+            limits: &self.limits,
+            sockets: &mut self.sockets,
+            out,
         }
     }
 
@@ -239,7 +241,7 @@ impl Conversation {
                     let left = left.saturating_sub(part.bytes.len() as u64);
                     stream.state = State::Content(kind, left);
                     match (stream.purpose, kind) {
-                        (Purpose::Exchange, 0) => self.data(stream, &part, out),
+                        (Purpose::Exchange, 0) => stream.half.data(&part, &mut self.scene(direction, stream.frame, out)),
                         (Purpose::Exchange, 1) | (Purpose::Control, 4) => stream.kept.push(&part),
                         _ => {}
                     }
@@ -326,43 +328,12 @@ impl Conversation {
             }
         };
         stream.state = State::Head;
-        self.list(direction, stream, &list, whole, out);
-        stream.kept.clear();
-    }
-
-    fn list(&self, direction: Direction, stream: &mut Stream, list: &List, whole: Span, out: &mut dyn Sink) {
         if list.clipped {
             out.limit("header-bytes");
         }
-        if let Some(request) = fields::request("3", list) {
-            out.client_speaks(direction);
-            let position = whole.offset;
-            if let Some(before) = stream.request.replace((request, whole, position)) {
-                fields::tell(before, stream.frame, out);
-            }
-            stream.asked = true;
-        }
-        fields::headers(list, stream.asked, &stream.kept, out);
-        if !list.is_interim() && !stream.headed {
-            stream.headed = true;
-            stream.body.what = fields::body(list, stream.asked);
-        }
-    }
-
-    fn data(&self, stream: &mut Stream, part: &Piece<'_>, out: &mut dyn Sink) {
-        let body = &mut stream.body;
-        if body.what == Use::Skip || body.clipped {
-            return;
-        }
-        let room = self.limits.body_bytes.saturating_sub(body.kept.len()).min(part.bytes.len());
-        body.kept.push(&Piece {
-            bytes: part.bytes.get(..room).unwrap_or_default(),
-            ..*part
-        });
-        if room < part.bytes.len() {
-            body.clipped = true;
-            out.limit("body-bytes");
-        }
+        let mut scene = self.scene(direction, stream.frame, out);
+        stream.half.headers(stream.number, &list, &stream.kept, whole.offset, &mut scene);
+        stream.kept.clear();
     }
 
     fn instructions(&mut self, direction: Direction, stream: &mut Stream, out: &mut dyn Sink) {
@@ -388,7 +359,7 @@ impl Conversation {
     fn gap(&mut self, direction: Direction, stream: &mut Stream, missing: u64, out: &mut dyn Sink) {
         match (stream.purpose, stream.state) {
             (Purpose::Exchange, State::Content(kind, left)) if kind != 1 && missing <= left => {
-                stream.body.tell_part(out, direction, &self.limits);
+                stream.half.gap(missing, &mut self.scene(direction, stream.frame, out));
                 let left = left.saturating_sub(missing);
                 stream.state = State::Content(kind, left);
                 if left == 0 {
@@ -396,7 +367,8 @@ impl Conversation {
                 }
             }
             _ => {
-                stream.body.tell_part(out, direction, &self.limits);
+                let half = std::mem::take(&mut stream.half);
+                half.end(false, &mut self.scene(direction, stream.frame, out));
                 stream.state = State::Adrift;
                 stream.waiting.clear();
                 stream.kept.clear();

@@ -6,7 +6,7 @@
 //! `:path`; every header, cookie, form and body under the paths that `http` lists. Places count in the stream that said it.
 //!
 //! # What is not
-//! Pictures, sound, video and fonts; promised requests, which nobody sent; what runs through a `CONNECT`; datagrams
+//! Pictures, sound, video and fonts; promised requests, which nobody sent; what runs through a `CONNECT`, but for a WebSocket (RFC 9220); datagrams
 //! (RFC 9297). Headers that rest on a part of the table that was not captured.
 //!
 //! # Gaps

@@ -162,3 +162,40 @@ fn no_damage_makes_it_panic() {
         }
     }
 }
+
+/// RFC 9220: as in HTTP/2, on a stream.
+#[test]
+fn a_websocket_on_a_stream_is_read() {
+    // Literals with names of their own (RFC 9204 section 4.5.6).
+    let literal = |name: &str, value: &str| {
+        let length = [0x27, u8::try_from(name.len() - 7).unwrap()];
+        [
+            &length[..],
+            name.as_bytes(),
+            &[u8::try_from(value.len()).unwrap()],
+            value.as_bytes(),
+        ]
+        .concat()
+    };
+    let lines = [
+        literal(":method", "CONNECT"),
+        literal(":protocol", "websocket"),
+        literal(":authority", "a.example"),
+    ];
+    let asked = [
+        frame(1, &[&[0, 0][..], &lines.concat()].concat()),
+        frame(0, b"\x81\x85\0\0\0\0hello"),
+    ]
+    .concat();
+    // 200 by its place in the static table.
+    let answered = [frame(1, &[0, 0, 0xd9]), frame(0, b"\x81\x03yes")].concat();
+    let out = read(&[(3, Down, SETTINGS, false), (0, Up, &asked, true), (0, Down, &answered, true)]);
+    let sockets = out.fields.iter().filter(|(path, ..)| path.starts_with("websocket"));
+    let sockets: Vec<_> = sockets.map(|(path, value, _)| (path.as_str(), &value[..])).collect();
+    assert_eq!(
+        sockets,
+        [("websocket.sent", &b"hello"[..]), ("websocket.received", b"yes")],
+        "{:?}",
+        out.anomalies
+    );
+}

@@ -16,7 +16,7 @@ mod messages;
 
 use farshore_model::Protection;
 
-use self::messages::Messages;
+pub(super) use self::messages::Messages;
 use super::{Begins, Dissector, FirstBytes, Match, Opening, Protocol, Start};
 use crate::limits::Limits;
 
