@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use farshore::model::Direction;
 
+use super::bombs;
 use super::headers::{ACK, Address, CLIENT, SERVER, SYN, datagram, ethernet, host, ip, noise, tcp, udp};
 use super::made::Made;
 use super::multiplexed;
@@ -52,6 +53,7 @@ pub fn attacks() -> Vec<Attack> {
     all.extend(names());
     all.extend(messages());
     all.extend(multiplexed::attacks());
+    all.extend(bombs::attacks());
     all.extend(keylogs());
     all.extend(conversations());
     all
@@ -524,7 +526,7 @@ fn again_and_again(talk: &Rc<Talk>, n: u64) -> Frames {
 }
 
 /// A connection in which both sides speak.
-fn both(ports: (u16, u16), messages: impl Iterator<Item = (Direction, Vec<u8>)> + 'static) -> impl Iterator<Item = Vec<u8>> {
+pub fn both(ports: (u16, u16), messages: impl Iterator<Item = (Direction, Vec<u8>)> + 'static) -> impl Iterator<Item = Vec<u8>> {
     let mut next = [1_u32, 1];
     let frame = move |side: Direction, numbers: (u32, u32), flags: u8, bytes: &[u8]| {
         let (from, to, ports): (Address, Address, _) = match side {

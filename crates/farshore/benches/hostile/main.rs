@@ -5,6 +5,7 @@
 //! themselves to anything: machines differ.
 
 mod attacks;
+mod bombs;
 #[path = "../../../farshore-wire/tests/it/build.rs"]
 #[allow(dead_code, reason = "conversations need some of it")]
 mod build;

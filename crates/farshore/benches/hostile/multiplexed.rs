@@ -9,22 +9,6 @@ use super::sealed::{self, Opened};
 const ENTRY: usize = 4_000;
 
 pub fn attacks() -> Vec<Attack> {
-    /// In clear, with prior knowledge (RFC 9113 section 3.3).
-    fn http2(first: Vec<u8>, again: impl Fn(u64) -> Vec<u8> + 'static, n: u64) -> Frames {
-        let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, b""), &first].concat();
-        let mut at = 0;
-        let said = std::iter::once(preface)
-            .chain((0..n).map(again))
-            .flat_map(|it| it.chunks(1_400).map(<[u8]>::to_vec).collect::<Vec<_>>());
-        stream(
-            80,
-            said.map(move |bytes| {
-                let place = at;
-                at += bytes.len() as u64;
-                (place, bytes)
-            }),
-        )
-    }
     let entry = [&[0x40, 1, b'a'][..], &length(ENTRY, 0x7f, 0), &[b'a'; ENTRY]].concat();
     let request = [0x82, 0x84, 0x86];
     let id = |it: u64| it as u32 * 2 + 3;
@@ -80,6 +64,42 @@ pub fn attacks() -> Vec<Attack> {
             vec![(it * 4, 10, b"behind a hole".to_vec())]
         }),
     ]
+}
+
+/// A body in these codings, over and over.
+pub fn compressed(name: &str, full: u64, of: &'static str, coding: &str, body: Vec<u8>) -> Attack {
+    // POST / with a `content-encoding` that is not indexed (RFC 7541 section 6.2.2: entry 26).
+    let block = [
+        &[0x83, 0x84, 0x86, 0x0f, 0x0b][..],
+        &length(coding.len(), 0x7f, 0),
+        coding.as_bytes(),
+    ]
+    .concat();
+    attack(name, full, of, move |n| {
+        let (block, body) = (block.clone(), body.clone());
+        let request = move |it: u64| {
+            let id = it as u32 * 2 + 1;
+            [frame(1, 4, id, &block), frame(0, 1, id, &body)].concat()
+        };
+        http2(Vec::new(), request, n)
+    })
+}
+
+/// In clear, with prior knowledge (RFC 9113 section 3.3).
+fn http2(first: Vec<u8>, again: impl Fn(u64) -> Vec<u8> + 'static, n: u64) -> Frames {
+    let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, b""), &first].concat();
+    let mut at = 0;
+    let said = std::iter::once(preface)
+        .chain((0..n).map(again))
+        .flat_map(|it| it.chunks(1_400).map(<[u8]>::to_vec).collect::<Vec<_>>());
+    stream(
+        80,
+        said.map(move |bytes| {
+            let place = at;
+            at += bytes.len() as u64;
+            (place, bytes)
+        }),
+    )
 }
 
 /// Bytes of the encoder's stream before the entry: its type, the capacity, the name and the length of the value.

@@ -4,6 +4,8 @@
 #[path = "../../benches/hostile/attacks.rs"]
 #[allow(dead_code, reason = "what is counted is told by the bench alone")]
 mod attacks;
+#[path = "../../benches/hostile/bombs.rs"]
+mod bombs;
 #[path = "../../../farshore-wire/tests/it/build.rs"]
 #[allow(dead_code, reason = "conversations need some of it")]
 mod build;
@@ -81,6 +83,17 @@ const TOLD: &[(&str, &str)] = &[
     ("http.chunks", "body-bytes"),
     ("http2.bomb", "header-bytes"),
     ("http2.continuations", "header-bytes"),
+    ("bombs.http1.gzip", "inflated-bytes"),
+    ("bombs.http1.deflate", "inflated-bytes"),
+    ("bombs.http1.br", "inflated-bytes"),
+    ("bombs.http1.zstd", "inflated-bytes"),
+    ("bombs.http1.mixed", "inflated-bytes"),
+    ("bombs.http2.gzip", "inflated-bytes"),
+    ("bombs.http2.deflate", "inflated-bytes"),
+    ("bombs.http2.br", "inflated-bytes"),
+    ("bombs.http2.zstd", "inflated-bytes"),
+    ("bombs.http2.mixed", "inflated-bytes"),
+    ("bombs.websocket", "inflated-bytes"),
     ("tls.records", "message-bytes"),
     ("tls.records.empty", "message-bytes"),
     ("smtp.line", "message-bytes"),
