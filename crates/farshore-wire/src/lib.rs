@@ -24,6 +24,7 @@ pub mod flow;
 pub mod limits;
 pub mod link;
 pub mod media_keys;
+mod media_names;
 pub mod net;
 pub mod packet;
 pub mod protocols;

@@ -14,6 +14,7 @@ use farshore_model::{FlowId, Protection};
 use memchr::memmem;
 
 use crate::crypto::srtp::Suite;
+use crate::media_names::MediaNames;
 
 /// What such a line begins with.
 const MARK: &[u8] = b"a=crypto:";
@@ -23,6 +24,9 @@ const SHORTEST: usize = 60;
 
 /// Bytes of the longest name of a master key (MKI) in use; RFC 4568 allows 128.
 const LONGEST_INDEX: usize = 16;
+
+/// Names of payload types for each key that may be kept: a description has a dozen for one or two keys, and most have no keys.
+const NAMES: usize = 256;
 
 /// One master key, where it was told, and how that stood on the wire.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,10 +43,12 @@ pub(crate) struct MediaKey {
     read: (u64, FlowId),
 }
 
-/// The master keys that are known.
+/// The master keys that are known, and what signalling tells of media besides.
 #[derive(Clone, Default, PartialEq)]
 pub struct MediaKeys {
     keys: Vec<MediaKey>,
+    /// What payload types are called, told by the same texts.
+    names: MediaNames,
     /// There were more than may be kept.
     full: bool,
 }
@@ -62,6 +68,7 @@ impl MediaKeys {
     pub fn none() -> &'static Self {
         static NONE: MediaKeys = MediaKeys {
             keys: Vec::new(),
+            names: MediaNames::new(),
             full: false,
         };
         &NONE
@@ -73,6 +80,7 @@ impl MediaKeys {
         for mut it in found {
             pool.full |= it.full;
             pool.keys.append(&mut it.keys);
+            pool.names.merge(it.names, most.saturating_mul(NAMES));
         }
         pool.keys.sort_by_key(|it| it.read);
         for it in std::mem::take(&mut pool.keys) {
@@ -81,14 +89,19 @@ impl MediaKeys {
         pool
     }
 
-    /// Whether there are none.
+    /// Whether no keys are there.
     pub const fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// Whether there were more than may be kept.
     pub const fn is_full(&self) -> bool {
-        self.full
+        self.full || self.names.is_full()
+    }
+
+    /// What payload types are called.
+    pub(crate) const fn names(&self) -> &MediaNames {
+        &self.names
     }
 
     /// Those of one text, for tests.
@@ -126,6 +139,10 @@ impl MediaKeys {
     pub(crate) fn note(&mut self, text: &[u8], place: &Place, most: usize) {
         if text.len() < SHORTEST {
             return;
+        }
+        // A description, and no text that holds one: else every body would be searched once more.
+        if text.starts_with(b"v=0") {
+            self.names.note(text, place.frame, most.saturating_mul(NAMES));
         }
         let mut rest = text;
         while let Some(at) = memmem::find(rest, MARK) {

@@ -82,8 +82,8 @@ impl Protocol for Rtp {
         Protection::Opaque
     }
 
-    fn start(&self, _: &Opening<'_>, _: &Limits) -> Box<dyn Dissector> {
-        Box::new(Streams::default())
+    fn start(&self, opening: &Opening<'_>, _: &Limits) -> Box<dyn Dissector> {
+        Box::new(Streams::new(opening.client_port, opening.server_port))
     }
 }
 

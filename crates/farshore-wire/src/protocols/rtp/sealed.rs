@@ -62,6 +62,11 @@ impl Sample {
             .map(|it| it.payload)
     }
 
+    /// The packets, by number.
+    pub fn packets(&self) -> &[(u64, Vec<u8>)] {
+        &self.packets
+    }
+
     /// The packets.
     pub fn into_packets(self) -> Vec<(u64, Vec<u8>)> {
         self.packets

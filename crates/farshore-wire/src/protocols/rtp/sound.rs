@@ -55,6 +55,31 @@ struct Played {
     idle: bool,
 }
 
+/// What decodes a payload type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoder {
+    Mu,
+    A,
+    G722,
+    Opus,
+}
+
+impl Decoder {
+    /// By the name and the clock that descriptions give it (RFC 3551 section 4.5, RFC 7587 section 4.1).
+    pub fn named(encoding: &str, clock: u32) -> Option<Self> {
+        const NAMES: [(&str, u32, Decoder); 4] = [
+            ("PCMU", 8_000, Decoder::Mu),
+            ("PCMA", 8_000, Decoder::A),
+            ("G722", 8_000, Decoder::G722),
+            ("opus", opus::RATE, Decoder::Opus),
+        ];
+        let known = NAMES
+            .iter()
+            .find(|(name, ticks, _)| name.eq_ignore_ascii_case(encoding) && *ticks == clock);
+        known.map(|(.., it)| *it)
+    }
+}
+
 /// A codec with what decoding it takes.
 #[derive(Debug)]
 enum Codec {
@@ -198,14 +223,22 @@ impl Sound {
         matches!(payload_type, 0 | 8 | 9 | 35..=63 | 96..=127)
     }
 
-    /// The sound of a payload type; `None` where no codec is known that it could be. It is handed on where that is `wanted`.
-    pub fn of(payload_type: u8, wanted: bool) -> Option<Self> {
-        let codec = match payload_type {
-            0 => Codec::G711(Law::Mu, Signs::new(Law::Mu)),
-            8 => Codec::G711(Law::A, Signs::new(Law::A)),
-            9 => Codec::G722(Box::new(g722::Decoder::new()), Trial::new(Subject::G722), Balance::default()),
+    /// The sound of a payload type, which signalling may have named; `None` where no codec is known that it could be. It is handed on
+    /// where that is `wanted`.
+    pub fn of(payload_type: u8, named: Option<Decoder>, wanted: bool) -> Option<Self> {
+        let decoder = match payload_type {
+            0 => Decoder::Mu,
+            8 => Decoder::A,
+            9 => Decoder::G722,
             // Left to signalling (RFC 3551, section 6).
-            35..=63 | 96..=127 => Codec::Opus(Opus {
+            35..=63 | 96..=127 => named.unwrap_or(Decoder::Opus),
+            _ => return None,
+        };
+        let codec = match decoder {
+            Decoder::Mu => Codec::G711(Law::Mu, Signs::new(Law::Mu)),
+            Decoder::A => Codec::G711(Law::A, Signs::new(Law::A)),
+            Decoder::G722 => Codec::G722(Box::new(g722::Decoder::new()), Trial::new(Subject::G722), Balance::default()),
+            Decoder::Opus => Codec::Opus(Opus {
                 before: Vec::new(),
                 framed: false,
                 decoder: None,
@@ -213,7 +246,6 @@ impl Sound {
                 fits: 0,
                 misfits: 0,
             }),
-            _ => return None,
         };
         let silence = u64::from(clock(&codec)).saturating_mul(SILENCE);
         Some(Self {
@@ -228,6 +260,17 @@ impl Sound {
             differences: BTreeMap::new(),
             tape: wanted.then(Vec::new),
         })
+    }
+
+    /// Whether it is decoded so.
+    pub fn is_of(&self, decoder: Option<Decoder>) -> bool {
+        let own = match &self.codec {
+            Codec::G711(Law::Mu, _) => Decoder::Mu,
+            Codec::G711(Law::A, _) => Decoder::A,
+            Codec::G722(..) => Decoder::G722,
+            Codec::Opus(_) => Decoder::Opus,
+        };
+        decoder == Some(own)
     }
 
     /// Whether the payloads are framed as Opus, so that they are not encrypted as a whole.

@@ -10,7 +10,7 @@ use super::blocks;
 use super::packet::{Packet, codec};
 use super::recognition::LARGEST_LOSS;
 use super::sealed::{Opener, Sample};
-use super::sound::{Sound, Taped};
+use super::sound::{Decoder, Sound, Taped};
 use super::trial::Outcome;
 use crate::protocols::{Dissector, Piece, Progress, Segment, Sink};
 use crate::recording::{self, Label, Next};
@@ -35,11 +35,25 @@ pub struct Streams {
     sources: BTreeMap<(bool, u32), Source>,
     /// How many recordings were begun.
     recordings: u32,
+    /// Of the client, and of the server.
+    ports: [u16; 2],
+}
+
+impl Streams {
+    /// The media between two ports.
+    pub fn new(client: u16, server: u16) -> Self {
+        Self {
+            ports: [client, server],
+            ..Self::default()
+        }
+    }
 }
 
 /// One synchronisation source in one direction.
 #[derive(Debug)]
 struct Source {
+    /// By which signalling may name what it sends.
+    ports: [u16; 2],
     packets: u64,
     payload: u64,
     first_frame: u64,
@@ -52,6 +66,16 @@ struct Source {
     /// Kept until a key is found.
     sample: Sample,
     opened: Option<Opened>,
+    /// Only the sample was there to be decoded as what signalling names.
+    in_part: bool,
+}
+
+/// What signalling calls a payload type.
+struct Named {
+    encoding: String,
+    /// What decodes it, if anything here does.
+    decoder: Option<Decoder>,
+    frame: u64,
 }
 
 /// What a source sends in one payload type.
@@ -110,7 +134,7 @@ impl Dissector for Streams {
                 None if room => {
                     self.sources
                         .entry(key)
-                        .or_insert_with(|| Source::new(&packet, &piece))
+                        .or_insert_with(|| Source::new(&packet, &piece, receiver_first(self.ports, direction)))
                         .packet(&packet, &piece, numbers, out);
                 }
                 None => {}
@@ -130,6 +154,7 @@ impl Dissector for Streams {
                 continue;
             }
             source.try_keys(true, &mut self.recordings, out);
+            source.try_name(&mut self.recordings, out);
             let at = Span::in_layer(source.first_frame, source.last_frame, 0, source.payload);
             let opened = source.opened.as_ref().map(|it| it.by.protection());
             let direction = if down { Direction::Down } else { Direction::Up };
@@ -168,9 +193,18 @@ impl Dissector for Streams {
     }
 }
 
+/// The port that packets go to, then the one they come from: a description says what its own side wants to receive.
+const fn receiver_first([client, server]: [u16; 2], direction: Direction) -> [u16; 2] {
+    match direction {
+        Direction::Up => [server, client],
+        Direction::Down => [client, server],
+    }
+}
+
 impl Source {
-    fn new(packet: &Packet<'_>, piece: &Piece<'_>) -> Self {
+    fn new(packet: &Packet<'_>, piece: &Piece<'_>, ports: [u16; 2]) -> Self {
         Self {
+            ports,
             packets: 0,
             payload: 0,
             first_frame: piece.origin.carrier,
@@ -182,6 +216,7 @@ impl Source {
             sounds: Vec::new(),
             sample: Sample::default(),
             opened: None,
+            in_part: false,
         }
     }
 
@@ -235,6 +270,51 @@ impl Source {
         }
     }
 
+    /// Signalling may have named, behind the media or in another flow, what was decoded as something else, or not at all.
+    fn try_name(&mut self, numbers: &mut u32, out: &mut dyn Sink) {
+        let Some(payload_type) = self.usual().filter(|_| self.opened.is_none()) else {
+            return;
+        };
+        let Some(named) = self.named(payload_type, out).filter(|it| it.decoder.is_some()) else {
+            return;
+        };
+        if self
+            .sounds
+            .iter()
+            .any(|it| it.payload_type == payload_type && it.sound.is_of(named.decoder))
+        {
+            return;
+        }
+        self.sounds.retain(|it| it.payload_type != payload_type);
+        self.in_part = self.sample.is_full();
+        let sample = std::mem::take(&mut self.sample);
+        for (number, bytes) in sample.packets() {
+            if let Some(packet) = Packet::read(bytes).filter(|it| it.payload_type == payload_type) {
+                self.sound(*number, &packet, packet.unpadded(), numbers, out);
+            }
+        }
+        self.sample = sample;
+    }
+
+    /// What signalling calls a payload type that has no name of its own.
+    fn named(&self, payload_type: u8, out: &dyn Sink) -> Option<Named> {
+        let names = out.media_keys().names();
+        if names.is_empty() || !codec(payload_type).is_empty() {
+            return None;
+        }
+        let name = names.of(self.ports, payload_type)?;
+        Some(Named {
+            decoder: Decoder::named(&name.encoding, name.clock),
+            encoding: name.encoding.clone(),
+            frame: name.frame,
+        })
+    }
+
+    /// The payload type of most packets.
+    fn usual(&self) -> Option<u8> {
+        self.types.iter().max_by_key(|(_, times)| **times).map(|(kind, _)| *kind)
+    }
+
     fn open(&mut self, number: u64, bytes: &[u8], numbers: &mut u32, out: &mut dyn Sink) {
         let (Some(it), Some(packet)) = (&mut self.opened, Packet::read(bytes)) else {
             return;
@@ -255,7 +335,10 @@ impl Source {
     fn sound(&mut self, number: u64, packet: &Packet<'_>, payload: Option<&[u8]>, numbers: &mut u32, out: &mut dyn Sink) {
         if !self.sounds.iter().any(|it| it.payload_type == packet.payload_type)
             && self.sounds.len() < MOST_SOUNDS
-            && let Some(sound) = Sound::of(packet.payload_type, out.wants_sound())
+            && let Some(sound) = {
+                let named = self.named(packet.payload_type, out).and_then(|it| it.decoder);
+                Sound::of(packet.payload_type, named, out.wants_sound())
+            }
         {
             *numbers = numbers.saturating_add(1);
             self.sounds.push(Voice {
@@ -283,15 +366,30 @@ impl Source {
     }
 
     fn told(self, direction: Direction, ssrc: u32, block_by_block: bool, out: &mut dyn Sink) -> Observation {
-        let payload_type = self.types.iter().max_by_key(|(_, times)| **times).map_or(0, |(kind, _)| *kind);
-        let named = codec(payload_type);
+        let payload_type = self.usual().unwrap_or(0);
+        let told = self.named(payload_type, out);
+        let named = told.as_ref().map_or_else(|| codec(payload_type), |it| it.encoding.as_str());
         let heard = self
             .sounds
             .into_iter()
             .find(|it| it.payload_type == payload_type)
             .map(|it| (it.recording, it.sound.heard()));
         let codec = heard.as_ref().and_then(|(_, it)| it.codec).unwrap_or(named);
-        let because = |it: String| self.opened.as_ref().map_or(it.clone(), |opened| format!("{}: {it}", opened.told()));
+        let called = told.as_ref().map_or(String::new(), |it| {
+            let first = if self.in_part {
+                ", of which the first packets are judged"
+            } else {
+                ""
+            };
+            format!("named {} by signalling in frame {}{first}: ", it.encoding, it.frame)
+        });
+        let because = |it: String| {
+            let it = format!("{called}{it}");
+            self.opened.as_ref().map_or(it.clone(), |opened| format!("{}: {it}", opened.told()))
+        };
+        // Framing that is Opus's by chance would not be what signalling names otherwise.
+        let undecoded = told.as_ref().is_some_and(|it| it.decoder.is_none());
+        let heard = heard.filter(|(_, it)| !undecoded || matches!(it.outcome, Outcome::Sound(_)));
         let recoverable = match heard {
             Some(_) if block_by_block => Recovery::CannotTell {
                 because: because("blocks of 16 bytes repeat as those of a cipher without chaining (ECB) do".to_owned()),

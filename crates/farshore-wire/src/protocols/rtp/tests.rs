@@ -1,5 +1,7 @@
 //! Streams made by hand: voices, cipher text, silence, and formats that only look alike. Nothing here leaves the tests.
 
+mod named;
+
 use audio_codec_algorithms::{encode_alaw, encode_ulaw};
 use farshore_model::observation::Recovery;
 use farshore_model::{Direction, Observation, Span};
