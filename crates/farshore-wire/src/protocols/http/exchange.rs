@@ -290,7 +290,9 @@ impl Exchange {
             StartLine::Request { method, target, version } => {
                 let method = at(bytes, method);
                 let named = head.value(bytes, b"host").next().filter(|host| !host.is_empty());
-                let absolute = values::authority(bytes, target);
+                let absolute = (bytes.get(target.start) != Some(&b'/'))
+                    .then(|| values::authority(bytes, target))
+                    .flatten();
                 // The forms in which proxies are asked (RFC 9112, sections 3.2.2 and 3.2.3).
                 if !self.proxied && (absolute.is_some() || method == b"CONNECT") {
                     self.proxied = true;
