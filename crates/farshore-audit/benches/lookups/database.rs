@@ -110,7 +110,7 @@ fn row(stretches: &Stretches, answer: Answer, data: &mut Vec<u8>) {
     let said = stretches.said(answer);
     data.push(0xe2);
     data.extend(text("countries"));
-    data.extend([0x03, 0x04]);
+    data.extend([u8::try_from(said.countries.len()).expect("few sets"), 0x04]);
     for country in said.countries {
         data.extend(text(country.as_ref().map_or("", |it| it.code())));
     }

@@ -59,7 +59,7 @@ fn ours(addresses: &[IpAddr]) -> u64 {
 #[derive(Deserialize)]
 struct Row<'a> {
     #[serde(borrow)]
-    countries: [&'a str; 3],
+    countries: [&'a str; 4],
     asn: u32,
 }
 

@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 
 use farshore_model::{
-    Country,
+    Country, Date,
     party::{ClaimKind, CountryClaim, Location, LocationState},
 };
 
@@ -54,6 +54,19 @@ pub fn is_place(kind: ClaimKind) -> bool {
         ClaimKind::Geolocation | ClaimKind::CloudRegion | ClaimKind::Geofeed | ClaimKind::Override => true,
         ClaimKind::Registration | ClaimKind::Name => false,
     }
+}
+
+/// Whether such a claim is the operator's own list of its ranges.
+pub fn is_list(kind: ClaimKind) -> bool {
+    matches!(kind, ClaimKind::CloudRegion | ClaimKind::Geofeed)
+}
+
+/// A list of ranges speaks of what happened so many days around its edition.
+pub const FRESH: u64 = 90;
+
+/// Whether a list of that edition speaks of all the days from the first to the last. One without a date speaks of none.
+pub fn is_of_the_time(edition: &str, (first, last): (Date, Date)) -> bool {
+    Date::parse(edition).is_some_and(|day| day.distance(first) <= FRESH && day.distance(last) <= FRESH)
 }
 
 #[cfg(test)]

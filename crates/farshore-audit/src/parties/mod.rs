@@ -11,6 +11,7 @@ mod asn;
 mod asn_country;
 pub mod borders;
 mod brought;
+mod cloud_ranges;
 mod columns;
 pub mod countries;
 mod country_set;
@@ -68,9 +69,9 @@ pub use self::{
 };
 use self::{country_set::CountrySet, organisations::Claimed};
 
-const SETS: usize = 3;
+const SETS: usize = 4;
 /// The sets that say something of the country of an address. One line a set.
-static COUNTRY_SETS: [&CountrySet; SETS] = [&dbip_country::SET, &ipfire_country::SET, &registration::SET];
+static COUNTRY_SETS: [&CountrySet; SETS] = [&cloud_ranges::SET, &dbip_country::SET, &ipfire_country::SET, &registration::SET];
 
 /// The data an audit is judged with.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@
 //! - `yes` needs: words that were read, in force on the day, not merely argued; a party that plainly is whom the law
 //!   addresses; a record of it read at its source and of high confidence; and a tie that is itself the trigger. A law
 //!   for any person needs a seat, an establishment or a place in the territory like any other.
-//! - A place counts as known when a region list or a geofeed of the operator names it and nobody disagrees.
+//! - A place counts as known when a region list or a geofeed of the operator, of that time, names it and nobody disagrees.
 //!   Agreement of location databases alone leaves it open, and so do one opinion, disagreement and anycast. What is
 //!   *kept* at a place never shows in a capture.
 //! - Roads by owner and by carriage stay open: whether an order reaches through them is not in the tables.
@@ -20,12 +20,13 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 use ahash::{HashMap, HashSet};
 use farshore_model::{
     Answer, Country, Date, Text,
-    party::{ClaimKind, CountryClaim, Law, Location, LocationState, Network, Organisation, Owner, Place, Reach, ReachBasis, Standing, Via},
+    party::{CountryClaim, Law, Location, LocationState, Network, Organisation, Owner, Place, Reach, ReachBasis, Standing, Via},
 };
 
 use super::{
     Datasets,
     laws::{self, Abroad, AccessLaw, Trigger},
+    location,
 };
 
 /// An organisation and its owners, if a number has any.
@@ -118,7 +119,7 @@ impl Statutes {
         let mut rows: BTreeMap<Key, Reach> = BTreeMap::new();
         let ties: Vec<_> = facts
             .iter()
-            .flat_map(|facts| ties(facts).into_iter().map(move |tie| (facts.location, tie)))
+            .flat_map(|facts| ties(facts, self.day).into_iter().map(move |tie| (facts.location, tie)))
             .collect();
         let mut merged = HashSet::default();
         for (location, tie) in &ties {
@@ -152,7 +153,7 @@ impl Statutes {
             state: tie.state,
             via: tie.via,
             how: tie.how,
-            kept_there: is_known(location, tie.state),
+            kept_there: is_known(location, tie.state, self.day),
             network: tie.network,
             // What a place leaves open follows from the location, of any other tie from whose it is.
             open: tie.open.first().filter(|_| tie.how == How::Place).cloned(),
@@ -243,7 +244,7 @@ struct Tie<'a> {
 /// What stands for a party no table knows.
 const SOMEBODY: &str = "whoever runs it";
 
-fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
+fn ties<'a>(facts: &PartyFacts<'a>, day: Option<Date>) -> Vec<Tie<'a>> {
     let mut ties = Vec::new();
     for (via, organisation) in [(Via::Service, facts.service), (Via::Operator, facts.operator)] {
         ties.extend(organisation.into_iter().flat_map(|organisation| ties_of(via, organisation)));
@@ -286,7 +287,7 @@ fn ties<'a>(facts: &PartyFacts<'a>) -> Vec<Tie<'a>> {
             kind: runs_it.map_or("", |organisation| &organisation.kind),
             whose: runs_it.map_or("", |organisation| &organisation.id),
             network: None,
-            open: open_of_place(facts.location, state).into_iter().collect(),
+            open: open_of_place(facts.location, state, day).into_iter().collect(),
         }));
     }
     ties
@@ -320,8 +321,8 @@ fn ties_of(via: Via, organisation: &Organisation) -> Vec<Tie<'_>> {
 }
 
 /// What keeps a place from being known.
-fn open_of_place(location: &Location, state: Country) -> Option<Text> {
-    if is_known(location, state) {
+fn open_of_place(location: &Location, state: Country, day: Option<Date>) -> Option<Text> {
+    if is_known(location, state, day) {
         return None;
     }
     let countries = || location.countries.iter().map(Country::code).collect::<Vec<_>>().join(", ");
@@ -330,14 +331,18 @@ fn open_of_place(location: &Location, state: Country) -> Option<Text> {
         LocationState::Anycast => "which of the many places of this address answered".into(),
         LocationState::Undetermined | LocationState::Local => "a second opinion on where the machine is".into(),
         LocationState::Agreed if location.countries != [state] => told(format!("whether the machine is in {state}")),
-        LocationState::Agreed => "more than agreeing location databases on where the machine is".into(),
+        LocationState::Agreed => match location.claims.iter().find(|claim| location::is_list(claim.kind)) {
+            Some(old) => told(format!("a list of ranges of that time: {} is of another", old.source)),
+            None => "more than agreeing location databases on where the machine is".into(),
+        },
     })
 }
 
-/// Whether the operator itself names the place, and nobody disagrees.
-fn is_known(location: &Location, state: Country) -> bool {
+/// Whether the operator itself names the place, in a list of that time, and nobody disagrees.
+fn is_known(location: &Location, state: Country, day: Option<Date>) -> bool {
     let stated = |claim: &CountryClaim| {
-        !claim.refuted && claim.country == state && matches!(claim.kind, ClaimKind::CloudRegion | ClaimKind::Geofeed)
+        let of_the_time = day.is_some_and(|day| location::is_of_the_time(&claim.edition, (day, day)));
+        !claim.refuted && claim.country == state && location::is_list(claim.kind) && of_the_time
     };
     location.state == LocationState::Agreed && location.countries == [state] && location.claims.iter().any(stated)
 }

@@ -30,7 +30,7 @@ fn at(code: &str, kind: ClaimKind) -> Location {
         kind,
         refuted: false,
         source: source.to_owned(),
-        edition: "1".to_owned(),
+        edition: "2026-10-20".to_owned(),
     };
     location::summary(vec![claim("a", ClaimKind::Geolocation), claim("b", kind)], false, None)
 }
@@ -180,6 +180,17 @@ fn a_place_is_known_by_the_operators_list_not_by_agreeing_databases() {
     let row = any_person(&at("CN", ClaimKind::CloudRegion));
     assert_eq!((row.via, row.answer), (Via::Place, Answer::Yes));
     assert_eq!(any_person(&at("CN", ClaimKind::Geolocation)).answer, Answer::CannotTell);
+    // A list of another time, or of none, tells no more than the databases.
+    for (edition, known) in [("2026-08-03", true), ("2026-08-02", false), ("2023-11-14", false), ("", false)] {
+        let mut of_then = at("CN", ClaimKind::CloudRegion);
+        of_then.claims.iter_mut().for_each(|claim| edition.clone_into(&mut claim.edition));
+        let row = any_person(&of_then);
+        assert_eq!(row.answer == Answer::Yes, known, "{edition}: {row:?}");
+        assert!(
+            known || missing(&row).contains(&"a list of ranges of that time: b is of another"),
+            "{row:?}"
+        );
+    }
     let mut disputed = at("CN", ClaimKind::CloudRegion);
     disputed.countries.push(state("HK"));
     disputed.state = LocationState::Disputed;

@@ -270,16 +270,17 @@ impl Numbers {
     }
 
     fn of(&mut self, values: [u32; SETS + 2]) -> u32 {
+        let [mut countries @ .., mut asn, mark] = values;
         // Nothing the sets say of an address that was set aside is an answer.
-        let [one, two, three, asn, mark] = match values {
-            [.., mark] if mark >= SPECIAL => [0, 0, 0, 0, mark],
-            values => values,
-        };
+        if mark >= SPECIAL {
+            (countries, asn) = ([0; SETS], 0);
+        }
+        let [a, b, c, d] = countries;
         let said = &mut self.said;
-        *self.known.entry([one, two, three, asn, mark]).or_insert_with(|| {
+        *self.known.entry([a, b, c, d, asn, mark]).or_insert_with(|| {
             let index = u32::try_from(said.len()).unwrap_or(u32::MAX);
             said.push(Said {
-                countries: [one, two, three].map(country_of),
+                countries: countries.map(country_of),
                 asn,
                 mark,
             });

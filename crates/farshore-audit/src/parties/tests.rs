@@ -69,6 +69,31 @@ fn the_edges_of_one_relay_network_are_placed_as_their_sources_place_them() {
 }
 
 #[test]
+fn clouds_place_their_ranges_as_they_did_when_their_lists_were_gathered() {
+    let data = Datasets::embedded();
+    for (ip, country) in [
+        ("15.160.0.1", Some("IT")),
+        ("52.28.0.1", Some("DE")),
+        ("13.112.0.1", Some("JP")),
+        ("34.154.0.1", Some("IT")),
+        ("129.152.0.1", Some("IT")),
+        ("2a05:d01a::1", Some("IT")),
+        ("8.8.8.8", None),
+        ("130.149.7.1", None),
+    ] {
+        let claims = data.places(address(ip));
+        assert_eq!(said(&claims, "cloud-ranges").as_deref(), country, "{ip}: {claims:?}");
+        let listed = claims.iter().filter(|it| it.source == "cloud-ranges");
+        assert!(
+            listed
+                .clone()
+                .all(|it| it.kind == ClaimKind::CloudRegion && it.edition == "2023-11-14"),
+            "{ip}"
+        );
+    }
+}
+
+#[test]
 fn a_registration_is_listed_and_is_no_place() {
     let location = Datasets::embedded().location(address("104.166.161.75"));
     let countries: Vec<_> = location.countries.iter().map(Country::code).collect();
@@ -204,6 +229,7 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
         "asn",
         "asn-country",
         "borders",
+        "cloud-ranges",
         "dbip-country",
         "ipfire-country",
         "measured",
@@ -213,12 +239,13 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
         "third-party-web",
     ];
     assert_eq!(names, wanted);
-    let files: [&[&[u8]]; 12] = [
+    let files: [&[&[u8]]; 13] = [
         &laws::files(),
         &anycast::files(),
         &asn::files(),
         &asn_country::files(),
         &borders::files(),
+        &cloud_ranges::SET.files(),
         &dbip_country::SET.files(),
         &ipfire_country::SET.files(),
         &measured::files(),
@@ -244,6 +271,7 @@ fn every_data_set_has_source_date_licence_and_its_own_digest() {
 #[test]
 fn every_set_decodes_to_sorted_ranges_of_known_countries() {
     for (set, least) in [
+        (&cloud_ranges::SET, 3_000),
         (&dbip_country::SET, 340_000),
         (&ipfire_country::SET, 200_000),
         (&registration::SET, 60_000),
@@ -268,7 +296,7 @@ fn every_geolocation_claim_is_in_the_set_and_nothing_else_is() {
         let claimed: BTreeSet<_> = location
             .claims
             .iter()
-            .filter(|claim| claim.kind == ClaimKind::Geolocation)
+            .filter(|claim| location::is_place(claim.kind))
             .map(|claim| claim.country)
             .collect();
         assert_eq!(location.countries, claimed.into_iter().collect::<Vec<_>>());

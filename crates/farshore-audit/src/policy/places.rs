@@ -7,9 +7,7 @@ use farshore_model::party::{ClaimKind, CountryClaim, LocationState, Place};
 use farshore_model::{Country, Date};
 
 use crate::parties::countries;
-
-/// A list of ranges speaks of captures so many days around its edition.
-const FRESH: u64 = 90;
+use crate::parties::location::{FRESH, is_list, is_of_the_time};
 
 /// How an address stands to the countries that are allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +32,8 @@ pub fn stand(place: &Place, allowed: &[Country], days: Option<(Date, Date)>, wea
         };
     }
     let struck: BTreeSet<Country> = location.excluded.iter().map(|it| it.country).collect();
-    let lists = || location.claims.iter().filter(|claim| is_list(claim));
-    let fresh = |claim: &&CountryClaim| Date::parse(&claim.edition).zip(days).is_some_and(|(day, days)| is_of(day, days));
+    let lists = || location.claims.iter().filter(|claim| is_list(claim.kind));
+    let fresh = |claim: &&CountryClaim| days.is_some_and(|days| is_of_the_time(&claim.edition, days));
     // An address announced from many places is in all of them: what the list says of one does not hold.
     let stated: BTreeSet<Country> = match location.state {
         LocationState::Anycast => BTreeSet::new(),
@@ -103,12 +101,4 @@ fn beyond_reach(place: &Place, allowed: &[Country]) -> String {
         ),
         None => "round trips rule out every allowed country".to_owned(),
     }
-}
-
-fn is_list(claim: &CountryClaim) -> bool {
-    matches!(claim.kind, ClaimKind::CloudRegion | ClaimKind::Geofeed)
-}
-
-fn is_of(day: Date, (first, last): (Date, Date)) -> bool {
-    day.distance(first) <= FRESH && day.distance(last) <= FRESH
 }
