@@ -145,6 +145,10 @@ pub(crate) struct Discover {
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) keys: Vec<PathBuf>,
 
+    /// Ask no protocol: take all payload for that of an undocumented one, and name places by their bytes alone
+    #[arg(long, conflicts_with = "keys", help_heading = "What is known")]
+    pub(crate) opaque: bool,
+
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
     pub(crate) format: Format,

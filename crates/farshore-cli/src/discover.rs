@@ -16,7 +16,8 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
     output::check(args.output.as_deref(), args.force)?;
     let paths: Vec<_> = args.read.iter().chain(&args.inputs).cloned().collect();
     let sources = inputs::sources(&paths, args.labels.as_deref(), &args.label)?;
-    let (limits, detecting) = limits(&args.limit)?;
+    let (mut limits, detecting) = limits(&args.limit)?;
+    limits.opaque = args.opaque;
     let detectors = Detectors::new(
         &[],
         Detecting {

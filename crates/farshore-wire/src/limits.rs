@@ -61,6 +61,8 @@ pub struct Limits {
     pub waiting_flows: usize,
     /// Flows that are followed at once; further ones are counted as frames only.
     pub flows: usize,
+    /// Ask no protocol at all: every payload is taken for that of an undocumented one.
+    pub opaque: bool,
 }
 
 impl Default for Limits {
@@ -91,6 +93,7 @@ impl Default for Limits {
             fragments: 1 << 8,
             waiting_flows: 1 << 19,
             flows: 1 << 22,
+            opaque: false,
         }
     }
 }

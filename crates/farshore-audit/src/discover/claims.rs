@@ -20,6 +20,12 @@ const LEVEL: f64 = 0.01;
 const LEAST_CAPTURES: usize = 4;
 /// Below so many different values, those that differ in one byte only may be the values of a setting.
 const FEW_VALUES: usize = 4;
+/// Bytes of a header, in which lengths and versions stand.
+const HEADER: usize = 8;
+/// Bytes in which most values of a single capture have to differ.
+const LEAST_VARYING: usize = 3;
+/// So many clients of one capture hardly run a version each.
+const SURELY_SEVERAL: usize = 8;
 /// Roles that make a place worth telling; the others are only told beside them.
 const SOUGHT: [Role; 3] = [Role::User, Role::Room, Role::Device];
 
@@ -273,6 +279,10 @@ fn identifier(fit: &Fit<'_>, captures: &Captures, little: Option<bool>) -> Optio
     if values.len() < FEW_VALUES && are_small(&values) || is_length(&place.spots) || is_address(place, captures) {
         return None;
     }
+    // Without labels, versions and lengths of a few programs go with their addresses as well.
+    if captures.inputs == 1 && (!are_far_apart(&values) || goes_with_length(place, &partition, captures.count)) {
+        return None;
+    }
     let roles = roles(fit.role, place, &partition, captures);
     let aside = |at: &usize| captures.is_aside(*at);
     let known = |at: &usize| {
@@ -281,30 +291,29 @@ fn identifier(fit: &Fit<'_>, captures: &Captures, little: Option<bool>) -> Optio
     };
     let confirmed = (0..captures.count).filter(|at| aside(at) && known(at)).count();
     let support = Support {
-        captures: partition.known() as u64,
+        captures: partition.known().min(captures.inputs) as u64,
         sessions: place.flows().len() as u64,
         messages: place.spots.len() as u64,
     };
     let word = fit.role.word();
+    let (known_of, compared) = (partition.known(), captures.word());
     let mut because = format!(
-        "each of {} captures has one value here; their {} values part the captures as the {} {word}s do",
-        support.captures,
+        "each of {known_of} {compared} has one value here; their {} values part them as the {} {word}s do",
         values.len(),
         labels.distinct(),
     );
     if captures.by_address_only && fit.role == Role::User {
         because = format!(
-            "each of {} captures has one value here; their {} values part those that stayed in one place as the {} addresses of clients do",
-            support.captures,
+            "each of {known_of} {compared} has one value here; their {} values part those that stayed in one place as the {} addresses of clients do",
             values.len(),
             labels.distinct(),
         );
     }
     if confirmed > 0 {
-        because.push_str(&format!("; {confirmed} captures kept aside agree"));
+        because.push_str(&format!("; {confirmed} {compared} kept aside agree"));
     }
     if roles.len() > 1 {
-        because.push_str("; the captures do not tell these roles apart");
+        because.push_str(&format!("; the {compared} do not tell these roles apart"));
     }
     Some(Identifier {
         roles,
@@ -321,7 +330,8 @@ fn identifier(fit: &Fit<'_>, captures: &Captures, little: Option<bool>) -> Optio
         p_single: fit.p_single,
         least_p: labels.within(labels, |at| !captures.is_aside(at)).chance(),
         confirmed_on: confirmed as u64,
-        table: numbered(&column),
+        // What its conversations have is not what an input has.
+        table: if captures.inputs == 1 { vec![None] } else { numbered(&column) },
         evidence: evidence(&place.spots),
     })
 }
@@ -341,6 +351,10 @@ fn roles(found: Role, place: &Place<'_>, partition: &Partition, captures: &Captu
             roles.insert(other);
         }
     }
+    // Of one capture nothing says that two clients run the same program.
+    if captures.inputs == 1 && partition.distinct() < SURELY_SEVERAL {
+        roles.insert(Role::Build);
+    }
     let [by_client, by_server] = captures.by_address(&place.flows());
     if by_client.is_some_and(|it| it.agrees(partition)) {
         roles.insert(Role::ClientAddress);
@@ -349,6 +363,35 @@ fn roles(found: Role, place: &Place<'_>, partition: &Partition, captures: &Captu
         roles.extend([Role::Relay, Role::Region]);
     }
     roles.into_iter().collect()
+}
+
+/// Whether most of these values differ from each other in many bytes, as ids do, rather than as versions and lengths.
+fn are_far_apart(values: &[&[u8]]) -> bool {
+    let differ = |a: &[u8], b: &[u8]| {
+        let longest = a.len().max(b.len());
+        (0..longest).filter(|at| a.get(*at) != b.get(*at)).count() >= LEAST_VARYING
+    };
+    let (mut pairs, mut apart) = (0_usize, 0_usize);
+    for (at, a) in values.iter().enumerate() {
+        for b in values.iter().skip(at.saturating_add(1)) {
+            pairs = pairs.saturating_add(1);
+            apart = apart.saturating_add(usize::from(differ(a, b)));
+        }
+    }
+    apart.saturating_mul(2) > pairs
+}
+
+/// Whether it stands in a header, and the lengths of the messages say most of what it says.
+fn goes_with_length(place: &Place<'_>, partition: &Partition, captures: usize) -> bool {
+    let mut lengths: Vec<Option<u64>> = vec![None; captures];
+    for spot in &place.spots {
+        if let Some(length) = lengths.get_mut(spot.message.capture) {
+            length.get_or_insert(spot.message.specimen.length);
+        }
+    }
+    let lengths = Partition::of(lengths);
+    let told = lengths.distinct() > 1 && lengths.distinct().saturating_mul(2) >= partition.distinct();
+    place.spots.iter().all(|it| it.range.start < HEADER) && told && partition.refines(&lengths)
 }
 
 /// Whether some of these values differ in one byte only, and none is large: so do those of a setting.

@@ -15,6 +15,9 @@ const ASIDE_FROM: usize = 10;
 /// One of so many is kept aside.
 const ASIDE_EVERY: usize = 5;
 
+/// Clients of one capture below which nothing is said of users: programs and their settings differ as well.
+const FEW_CLIENTS: usize = 4;
+
 /// Roles that a label of the same name tells.
 const LABELLED: [(Role, &str); 4] = [
     (Role::User, "user"),
@@ -23,9 +26,16 @@ const LABELLED: [(Role, &str); 4] = [
     (Role::Build, "build"),
 ];
 
+/// Conversations of one client, and of all, that stand for captures where there is one capture only.
+const OF_CLIENT: usize = 8;
+const OF_ALL: usize = 512;
+
 /// What is needed of a conversation.
 struct Conversation {
-    capture: usize,
+    /// What it is compared with others as; `None`: it is not.
+    capture: Option<usize>,
+    /// The capture or, within one, the client: who may have several conversations.
+    party: usize,
     client: IpAddr,
     port: u16,
     server: IpAddr,
@@ -33,10 +43,25 @@ struct Conversation {
     began: Option<i64>,
 }
 
-/// The captures.
+impl Conversation {
+    fn of(it: &Flow, capture: Option<usize>, party: usize) -> Self {
+        Self {
+            capture,
+            party,
+            client: it.client.ip,
+            port: it.client.port,
+            server: it.server.ip,
+            began: it.first.map(|it| it.as_nanos() / 1_000_000_000),
+        }
+    }
+}
+
+/// The captures; where there is one only, its conversations stand for captures, and the addresses of its clients for users.
 pub(super) struct Captures {
     /// How many.
     pub(super) count: usize,
+    /// How many inputs there are.
+    pub(super) inputs: usize,
     /// Whether each is kept aside for confirmation.
     aside: Vec<bool>,
     /// By role, those that labels tell of at least two captures.
@@ -49,6 +74,9 @@ pub(super) struct Captures {
 
 impl Captures {
     pub(super) fn of(ledger: &Ledger) -> Self {
+        if ledger.inputs.len() == 1 {
+            return Self::of_one(ledger);
+        }
         let count = ledger.inputs.len();
         let labels = |key: &str| -> Vec<Option<&str>> {
             let label = |labels: &'_ BTreeMap<String, String>| labels.contains_key(key);
@@ -72,19 +100,14 @@ impl Captures {
                 }
             }
         }
-        let conversation = |it: &Flow| Conversation {
-            capture: it.input.0 as usize,
-            client: it.client.ip,
-            port: it.client.port,
-            server: it.server.ip,
-            began: it.first.map(|it| it.as_nanos() / 1_000_000_000),
-        };
+        let of_input = |it: &Flow| Conversation::of(it, Some(it.input.0 as usize), it.input.0 as usize);
         let mut captures = Self {
             count,
+            inputs: count,
             aside,
             labelled,
             by_address_only: false,
-            flows: ledger.flows.iter().map(conversation).collect(),
+            flows: ledger.flows.iter().map(of_input).collect(),
         };
         if !captures.labelled.contains_key(&Role::User) && !captures.labelled.contains_key(&Role::Device) {
             let users = captures.at_home(ledger);
@@ -96,12 +119,56 @@ impl Captures {
         captures
     }
 
+    /// Of a single capture.
+    fn of_one(ledger: &Ledger) -> Self {
+        let spoken: BTreeSet<FlowId> = ledger.specimens.iter().map(|it| it.flow).collect();
+        let mut clients: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
+        let mut users: Vec<Option<usize>> = Vec::new();
+        let mut conversation = |(number, it): (u32, &Flow)| {
+            let next = clients.len();
+            let (client, conversations) = clients.entry(it.client.ip).or_insert((next, 0));
+            let compared = spoken.contains(&FlowId(number)) && *conversations < OF_CLIENT && users.len() < OF_ALL;
+            let capture = compared.then_some(users.len());
+            if compared {
+                *conversations = conversations.saturating_add(1);
+                users.push(Some(*client));
+            }
+            Conversation::of(it, capture, *client)
+        };
+        let flows = (0..).zip(ledger.flows.iter()).map(&mut conversation).collect();
+        let count = users.len();
+        let users = Partition::of(users);
+        let mut labelled = BTreeMap::new();
+        // Between a few, what every program sets differently is no less their own.
+        let by_address_only = users.distinct() >= FEW_CLIENTS && users.chance() < 1.0;
+        if by_address_only {
+            labelled.insert(Role::User, users);
+        }
+        Self {
+            count,
+            inputs: 1,
+            aside: (0..count)
+                .map(|it| count >= ASIDE_FROM && it % ASIDE_EVERY == ASIDE_EVERY.saturating_sub(1))
+                .collect(),
+            labelled,
+            by_address_only,
+            flows,
+        }
+    }
+
+    /// What a place has one value in: captures, or the conversations of one.
+    pub(super) fn word(&self) -> &'static str {
+        if self.inputs == 1 { "conversations" } else { "captures" }
+    }
+
     /// Captures by the one address that their clients kept; those that moved are not known.
     fn at_home(&self, ledger: &Ledger) -> Partition {
         let mut seen: BTreeMap<usize, BTreeSet<IpAddr>> = BTreeMap::new();
         let payload = ledger.specimens.iter().filter(|it| it.payload || it.direction.is_none());
         for it in payload.filter_map(|it| self.flows.get(it.flow.0 as usize)) {
-            seen.entry(it.capture).or_default().insert(it.client);
+            if let Some(capture) = it.capture {
+                seen.entry(capture).or_default().insert(it.client);
+            }
         }
         Partition::of((0..self.count).map(|it| {
             let addresses = seen.get(&it)?;
@@ -121,7 +188,12 @@ impl Captures {
 
     /// The capture of a flow.
     pub(super) fn of_flow(&self, flow: FlowId) -> Option<usize> {
-        self.flows.get(flow.0 as usize).map(|it| it.capture)
+        self.flows.get(flow.0 as usize)?.capture
+    }
+
+    /// Who may have several conversations: a capture, or a client in the only one.
+    pub(super) fn party(&self, flow: FlowId) -> Option<usize> {
+        self.flows.get(flow.0 as usize).map(|it| it.party)
     }
 
     /// Client and server of a flow.
@@ -144,7 +216,8 @@ impl Captures {
     pub(super) fn by_address(&self, flows: &BTreeSet<FlowId>) -> [Option<Partition>; 2] {
         let mut seen: BTreeMap<usize, [BTreeSet<IpAddr>; 2]> = BTreeMap::new();
         for it in flows.iter().filter_map(|it| self.flows.get(it.0 as usize)) {
-            let [clients, servers] = seen.entry(it.capture).or_default();
+            let Some(capture) = it.capture else { continue };
+            let [clients, servers] = seen.entry(capture).or_default();
             clients.insert(it.client);
             servers.insert(it.server);
         }

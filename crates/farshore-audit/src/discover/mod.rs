@@ -85,7 +85,7 @@ pub fn discover(ledger: &Ledger) -> Discovery {
     Discovery {
         identifiers,
         design: Design {
-            captures: captures.count as u64,
+            captures: captures.inputs as u64,
             aside: captures.aside() as u64,
             sessions: sessions.len() as u64,
             roles: captures.roles(),
@@ -238,7 +238,15 @@ impl<'a> Search<'a, '_> {
 /// What these captures could not show, whatever stands in them.
 fn cannot_tell(captures: &Captures) -> Vec<String> {
     if captures.count < 2 {
-        return vec!["one capture: nothing can be compared".to_owned()];
+        return vec!["one conversation: nothing can be compared".to_owned()];
+    }
+    if captures.inputs == 1 {
+        let mut lines =
+            vec!["one capture: its conversations are compared, and what is of a room, a relay or a day cannot be told".to_owned()];
+        if captures.labelled.is_empty() {
+            lines.push("too few clients with several conversations each: nothing tells what is a user's (further captures)".to_owned());
+        }
+        return lines;
     }
     if captures.one_room() {
         return vec![

@@ -66,7 +66,7 @@ impl<'a> Sessions<'a> {
 
     /// Looks at the positions of a group: runs of bytes that are steady within each conversation and not within captures.
     pub(super) fn spans(&mut self, number: usize, group: &Group<'a>, captures: &Captures) {
-        let changes = change_between_conversations(&group.messages);
+        let changes = change_between_conversations(&group.messages, captures);
         let mut at = 0;
         while let Some(start) = changes.iter().skip(at).position(|it| *it).map(|it| it.saturating_add(at)) {
             let run = changes.iter().skip(start).take_while(|it| **it).count();
@@ -152,7 +152,7 @@ fn identifier(place: &Place<'_>, captures: &Captures, little: Option<bool>, trie
         encoding: if mask == 0 { encoding } else { format!("{encoding}^{mask:02x}") },
         distinct: values.len() as u64,
         support: Support {
-            captures: seen.len() as u64,
+            captures: seen.len().min(captures.inputs) as u64,
             sessions: first.len() as u64,
             messages: place.spots.len() as u64,
         },
@@ -164,7 +164,7 @@ fn identifier(place: &Place<'_>, captures: &Captures, little: Option<bool>, trie
         p_single,
         least_p: p_single,
         confirmed_on: seen.iter().filter(|it| captures.is_aside(**it)).count() as u64,
-        table: vec![None; captures.count],
+        table: vec![None; captures.inputs],
         evidence: evidence(&place.spots),
     }
 }
@@ -195,7 +195,7 @@ fn is_of_sessions(spots: &[Spot<'_>], captures: &Captures) -> bool {
     let again = times.values().filter(|it| **it > 1).count();
     let mut flows: BTreeMap<usize, usize> = BTreeMap::new();
     for flow in values.keys() {
-        let count = flows.entry(captures.of_flow(*flow).unwrap_or(usize::MAX)).or_default();
+        let count = flows.entry(captures.party(*flow).unwrap_or(usize::MAX)).or_default();
         *count = count.saturating_add(1);
     }
     let reconnects = flows.values().filter(|it| **it > 1).count();
@@ -203,7 +203,7 @@ fn is_of_sessions(spots: &[Spot<'_>], captures: &Captures) -> bool {
     whole
         && values.len() >= LEAST_FLOWS
         && again.saturating_mul(2) >= values.len()
-        && reconnects >= LEAST_AGAIN
+        && reconnects >= if captures.inputs == 1 { 1 } else { LEAST_AGAIN }
         && !is_port(spots, captures)
 }
 
@@ -241,21 +241,20 @@ fn grows(spots: &[Spot<'_>], captures: &Captures) -> bool {
     by_time.len() > 2 && (ordered(&numbers) || ordered(&|a, b| numbers(b, a)) || ordered(&little) || ordered(&|a, b| little(b, a)))
 }
 
-/// By position: whether its byte is the same throughout each conversation, and changes between those of a capture.
-fn change_between_conversations(messages: &[Message<'_>]) -> Vec<bool> {
+/// By position: whether its byte is the same throughout each conversation, and changes between those of a party.
+fn change_between_conversations(messages: &[Message<'_>], captures: &Captures) -> Vec<bool> {
     let length = messages.iter().map(|it| it.bytes().len()).min().unwrap_or(0);
     let mut of_flow: BTreeMap<FlowId, &[u8]> = BTreeMap::new();
-    let mut of_capture: BTreeMap<usize, &[u8]> = BTreeMap::new();
+    let mut of_party: BTreeMap<Option<usize>, &[u8]> = BTreeMap::new();
     let (mut steady, mut changes) = (vec![true; length], vec![false; length]);
     for it in messages {
         let bytes = it.bytes();
-        let (flow, capture) = (
-            *of_flow.entry(it.specimen.flow).or_insert(bytes),
-            *of_capture.entry(it.capture).or_insert(bytes),
-        );
-        for ((((steady, changes), byte), of_flow), of_capture) in steady.iter_mut().zip(&mut changes).zip(bytes).zip(flow).zip(capture) {
+        let flow = it.specimen.flow;
+        let party = captures.party(flow);
+        let (flow, party) = (*of_flow.entry(flow).or_insert(bytes), *of_party.entry(party).or_insert(bytes));
+        for ((((steady, changes), byte), of_flow), of_party) in steady.iter_mut().zip(&mut changes).zip(bytes).zip(flow).zip(party) {
             *steady &= byte == of_flow;
-            *changes |= byte != of_capture;
+            *changes |= byte != of_party;
         }
     }
     steady.into_iter().zip(changes).map(|(steady, changes)| steady && changes).collect()

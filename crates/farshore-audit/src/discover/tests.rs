@@ -123,6 +123,39 @@ fn place(range: &str) -> String {
     format!("udp/4000 up, offset {range}")
 }
 
+/// The same as one capture, taken where all clients pass.
+fn at_one_place(mut ledger: Ledger, users: u64) -> Ledger {
+    ledger.inputs.truncate(1);
+    let mut flows = std::mem::take(&mut ledger.flows);
+    for flow in flows.iter_mut() {
+        let user = u64::from(flow.input.0) % users;
+        flow.input = InputId(0);
+        flow.client.ip = [198, 51, 100, u8::try_from(user).unwrap()].into();
+    }
+    ledger.flows = flows;
+    for it in &mut ledger.specimens {
+        it.locus.input = InputId(0);
+    }
+    ledger
+}
+
+#[test]
+fn clients_of_one_capture_are_told_apart_by_their_addresses() {
+    let ledger = at_one_place(world(12, 6, 4, &[], message), 6);
+    let found = discover(&ledger);
+    // Six clients may run a version each; which of them has which room changes.
+    let roles = vec![Role::User, Role::Device, Role::Build, Role::ClientAddress];
+    let claims: Vec<_> = found.identifiers.iter().filter(|it| it.firmness == Firmness::Claim).collect();
+    assert_eq!(claims.len(), 1, "{claims:#?}");
+    let sorted: std::collections::BTreeSet<Role> = claims[0].roles.iter().copied().collect();
+    assert_eq!((sorted, &claims[0].place), (roles.into_iter().collect(), &place("18..22")));
+    assert_eq!((claims[0].support.captures, claims[0].support.sessions), (1, 24));
+    assert_eq!(claims[0].table, [None]);
+    // Of two clients nothing is said, nor of clients that spoke once.
+    let few = discover(&at_one_place(world(12, 2, 4, &[], message), 2));
+    assert!(few.identifiers.is_empty() && few.design.cannot_tell.len() == 2, "{few:#?}");
+}
+
 #[test]
 fn users_and_rooms_are_found_where_they_stand_and_nothing_besides() {
     let ledger = world(20, 6, 4, &["user", "room"], message);

@@ -96,7 +96,7 @@ fn what_the_captures_cannot_tell_is_said_and_nothing_is_claimed() {
 }
 
 #[test]
-fn one_capture_is_nothing_to_compare() {
+fn one_capture_of_one_client_tells_no_user() {
     let folder = folder();
     let crowd = crowd::record(3, Design::Ample);
     let one = write(&folder, "one.pcapng", &crowd.runs[0].bytes);
@@ -104,9 +104,63 @@ fn one_capture_is_nothing_to_compare() {
     done.ends(0);
     let text = String::from_utf8(done.out).unwrap();
     assert!(
-        text.contains("one capture: nothing can be compared") && text.contains("No identifier was found"),
+        text.contains("one conversation: nothing can be compared") && text.contains("No identifier was found"),
         "{text}"
     );
+}
+
+/// Protocols that are known are found by their bytes alone, and are not named.
+#[test]
+fn nothing_is_asked_of_protocols_when_payload_is_to_be_opaque() {
+    let folder = folder();
+    let crowd = (0..)
+        .map(|seed| crowd::record(seed, Design::Ample))
+        .find(|it| it.grammar.form == crowd::grammar::Form::Http);
+    let arguments = written(&crowd.unwrap(), &folder, true);
+    let json = found(&arguments, &["--format=json", "--opaque"]);
+    let identifiers = json["identifiers"].as_array().unwrap();
+    assert!(identifiers.iter().any(|it| it["firmness"] == "claim"), "{json}");
+    for it in identifiers {
+        let told = format!("{} {}", it["where"], it["evidence"]);
+        assert!(told.contains("tcp") && !told.contains("http"), "{told}");
+    }
+}
+
+/// Real captures, where they are at hand: of clients enough to tell users by, and no ids of theirs in what they send in clear;
+/// one with the connection ids of a call; and one in which programs tell each other the ids of their devices.
+#[test]
+fn captures_that_carry_no_ids_claim_none() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/dev");
+    for (name, claims) in [
+        ("rtc/agora-sd-rtn.pcap", 0),
+        ("plaintext-ids/snmp.pcap", 0),
+        ("plaintext-ids/netbios.pcap", 0),
+        ("rtc/stun.pcap", 0),
+        ("dns/dns-edns-ecs.pcap", 0),
+        ("apps/whatsapp_login_chat.pcap", 0),
+        ("apps/dropbox.pcap", 2),
+    ] {
+        let path = corpus.join(name);
+        if !path.exists() {
+            continue;
+        }
+        let done = run([
+            "discover".into(),
+            "--quiet".into(),
+            "--opaque".into(),
+            "--format=json".into(),
+            path.into_os_string(),
+        ]);
+        done.ends(0);
+        let json = done.json();
+        let is_claim = |it: &&Value| it["firmness"] == "claim" && it["roles"] != json!(["session"]);
+        let found: Vec<&Value> = json["identifiers"].as_array().unwrap().iter().filter(is_claim).collect();
+        assert_eq!(found.len(), claims, "{name}: {found:?}");
+        assert!(
+            found.iter().all(|it| it["where"].as_str().unwrap().starts_with("udp/")),
+            "{name}: {found:?}"
+        );
+    }
 }
 
 /// An audit of several inputs has the findings as a section.

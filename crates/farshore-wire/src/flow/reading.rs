@@ -394,6 +394,9 @@ impl Reading {
 
 /// Asks the protocols whose this beginning is.
 fn ask(start: Start<'_>, scene: &Scene<'_>) -> Recognised {
+    if scene.limits.opaque {
+        return Recognised::No;
+    }
     recognise(&opening(start, &[transport_name(scene.transport)], scene))
 }
 
