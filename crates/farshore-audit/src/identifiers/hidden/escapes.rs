@@ -187,7 +187,12 @@ fn unit(text: &[u8]) -> Option<u16> {
 /// Stretches of UTF-16 among bytes, of either order: four characters and more, most of them of Latin scripts.
 pub(super) fn utf16(bytes: &[u8], found: &mut dyn FnMut(Plain)) {
     let mut at = 0_usize;
-    while let Some(rest) = bytes.get(at..).filter(|it| it.len() >= 2 * SHORTEST) {
+    // Most of the first characters are ASCII, so one of the first two has a byte of zero.
+    while let Some(zero) = bytes.get(at..).and_then(|it| memchr::memchr(0, it)) {
+        at = at.saturating_add(zero.saturating_sub(3));
+        let Some(rest) = bytes.get(at..).filter(|it| it.len() >= 2 * SHORTEST) else {
+            break;
+        };
         let little = length(rest, u16::from_le_bytes);
         let big = length(rest, u16::from_be_bytes);
         let units = little.max(big);
