@@ -88,6 +88,9 @@ pub(crate) struct Audit {
     /// Write what can be recovered to files in this folder: `audio`, a WAV file for each stream that is sound. Inputs are read twice
     #[arg(long, num_args = 2, value_names = ["WHAT", "DIR"], help_heading = "Output")]
     pub(crate) extract: Vec<PathBuf>,
+    /// Also write who can be linked to whom to this file, in GraphML
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) links: Option<PathBuf>,
     /// Show values as they are (default: masked)
     #[arg(long, help_heading = "Output")]
     pub(crate) show_pii: bool,

@@ -20,6 +20,7 @@ use crate::{atlas, diagnose, inputs, message, output};
 /// Runs the verb.
 pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     output::check(args.output.as_deref(), args.force)?;
+    output::check(args.links.as_deref(), args.force)?;
     let paths: Vec<_> = args.read.iter().chain(&args.inputs).cloned().collect();
     let sources = inputs::sources(&paths, args.labels.as_deref(), &args.label)?;
     let (limits, detecting) = limits(&args.limit)?;
@@ -78,6 +79,9 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         },
     );
     audit.undeclared = declared.map(|it| it.omissions(&audit));
+    if let Some(path) = &args.links {
+        output::write(Some(path), args.force, &mut |out| farshore_report::graphml::render(&audit, out))?;
+    }
     write(&audit, args)?;
     // The process ends here: handing millions of small pieces back one by one would only take time.
     std::mem::forget(audit);

@@ -16,6 +16,7 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod escape;
+pub mod graphml;
 pub mod html;
 pub mod json;
 pub mod terminal;

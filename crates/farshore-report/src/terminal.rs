@@ -44,6 +44,9 @@ impl Output for Terminal {
             4,
         )?;
         screen.part("Undeclared", "there, and not in the declaration", &story.undeclared, 3)?;
+        if story.linked.total > 0 {
+            screen.part("Linked", "who carried the same identifier, and to whom", &story.linked, 3)?;
+        }
         screen.part("Inferred", "who receives it; claims, not proof", &story.inferred, 4)?;
         screen.part("Not seen", "and so neither good nor bad", &story.unseen, 8)?;
         screen.part("Judged", "", &story.judged, 6)?;

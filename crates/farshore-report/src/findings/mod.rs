@@ -7,6 +7,7 @@
 mod found;
 mod inferred;
 mod judged;
+mod linked;
 mod phrase;
 mod seen;
 mod told;
@@ -15,6 +16,7 @@ mod unseen;
 pub use found::{argued, design};
 pub use inferred::{claimed_and_out, laws, organisation, owner, places};
 pub use judged::{judged_groups, judged_order};
+pub use linked::{Group, groups, observer};
 pub use phrase::{age, bytes, count, long, name, some};
 pub use seen::{answer, worst_first};
 
@@ -42,6 +44,8 @@ pub struct Story {
     pub talk: Part,
     /// What is there beside what was declared.
     pub undeclared: Part,
+    /// Who can be linked to whom, and which identifiers several parties were sent.
+    pub linked: Part,
     /// Who receives it, where, and whose law could order whom.
     pub inferred: Part,
     /// What could not be seen, and why.
@@ -168,6 +172,7 @@ impl Story {
             found: found::part(audit),
             talk: told::talk(audit),
             undeclared: told::undeclared(audit),
+            linked: linked::part(audit),
             inferred: inferred::part(audit),
             unseen: Part::of(unseen::items(audit).into_iter()),
             judged: judged::part(audit),

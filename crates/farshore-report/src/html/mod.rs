@@ -3,6 +3,7 @@
 //! It tells the story of the terminal and then everything the story rests on. Text from the wire is made visible where
 //! it is spliced in, escaped by the template, and the finished page passes one last gate ([`escape::page`]).
 
+mod links;
 mod map;
 mod tables;
 
@@ -54,6 +55,8 @@ fn page(audit: &Audit, options: &Options<'_>) -> Markup {
                     (figures(audit))
                     (part(audit, "seen", "Seen", "What stands readable on the wire, and who can read it.", &story.seen, 20))
                     (part(audit, "inferred", "Inferred", "Who receives it. Claims with their sources, not proof; a law is named where it could order somebody, never because anybody did.", &story.inferred, 8))
+                    @if story.linked.total > 0 { (part(audit, "linked", "Who can be linked", "Clients that carried the same identifier, and identifiers that several parties were sent.", &story.linked, 12)) }
+                    (links::section(audit))
                     (map::section(audit, options.borders))
                     (part(audit, "unseen", "Not seen", "And so neither good nor bad.", &story.unseen, 40))
                     (tables::verdicts(audit))

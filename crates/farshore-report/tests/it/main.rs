@@ -4,5 +4,6 @@
 mod cases;
 mod contract;
 mod hostile;
+mod linked;
 mod looks;
 mod page;
