@@ -26,29 +26,12 @@ pub(crate) enum Verb {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Audit {
-    /// Captures (pcap, pcapng), folders of them, or `-` for standard input
-    #[arg(value_name = "INPUT", required_unless_present = "read")]
-    pub(crate) inputs: Vec<PathBuf>,
-    /// Read this capture (the same as INPUT)
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) read: Vec<PathBuf>,
-    /// No name lookups (the default: farshore never uses the network)
-    #[arg(short = 'n', hide = true)]
-    pub(crate) numeric: bool,
+    #[command(flatten)]
+    pub(crate) input: Inputs,
 
-    /// Secrets of TLS, QUIC and DTLS sessions: a key log in the NSS format, as SSLKEYLOGFILE makes it; those inside a pcapng are used
-    /// without asking
-    #[arg(long, value_name = "FILE", help_heading = "What is known")]
-    pub(crate) keys: Vec<PathBuf>,
     /// Values to look for, in TOML: [[known]] name, kind, value
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) known: Vec<PathBuf>,
-    /// What is known of the inputs, in CSV: a column `input`, then any others
-    #[arg(long, value_name = "FILE", help_heading = "What is known")]
-    pub(crate) labels: Option<PathBuf>,
-    /// What is known of all inputs
-    #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
-    pub(crate) label: Vec<String>,
     /// What the operator says it sends, in TOML: recipients, countries, fields. What is there beside them is listed
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) declared: Option<PathBuf>,
@@ -76,12 +59,6 @@ pub(crate) struct Audit {
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
     pub(crate) format: Format,
-    /// Write to this file, whole or not at all
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
-    /// Overwrite the output file, and files that are extracted
-    #[arg(long, help_heading = "Output")]
-    pub(crate) force: bool,
     /// Further sections of the JSON formats
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION,…", help_heading = "Output")]
     pub(crate) with: Vec<Section>,
@@ -97,16 +74,74 @@ pub(crate) struct Audit {
     /// Add digests of found values, HMAC-SHA-256 under the key in this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) digest_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) out: Output,
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+/// What to read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inputs {
+    /// Captures (pcap, pcapng), recordings (HAR, mitmproxy), folders of them, or `-` for standard input
+    #[arg(value_name = "INPUT", required_unless_present = "read")]
+    inputs: Vec<PathBuf>,
+    /// Read this capture (the same as INPUT)
+    #[arg(short, long, value_name = "FILE")]
+    read: Vec<PathBuf>,
+    /// No name lookups (the default: farshore never uses the network)
+    #[arg(short = 'n', hide = true)]
+    numeric: bool,
+    /// What is known of the inputs, in CSV: a column `input`, then any of user, room, device, build, state and others; empty: unknown
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) labels: Option<PathBuf>,
+    /// What is known of all inputs
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
+    pub(crate) label: Vec<String>,
+    /// Secrets of TLS, QUIC and DTLS sessions: a key log in the NSS format, as SSLKEYLOGFILE makes it; those inside a pcapng are used
+    /// without asking
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    pub(crate) keys: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// All that is named, `-r` first.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.read.iter().chain(&self.inputs).cloned().collect()
+    }
+}
+
+/// Where the answer goes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Output {
+    /// Write to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite files that are there: the output, and what is extracted
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
     pub(crate) color: Color,
+}
 
+/// How much reading may take.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Effort {
     /// Inputs read side by side (default: as many as there are processors)
     #[arg(long, value_name = "N", help_heading = "Running")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
     /// Set a ceiling of reading or of looking for values, such as body-bytes=1000000
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
     pub(crate) limit: Vec<String>,
+}
+
+/// How much is said on the way.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Voice {
     /// Say more on standard error
     #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
     pub(crate) verbose: u8,
@@ -131,22 +166,8 @@ pub(crate) struct Atlas {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Discover {
-    /// Captures (pcap, pcapng), folders of them, or `-` for standard input: one of each run
-    #[arg(value_name = "INPUT", required_unless_present = "read")]
-    pub(crate) inputs: Vec<PathBuf>,
-    /// Read this capture (the same as INPUT)
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) read: Vec<PathBuf>,
-
-    /// What is known of the inputs, in CSV: a column `input`, then any of user, room, device, build and others; empty: unknown
-    #[arg(long, value_name = "FILE", help_heading = "What is known")]
-    pub(crate) labels: Option<PathBuf>,
-    /// What is known of all inputs
-    #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
-    pub(crate) label: Vec<String>,
-    /// Secrets of TLS, QUIC and DTLS sessions, as for `audit`
-    #[arg(long, value_name = "FILE", help_heading = "What is known")]
-    pub(crate) keys: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) input: Inputs,
 
     /// Ask no protocol: take all payload for that of an undocumented one, and name places by their bytes alone
     #[arg(long, conflicts_with = "keys", help_heading = "What is known")]
@@ -155,28 +176,13 @@ pub(crate) struct Discover {
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
     pub(crate) format: Format,
-    /// Write to this file, whole or not at all
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
-    /// Overwrite the output file
-    #[arg(long, help_heading = "Output")]
-    pub(crate) force: bool,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
-    pub(crate) color: Color,
 
-    /// Inputs read side by side (default: as many as there are processors)
-    #[arg(long, value_name = "N", help_heading = "Running")]
-    pub(crate) jobs: Option<std::num::NonZeroUsize>,
-    /// Set a ceiling of reading, such as flow-specimens=100
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
-    pub(crate) limit: Vec<String>,
-    /// Say more on standard error
-    #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
-    pub(crate) verbose: u8,
-    /// Say nothing on standard error but errors
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) out: Output,
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
 }
 
 #[derive(Debug, clap::Args)]
@@ -194,22 +200,11 @@ pub(crate) struct Who {
     /// How to write the answer (default: terminal; of standard input ndjson)
     #[arg(long, value_enum, help_heading = "Output")]
     pub(crate) format: Option<WhoFormat>,
-    /// Write to this file, whole or not at all
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
-    /// Overwrite the output file
-    #[arg(long, help_heading = "Output")]
-    pub(crate) force: bool,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
-    pub(crate) color: Color,
 
-    /// Say more on standard error
-    #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
-    pub(crate) verbose: u8,
-    /// Say nothing on standard error but errors
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) out: Output,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -19,11 +19,11 @@ use crate::{atlas, diagnose, inputs, message, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
-    output::check(args.output.as_deref(), args.force)?;
-    output::check(args.links.as_deref(), args.force)?;
-    let paths: Vec<_> = args.read.iter().chain(&args.inputs).cloned().collect();
-    let sources = inputs::sources(&paths, args.labels.as_deref(), &args.label)?;
-    let (limits, detecting) = limits(&args.limit)?;
+    output::check(args.out.output.as_deref(), args.out.force)?;
+    output::check(args.links.as_deref(), args.out.force)?;
+    let paths = args.input.paths();
+    let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
+    let (limits, detecting) = limits(&args.effort.limit)?;
     let detectors = detectors(args, detecting)?;
     let packs = packs(&args.policy)?;
     let scope = args.scope.as_deref().map(read_scope).transpose()?;
@@ -44,19 +44,19 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     let how = How {
         extraction: extraction.as_ref(),
         limits: &limits,
-        keys: &args.keys,
+        keys: &args.input.keys,
         every_fact: args.with.contains(&Section::Observations),
         specimens: sources.len() > 1,
-        jobs: args.jobs,
-        verbose: args.verbose,
-        quiet: args.quiet,
+        jobs: args.effort.jobs,
+        verbose: args.voice.verbose,
+        quiet: args.voice.quiet,
     };
     let (ledger, unreadable) = reading::read(&sources, &how, &detectors)?;
     if let Some(app) = &args.app {
         check_app(&ledger, app)?;
     }
     if let Some(extraction) = &extraction {
-        extraction.write(args.app.as_deref().map(|app| ledger.of_app(app)).as_deref(), args.quiet)?;
+        extraction.write(args.app.as_deref().map(|app| ledger.of_app(app)).as_deref(), args.voice.quiet)?;
     }
     let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
     let data = if fictional {
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     );
     audit.undeclared = declared.map(|it| it.omissions(&audit));
     if let Some(path) = &args.links {
-        output::write(Some(path), args.force, &mut |out| farshore_report::graphml::render(&audit, out))?;
+        output::write(Some(path), args.out.force, &mut |out| farshore_report::graphml::render(&audit, out))?;
     }
     write(&audit, args)?;
     // The process ends here: handing millions of small pieces back one by one would only take time.
@@ -113,7 +113,7 @@ fn extraction(args: &args::Audit) -> anyhow::Result<Option<Extraction>> {
         "--extract {}: there is `audio` only",
         message::shown(what)
     );
-    Extraction::new(folder, args.force).map(Some)
+    Extraction::new(folder, args.out.force).map(Some)
 }
 
 fn vantage(flag: &str, text: &str) -> anyhow::Result<Vantage> {
@@ -176,17 +176,19 @@ fn read_declared(path: &Path) -> anyhow::Result<Declared> {
 fn write(audit: &Audit, args: &args::Audit) -> anyhow::Result<()> {
     let renderer = farshore_report::output(args.format.id()).context("no such format")?;
     let borders = if args.format == Format::Html { borders() } else { Vec::new() };
-    let to_file = args.output.is_some();
+    let to_file = args.out.output.is_some();
     let options = Options {
         sections: Sections {
             flows: args.with.contains(&Section::Flows),
             observations: args.with.contains(&Section::Observations),
         },
-        color: output::color(args.color, to_file),
+        color: output::color(args.out.color, to_file),
         width: output::width(),
         borders: &borders,
     };
-    output::write(args.output.as_deref(), args.force, &mut |out| renderer.render(audit, &options, out))
+    output::write(args.out.output.as_deref(), args.out.force, &mut |out| {
+        renderer.render(audit, &options, out)
+    })
 }
 
 /// The outlines of the data set, as the report takes them.

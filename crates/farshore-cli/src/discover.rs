@@ -13,10 +13,10 @@ use crate::{inputs, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
-    output::check(args.output.as_deref(), args.force)?;
-    let paths: Vec<_> = args.read.iter().chain(&args.inputs).cloned().collect();
-    let sources = inputs::sources(&paths, args.labels.as_deref(), &args.label)?;
-    let (mut limits, detecting) = limits(&args.limit)?;
+    output::check(args.out.output.as_deref(), args.out.force)?;
+    let paths = args.input.paths();
+    let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
+    let (mut limits, detecting) = limits(&args.effort.limit)?;
     limits.opaque = args.opaque;
     let detectors = Detectors::new(
         &[],
@@ -28,12 +28,12 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
     let how = How {
         extraction: None,
         limits: &limits,
-        keys: &args.keys,
+        keys: &args.input.keys,
         every_fact: false,
         specimens: true,
-        jobs: args.jobs,
-        verbose: args.verbose,
-        quiet: args.quiet,
+        jobs: args.effort.jobs,
+        verbose: args.voice.verbose,
+        quiet: args.voice.quiet,
     };
     let (ledger, unreadable) = reading::read(&sources, &how, &detectors)?;
     let discovery = farshore::discover(&ledger);
@@ -48,12 +48,12 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
         ..Audit::default()
     };
     let options = Options {
-        color: output::color(args.color, args.output.is_some()),
+        color: output::color(args.out.color, args.out.output.is_some()),
         width: output::width(),
         ..Options::default()
     };
     let renderer = farshore_report::output(args.format.id()).context("no such format")?;
-    output::write(args.output.as_deref(), args.force, &mut |out| match args.format {
+    output::write(args.out.output.as_deref(), args.out.force, &mut |out| match args.format {
         args::Format::Terminal => farshore_report::terminal::discovery(&audit, &options, out),
         _ => renderer.render(&audit, &options, out),
     })?;
