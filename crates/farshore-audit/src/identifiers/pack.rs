@@ -5,6 +5,9 @@
 //! the door: patterns without a longest match (they would make one field cost more than its length) that match
 //! without an anchor of the pack or look around a match, unknown keys, unknown checks.
 
+use std::sync::OnceLock;
+
+use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::checks::{self, Check};
@@ -142,15 +145,47 @@ fn read(number: usize, text: &str) -> Result<Pack, PackError> {
     })
 }
 
+/// A regular expression over bytes, without Unicode classes. It is compiled when it is first asked: together that takes longer than
+/// to read a small capture, in which hardly any is.
+#[derive(Debug)]
+pub(super) struct Expression {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Expression {
+    fn new(text: String) -> Self {
+        Self {
+            text,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// One that all of a text must match.
+    fn whole(text: &str) -> Self {
+        Self::new(format!("^(?:{text})$"))
+    }
+
+    /// It, unless it is too large.
+    pub fn compiled(&self) -> Option<&Regex> {
+        let compile = || RegexBuilder::new(&self.text).unicode(false).size_limit(1 << 22).build().ok();
+        self.compiled.get_or_init(compile).as_ref()
+    }
+
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.compiled().is_some_and(|it| it.is_match(text))
+    }
+}
+
 /// A pack ready to run.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub pack: Pack,
     /// Finds a value in free text.
-    pub anywhere: regex::bytes::Regex,
+    pub anywhere: Expression,
     /// Tells whether all of a text is a value.
-    pub whole: regex::bytes::Regex,
-    pub refuse: Option<regex::bytes::Regex>,
+    pub whole: Expression,
+    pub refuse: Option<Expression>,
     pub check: Option<Check>,
     /// The anchors, with what must stand around each in a match.
     pub anchors: Vec<(Vec<u8>, Surroundings)>,
@@ -162,19 +197,16 @@ impl Ready {
             pack: pack.id.clone(),
             problem,
         };
-        let compiled = |pattern: &str| {
-            regex::bytes::RegexBuilder::new(pattern)
+        let parsed = |pattern: &str| {
+            regex_syntax::ParserBuilder::new()
                 .unicode(false)
-                .size_limit(1 << 22)
+                .utf8(false)
                 .build()
+                .parse(pattern)
                 .map_err(|error| fail(error.to_string()))
         };
-        let syntax = regex_syntax::ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .build()
-            .parse(&pack.pattern)
-            .map_err(|error| fail(error.to_string()))?;
+        let syntax = parsed(&pack.pattern)?;
+        pack.refuse.as_deref().map(parsed).transpose()?;
         let longest = syntax.properties().maximum_len();
         if longest.is_none_or(|longest| longest > LONGEST_MATCH) {
             return Err(fail(format!("the pattern must match at most {LONGEST_MATCH} bytes")));
@@ -194,9 +226,9 @@ impl Ready {
             Some(name) => Some(checks::named(name).ok_or_else(|| fail(format!("no check is named `{name}`")))?),
         };
         Ok(Self {
-            anywhere: compiled(&pack.pattern)?,
-            whole: compiled(&format!("^(?:{})$", pack.pattern))?,
-            refuse: pack.refuse.as_deref().map(|text| compiled(&format!("^(?:{text})$"))).transpose()?,
+            anywhere: Expression::new(pack.pattern.clone()),
+            whole: Expression::whole(&pack.pattern),
+            refuse: pack.refuse.as_deref().map(Expression::whole),
             check,
             anchors: anchors
                 .iter()

@@ -346,7 +346,7 @@ impl Rules {
         let Some(text) = layer.text.get(run.clone()) else {
             return;
         };
-        for it in ready.anywhere.find_iter(text) {
+        for it in ready.anywhere.compiled().into_iter().flat_map(|it| it.find_iter(text)) {
             let beside = |place: Option<usize>| {
                 let byte = place.and_then(|i| text.get(i));
                 byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || ready.pack.not_beside.as_bytes().contains(b))
