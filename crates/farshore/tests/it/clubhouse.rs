@@ -1,5 +1,7 @@
 //! The world `clubhouse`, audited: each capture beside what is true of it.
 
+use std::sync::OnceLock;
+
 use farshore::model::observation::Observed;
 use farshore::model::{Audit, Frame, InputId, Ledger, LinkType};
 use farshore::policy::{self, Scope};
@@ -90,13 +92,15 @@ pub fn audit(ledger: Ledger, scope: Option<&Scope>) -> Audit {
 
 /// Each capture of an edition with its truth and its audit, all that was ever planted being known.
 pub fn audits(edition: Edition, scope: Option<&Scope>) -> (Recording, Vec<Audit>) {
+    // Reading takes long in the build of tests, judging does not.
+    static READ: [OnceLock<Vec<Ledger>>; 2] = [const { OnceLock::new() }; 2];
     let recording = record(edition);
-    let known = known(&record(Edition::Leaky).truth);
-    let audits = recording
-        .captures
-        .iter()
-        .map(|it| audit(ledger(&it.file, &it.bytes, &known), scope));
-    let audits: Vec<Audit> = audits.collect();
+    let ledgers = READ[usize::from(edition == Edition::Fixed)].get_or_init(|| {
+        let known = known(&record(Edition::Leaky).truth);
+        let captures = recording.captures.iter();
+        captures.map(|it| ledger(&it.file, &it.bytes, &known)).collect()
+    });
+    let audits: Vec<Audit> = ledgers.iter().map(|it| audit(it.clone(), scope)).collect();
     assert_eq!(audits.len(), 4);
     (recording, audits)
 }
