@@ -8,6 +8,7 @@ mod discover;
 mod extract;
 mod hostile;
 mod inputs;
+mod masked;
 mod memory;
 mod offline;
 mod order;
