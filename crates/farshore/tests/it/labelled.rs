@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use farshore::model::{Answer, Audit, ReaderRole};
-use farshore::{Circumstances, Datasets, Detecting, Detectors, Reading, judge};
+use farshore::{Datasets, Detecting, Detectors, Reading};
+
+use crate::wired::judged;
 
 /// A label: file, frame, field, reader, answer.
 struct Label<'a> {
@@ -40,17 +42,7 @@ fn audit(path: &Path) -> Audit {
     let detectors = Detectors::new(&[], Detecting::default()).unwrap();
     let bytes = fs::read(path).unwrap();
     let ledger = farshore::read(&bytes[..], "capture", &Reading::default(), &detectors, &mut |_| {}).unwrap();
-    let with = Circumstances {
-        data: Datasets::embedded(),
-        packs: &[],
-        scope: None,
-        as_of: None,
-        vantage: None,
-        app: None,
-        version: "test",
-        show_pii: false,
-    };
-    judge(ledger, &with)
+    judged(ledger, Datasets::embedded())
 }
 
 fn role(word: &str) -> ReaderRole {

@@ -171,6 +171,29 @@ impl Node<'_> {
             None => self.run.clone(),
         }
     }
+
+    /// The steps to what a layer covered.
+    const fn chain(&self, peel: &Peel<'_>) -> Chain<'_> {
+        Chain {
+            step: peel.step,
+            before: Some(self.chain),
+        }
+    }
+
+    /// What a layer covered.
+    fn beneath<'p>(&self, peel: &Peel<'p>, chain: &'p Chain<'p>, entire: bool) -> Node<'p> {
+        Node {
+            text: peel.bytes,
+            chain,
+            offset: None,
+            run: self.place(&peel.range),
+            layers: self.layers.saturating_add(1),
+            containers: self.containers,
+            whole: peel.whole,
+            entire,
+            payload: false,
+        }
+    }
 }
 
 /// One layer taken off a part of a node.
@@ -243,21 +266,8 @@ impl Rules {
             return;
         };
         work.peeling.bytes = left;
-        let chain = Chain {
-            step: peel.step,
-            before: Some(node.chain),
-        };
-        let child = Node {
-            text: peel.bytes,
-            chain: &chain,
-            offset: None,
-            run: node.place(&peel.range),
-            layers: node.layers.saturating_add(1),
-            containers: node.containers,
-            whole: peel.whole,
-            entire: node.entire && peel.range.len() == node.text.len(),
-            payload: false,
-        };
-        self.node(hidden, &child, true, work);
+        let chain = node.chain(peel);
+        let entire = node.entire && peel.range.len() == node.text.len();
+        self.node(hidden, &node.beneath(peel, &chain, entire), true, work);
     }
 }

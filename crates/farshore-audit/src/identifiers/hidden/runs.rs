@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::base64::{self, Alphabet};
 use super::super::scan::{Rules, Work};
 use super::survey::{SHORTEST_RUN, Survey};
-use super::{Chain, Hidden, LAYERS, Node, Peel, escapes};
+use super::{Hidden, LAYERS, Node, Peel, escapes};
 
 /// A run in a node, and the classes its bytes have.
 struct Run<'a> {
@@ -171,22 +171,8 @@ impl Rules {
             return;
         }
         // Digests are written in digits: that is no layer of its own.
-        let chain = Chain {
-            step: peel.step,
-            before: Some(node.chain),
-        };
-        let last = Node {
-            text: peel.bytes,
-            chain: &chain,
-            offset: None,
-            run: node.place(&peel.range),
-            layers: node.layers.saturating_add(1),
-            containers: node.containers,
-            whole: peel.whole,
-            entire: false,
-            payload: false,
-        };
-        self.masked(hidden, &last, work);
+        let chain = node.chain(peel);
+        self.masked(hidden, &node.beneath(peel, &chain, false), work);
     }
 
     /// A number of 32 bits that is a value by itself, in hexadecimal or, if it is as long, in decimal digits.
