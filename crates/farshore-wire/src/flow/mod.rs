@@ -1,5 +1,6 @@
 //! Flows: which packets belong together, who began, and what is read of them.
 
+mod headless;
 pub(crate) mod icmp;
 pub(crate) mod inside;
 pub(crate) mod interference;

@@ -3,6 +3,7 @@
 
 use farshore_model::Direction;
 
+use super::headless::Looks;
 use crate::protocols::{Match, Opening, Protocol, Start, candidates};
 use crate::stream::{Origin, Piece};
 
@@ -126,6 +127,8 @@ pub(super) struct Window {
     kept: Vec<(Kept, Box<[u8]>)>,
     /// How many there were, those no longer kept included.
     pub(super) seen: u64,
+    /// What all of them looked like.
+    pub(super) looks: Looks,
 }
 
 impl Window {
@@ -136,6 +139,7 @@ impl Window {
             self.kept.reserve_exact(1);
         }
         self.seen = self.seen.saturating_add(1);
+        self.looks.add(piece.bytes);
         self.kept.push((Kept::of(direction, piece), piece.bytes.into()));
     }
 

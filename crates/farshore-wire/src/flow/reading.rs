@@ -7,6 +7,7 @@ use farshore_model::flow::{KeyUse, Randomness};
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::{Direction, FlowId, InputId, Protection, Timestamp, Transport};
 
+use super::headless;
 use super::inside::Inside;
 use super::opening::{Beginning, Recognised, Window, recognise};
 use super::sample::{self, Sample};
@@ -241,7 +242,10 @@ impl Reading {
                 }
             }
             State::Stream(begun) => self.unclaimed(begun.segments(), scene),
-            State::Datagrams(window) => self.unclaimed(window.datagrams(), scene),
+            State::Datagrams(window) => {
+                self.untied(&window, scene);
+                self.unclaimed(window.datagrams(), scene);
+            }
             State::Silent | State::Opaque { .. } | State::Counted => {}
         }
         false
@@ -348,10 +352,19 @@ impl Reading {
             opaque(direction, &piece, &mut self.samples, scene);
         }
         self.state = if spent {
+            self.untied(&window, scene);
             State::Opaque { looked: 0 }
         } else {
             State::Datagrams(window)
         };
+    }
+
+    /// Says why keys open nothing of datagrams that no protocol claims, if they may be sealed packets of a connection begun elsewhere.
+    fn untied(&mut self, window: &Window, scene: &Scene<'_>) {
+        if !scene.secrets.is_empty() && window.looks.are_headless() {
+            let keys = self.talk.get_or_insert_default().keys.get_or_insert_default();
+            keys.missed.get_or_insert(headless::UNTIED.into());
+        }
     }
 
     /// No protocol claimed these.

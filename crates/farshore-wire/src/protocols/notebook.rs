@@ -3,7 +3,7 @@
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
-use super::{Dissector, Field, Match, Milestone, Opening, Piece, Progress, Protocol, Segment, Sink, Start, candidates};
+use super::{Dissector, Field, Match, Milestone, Opening, Piece, Progress, Protocol, Segment, Session, Sink, Start, candidates};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::recording::{self, Label, Next};
@@ -29,6 +29,8 @@ pub struct Notebook {
     pub media_keys: MediaKeys,
     /// What was said last of how things stood on the wire.
     pub under: Option<Protection>,
+    /// Why sessions stayed closed.
+    pub missed: Vec<String>,
     /// Recordings that are sound, whole.
     pub recordings: Vec<(Label, Vec<i16>)>,
     tapes: Vec<(u32, Vec<i16>)>,
@@ -84,6 +86,12 @@ impl Sink for Notebook {
 
     fn under(&mut self, it: Protection) {
         self.under = Some(it);
+    }
+
+    fn session(&mut self, it: Session) {
+        if let Session::Missed(because) = it {
+            self.missed.push(because.into_owned());
+        }
     }
 
     fn wants_sound(&self) -> bool {

@@ -7,7 +7,8 @@
 //! packets of all phases: the certificates, and what runs in the streams.
 //!
 //! **Not extracted.** Packets under keys that are not public, where there is no key log; datagrams inside (RFC 9221). Migration to
-//! other addresses: it is another flow here. Drafts before the 22nd, whose headers differ. The server's
+//! other addresses: it is another flow here, of which it is told, where keys are offered, that its packets look so
+//! (`flow/headless.rs`). Drafts before the 22nd, whose headers differ. The server's
 //! side of Google's versions, whose acknowledgements differ.
 //!
 //! **Read after** RFC 8999, RFC 9000, RFC 9001, RFC 9368, RFC 9369, the drafts of those, and for Google's QUIC what

@@ -20,28 +20,80 @@ const ROLLOVERS: u32 = 16;
 /// Packets whose tags must fit: one of 80 bits is proof, of 32 bits it takes several.
 const PROOFS: usize = 3;
 
-/// The first packets of a source, as they came, by extended sequence number.
+/// Longest packet kept as one of the latest: media is sent in no more than what a frame of Ethernet holds.
+const LONGEST_LATEST: usize = 1 << 11;
+
+/// The first packets of a source, as they came, by extended sequence number; behind them, the latest.
 #[derive(Debug, Default)]
 pub struct Sample {
     packets: Vec<(u64, Vec<u8>)>,
     bytes: usize,
     full: bool,
+    closed: bool,
+    latest: Latest,
+}
+
+/// The latest packets, by extended sequence number.
+#[derive(Debug, Default)]
+pub struct Latest {
+    packets: Vec<(u64, Vec<u8>)>,
+    /// Which of them is the oldest.
+    oldest: usize,
+}
+
+impl Latest {
+    /// Keeps a packet in place of the oldest.
+    pub fn keep(&mut self, number: u64, bytes: &[u8]) {
+        if bytes.len() > LONGEST_LATEST {
+            return;
+        }
+        if self.packets.len() < PROOFS {
+            self.packets.push((number, bytes.to_vec()));
+        } else if let Some((oldest, room)) = self.packets.get_mut(self.oldest) {
+            *oldest = number;
+            room.clear();
+            room.extend_from_slice(bytes);
+            self.oldest = self.oldest.saturating_add(1).checked_rem(PROOFS).unwrap_or_default();
+        }
+    }
+
+    /// They, in no order.
+    pub fn packets(&self) -> &[(u64, Vec<u8>)] {
+        &self.packets
+    }
+
+    /// They, which are forgotten.
+    pub fn take(&mut self) -> Vec<(u64, Vec<u8>)> {
+        self.oldest = 0;
+        std::mem::take(&mut self.packets)
+    }
 }
 
 impl Sample {
-    /// Keeps a whole packet, while there is room.
+    /// Keeps a whole packet, while there is room; then the latest few.
     pub fn keep(&mut self, number: u64, bytes: &[u8]) {
+        if self.closed {
+            return;
+        }
         let size = bytes.len().saturating_add(OVERHEAD);
         self.full |= self.bytes.saturating_add(size) > KEPT;
         if !self.full {
             self.bytes = self.bytes.saturating_add(size);
             self.packets.push((number, bytes.to_vec()));
+        } else {
+            self.latest.keep(number, bytes);
         }
     }
 
     /// Keeps no more.
     pub const fn close(&mut self) {
         self.full = true;
+        self.closed = true;
+    }
+
+    /// The latest of those that came behind.
+    pub const fn latest(&self) -> &Latest {
+        &self.latest
     }
 
     /// How many there are.
@@ -83,8 +135,8 @@ pub struct Opener {
 
 impl Opener {
     /// The key under which these packets are authentic.
-    pub fn find(keys: &MediaKeys, sample: &Sample) -> Option<Self> {
-        let mut proofs = sample.packets.iter();
+    pub fn find(keys: &MediaKeys, packets: &[(u64, Vec<u8>)]) -> Option<Self> {
+        let mut proofs = packets.iter();
         let (number, first) = proofs.next()?;
         keys.iter().find_map(|key| {
             let mut it = Self {

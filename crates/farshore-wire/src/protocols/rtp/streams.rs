@@ -9,10 +9,11 @@ use farshore_model::{Direction, Observation, Protection, Span};
 use super::blocks;
 use super::packet::{Packet, codec};
 use super::recognition::LARGEST_LOSS;
-use super::sealed::{Opener, Sample};
-use super::sound::{Decoder, Sound, Taped};
+use super::sealed::{Latest, Opener, Sample};
+use super::sound::{Decoder, Heard, Sound, Taped};
 use super::trial::Outcome;
-use crate::protocols::{Dissector, Piece, Progress, Segment, Sink};
+use crate::media_keys::MediaKeys;
+use crate::protocols::{Dissector, Piece, Progress, Segment, Session, Sink};
 use crate::recording::{self, Label, Next};
 
 /// Sources followed in one flow: a conference server sends dozens through one port, a flood more.
@@ -23,6 +24,9 @@ const MOST_TYPES: usize = 16;
 
 /// Payload types of one source that are decoded: of a call, speech and the tones of keys.
 const MOST_SOUNDS: usize = 3;
+
+/// Keys that may follow each other in one source: each call set up anew tells one.
+const MOST_KEYS: usize = 8;
 
 /// Times a source must go on from its highest sequence number before it counts, which takes three packets (RFC 3550,
 /// appendix A.1, asks for two).
@@ -66,6 +70,8 @@ struct Source {
     /// Kept until a key is found.
     sample: Sample,
     opened: Option<Opened>,
+    /// The key of the latest packets, where none is known of those kept before them.
+    late: Option<Box<Opener>>,
     /// Only the sample was there to be decoded as what signalling names.
     in_part: bool,
 }
@@ -108,6 +114,10 @@ fn tell(recording: u32, it: &Taped, out: &mut dyn Sink) {
 #[derive(Debug)]
 struct Opened {
     by: Opener,
+    /// Those that were its keys before.
+    before: Vec<Opener>,
+    /// The latest that it did not open.
+    shut: Latest,
     authentic: u64,
     /// Packets whose tags did not fit.
     others: u64,
@@ -117,6 +127,9 @@ struct Opened {
 
 /// How many packets of a source are there when keys that are known beforehand are tried.
 const TRIED_AT: usize = 3;
+
+/// Why a source stays closed whose key was told.
+const LATE: &str = "the key told for the media fits none of the first packets, which alone were kept";
 
 /// How many packets of a source are there when it is looked whether their framing shows that no key is needed.
 const JUDGED_AT: usize = 64;
@@ -155,6 +168,9 @@ impl Dissector for Streams {
             }
             source.try_keys(true, &mut self.recordings, out);
             source.try_name(&mut self.recordings, out);
+            if source.late.is_some() {
+                out.session(Session::Missed(LATE.into()));
+            }
             let at = Span::in_layer(source.first_frame, source.last_frame, 0, source.payload);
             let opened = source.opened.as_ref().map(|it| it.by.protection());
             let direction = if down { Direction::Down } else { Direction::Up };
@@ -216,6 +232,7 @@ impl Source {
             sounds: Vec::new(),
             sample: Sample::default(),
             opened: None,
+            late: None,
             in_part: false,
         }
     }
@@ -255,12 +272,19 @@ impl Source {
         if self.opened.is_some() || keys.is_empty() {
             return;
         }
-        let Some(by) = Opener::find(keys, &self.sample) else { return };
+        let Some(by) = Opener::find(keys, self.sample.packets()) else {
+            if at_the_end {
+                self.late = Opener::find(keys, self.sample.latest().packets()).map(Box::new);
+            }
+            return;
+        };
         // What was decoded so far was cipher text.
         self.sounds.clear();
         let sample = std::mem::take(&mut self.sample);
         self.opened = Some(Opened {
             by,
+            before: Vec::new(),
+            shut: Latest::default(),
             authentic: 0,
             others: 0,
             in_part: at_the_end && sample.is_full(),
@@ -328,7 +352,19 @@ impl Source {
                 };
                 self.sound(number, &packet, packet.unpadded(), numbers, out);
             }
-            None => it.others = it.others.saturating_add(1),
+            None => {
+                it.others = it.others.saturating_add(1);
+                it.shut.keep(number, bytes);
+                // Whoever sends what no key opens shall not have all of them tried every time.
+                let looks = it.others.is_power_of_two() || it.others == TRIED_AT as u64;
+                if looks && it.before.len() < MOST_KEYS && it.follow(out.media_keys()) {
+                    let shut = it.shut.take();
+                    it.others = it.others.saturating_sub(shut.len() as u64);
+                    for (number, bytes) in shut {
+                        self.open(number, &bytes, numbers, out);
+                    }
+                }
+            }
         }
     }
 
@@ -390,7 +426,26 @@ impl Source {
         // Framing that is Opus's by chance would not be what signalling names otherwise.
         let undecoded = told.as_ref().is_some_and(|it| it.decoder.is_none());
         let heard = heard.filter(|(_, it)| !undecoded || matches!(it.outcome, Outcome::Sound(_)));
+        let late = self.late.as_ref().filter(|_| {
+            !matches!(
+                heard,
+                Some((
+                    _,
+                    Heard {
+                        outcome: Outcome::Sound(_),
+                        ..
+                    }
+                ))
+            )
+        });
         let recoverable = match heard {
+            _ if late.is_some() => Recovery::CannotTell {
+                because: format!(
+                    "{}: it fits the latest packets and none of the first {}, which alone were kept until it was known",
+                    late.map(|it| it.told()).unwrap_or_default(),
+                    self.sample.len()
+                ),
+            },
             Some(_) if block_by_block => Recovery::CannotTell {
                 because: because("blocks of 16 bytes repeat as those of a cipher without chaining (ECB) do".to_owned()),
             },
@@ -419,7 +474,7 @@ impl Source {
             },
         };
         Observation::Media {
-            protocol: if self.opened.is_some() { "srtp" } else { "rtp" },
+            protocol: if self.opened.is_some() || late.is_some() { "srtp" } else { "rtp" },
             ssrc,
             payload_type,
             codec: codec.to_owned(),
@@ -430,12 +485,23 @@ impl Source {
 }
 
 impl Opened {
+    /// Looks for another key, as a call that is set up anew has; says whether there is one.
+    fn follow(&mut self, keys: &MediaKeys) -> bool {
+        let Some(next) = Opener::find(keys, self.shut.packets()) else {
+            return false;
+        };
+        self.before.push(std::mem::replace(&mut self.by, next));
+        true
+    }
+
     fn told(&self) -> String {
         let Self {
             by,
+            before,
             authentic,
             others,
             in_part,
+            ..
         } = self;
         let first = if *in_part { "the first " } else { "" };
         let rest = if *others == 0 {
@@ -443,6 +509,7 @@ impl Opened {
         } else {
             format!(", {others} others are not")
         };
-        format!("{}; {first}{authentic} packets are authentic{rest}", by.told())
+        let keys = before.iter().chain([by]).map(Opener::told).collect::<Vec<_>>().join(", then ");
+        format!("{keys}; {first}{authentic} packets are authentic{rest}")
     }
 }

@@ -9,6 +9,10 @@ use std::sync::Arc;
 use farshore_model::{Flow, Protection};
 use farshore_wire::Secrets;
 
+use farshore_model::Direction::{Down, Up};
+
+use crate::build::{ethernet, ip, udp};
+
 use super::{CLOSED, ROWS, SESSIONS, Session, missed, read, requests};
 
 const NO_SUCH: &str = "no such client random";
@@ -91,6 +95,29 @@ fn a_capture_that_begins_after_the_handshake_is_told() {
         );
         assert_eq!(missed(&kept), Vec::from_iter(reason), "{}", session.name);
     }
+}
+
+/// Packets of QUIC behind a handshake that was not captured, more of them than a recording has: what can be told is what they look like,
+/// and without keys nobody asks.
+#[test]
+fn quic_that_was_begun_before_the_capture_is_told_as_far_as_it_looks_so() {
+    let (client, server) = ("192.0.2.10".parse().unwrap(), "198.51.100.20".parse().unwrap());
+    let short = SESSIONS.iter().filter(|it| it.name.starts_with("quic")).flat_map(|it| &it.said);
+    let short: Vec<_> = short.filter(|(_, _, bytes)| bytes[0] & 0xc0 == 0x40).collect();
+    let frames: Vec<Vec<u8>> = short
+        .iter()
+        .map(|(side, _, bytes)| match side {
+            Up => ethernet(0x0800, &ip(client, server, 17, &udp(50_000, 443, bytes))),
+            Down => ethernet(0x0800, &ip(server, client, 17, &udp(443, 50_000, bytes))),
+        })
+        .collect();
+    assert!(frames.len() >= 24, "{}", frames.len());
+    let told = "the capture begins after the handshake, or the connection moved here, if this is QUIC, as its packets look";
+    let kept = read(&frames, &all_keys());
+    assert_eq!(missed(&kept), [told]);
+    assert_eq!((kept.flows[0].protection, kept.flows[0].protocols.len()), (Protection::Opaque, 0));
+    assert_eq!(missed(&read(&frames[..20], &all_keys())), [""; 0]);
+    assert_eq!(missed(&read(&frames, &Arc::new(Secrets::new()))), [""; 0]);
 }
 
 /// Whatever frame is missing: no other reason is told than that it is, and where nothing could be opened for it, that is told.
