@@ -1,16 +1,17 @@
 //! Whether what a codec makes of payloads is sound, for codecs whose decoders make something of any bytes.
 //!
 //! # The test
-//! Sound repeats itself: a voice with its pitch, a tone with its period. In blocks of a tenth of a second the payloads are decoded by
-//! a decoder that has read nothing but the payload before, and how well the sound repeats itself is measured: over frames of 50 ms,
-//! the largest correlation with itself 2.4 to 12.6 ms later, on average. The same is done three times with each payload XOR random
-//! bytes, its framing and the payload before left as they are.
+//! Sound repeats itself, a voice with its pitch, a tone with its period; and its level moves slowly, also where it pauses. In blocks of
+//! 40 ms, or of a packet where that is longer, the payloads are decoded by a decoder that has read nothing but the payload before, and
+//! that is measured: over frames of 40 ms the largest correlation with itself 2.4 to 12.6 ms later, on average; less, of Opus, how far
+//! the level moves from one hundredth of a second to the next. The same is done three times with each payload XOR random bytes, its
+//! framing and the payload before left as they are. What is measured decides how many blocks it takes, not how sure the answer is.
 //!
 //! *Null*: the bytes behind the framing are independent and even, as cipher text is. The four versions of a block are then alike in
 //! distribution, and independent of other blocks: the real one is the strict best of four with a probability of 1/4 at most. Each
 //! block multiplies a stake by [`WON`] or by [`LOST`], so that what is expected of it is never more than before, and a stake of one
 //! reaches a million with a probability of 1e-6 at most, however often it is looked at (J. Ville, *Étude critique de la notion de
-//! collectif*, 1939). That is exact.
+//! collectif*, 1939). That is exact. Half of the stake is put in little by little, so that sound which begins late is found too.
 //!
 //! For a codec without framing, tables would be told from cipher text as well; there the *order* of the bytes within their packets
 //! must matter too, by the same comparison with shuffled payloads. That is no test of secrecy: 1e-3 is small enough, since pauses,
@@ -27,7 +28,7 @@ pub const SMALL: f64 = 1e-6;
 const SMALL_ENOUGH_FOR_ORDER: f64 = 1e-3;
 
 /// Blocks after which the trial is over.
-const MOST: u32 = 128;
+const MOST: u32 = 320;
 
 /// Blocks without which nothing can be shown.
 const LEAST: u32 = 12;
@@ -40,13 +41,23 @@ const CONTROLS: usize = 3;
 const WON: f64 = 0.85 / 0.25;
 const LOST: f64 = 0.15 / 0.75;
 
-/// Blocks to a second.
-const BLOCKS: u32 = 10;
+/// Blocks to a second, where packets are short enough.
+const BLOCKS: u32 = 25;
+
+/// What is staked from the beginning, and what part of the rest each block adds.
+const FIRST: f64 = 0.5;
+const LATER: f64 = 1.0 / 64.0;
 
 /// Values a second after thinning, and of those: to a frame, shortest and longest period.
 const THIN: u32 = 5_333;
-const FRAME: usize = 266;
+const FRAME: usize = 213;
 const PERIODS: std::ops::RangeInclusive<usize> = 13..=67;
+
+/// Samples of Opus in a hundredth of a second; power of one that is as good as none; what a doubling of power weighs against perfect
+/// repetition, which is 1.
+const HUNDREDTH: usize = (opus::TRIAL_RATE / 100) as usize;
+const FAINT: u64 = 1_000;
+const DOUBLING: f64 = 0.3;
 
 /// What a stream turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,24 +100,34 @@ impl Subject {
         }
     }
 
-    /// One channel of what a decoder that has just read `before` makes of these.
-    fn decode(self, before: &[u8], payloads: &[Vec<u8>]) -> Option<Vec<i16>> {
+    /// How much like sound it is what a decoder that has just read `before` makes of these; infinitely little where it makes nothing.
+    fn likeness(self, before: &[u8], payloads: &[Vec<u8>]) -> f64 {
         match self {
             Self::G722 => {
                 let mut decoder = g722::Decoder::new();
                 for code in before {
                     decoder.decode(*code);
                 }
-                Some(payloads.iter().flatten().flat_map(|code| decoder.decode(*code)).collect())
+                let samples: Vec<i16> = payloads.iter().flatten().flat_map(|code| decoder.decode(*code)).collect();
+                repetition(&samples, self.thinning())
             }
             Self::Opus => {
-                let mut decoder = opus::Decoder::for_trials()?;
-                decoder.decode(before);
-                let mut all = Vec::new();
-                for payload in payloads {
-                    all.extend_from_slice(decoder.decode(payload)?);
-                }
-                Some(all)
+                let decoded = || {
+                    let mut decoder = opus::Decoder::for_trials()?;
+                    // The level moves from what was before.
+                    let mut all: Vec<i16> = decoder
+                        .decode(before)
+                        .and_then(|it| it.rchunks_exact(HUNDREDTH).next())
+                        .unwrap_or_default()
+                        .to_vec();
+                    let settled = all.len();
+                    for payload in payloads {
+                        all.extend_from_slice(decoder.decode(payload)?);
+                    }
+                    let repetition = repetition(all.get(settled..)?, self.thinning());
+                    Some(repetition - DOUBLING * movement(&all))
+                };
+                decoded().unwrap_or(f64::NEG_INFINITY)
             }
         }
     }
@@ -119,6 +140,8 @@ struct Wins {
     blocks: u32,
     wins: u32,
     stake: f64,
+    /// What is still to be staked.
+    rest: f64,
 }
 
 impl Wins {
@@ -127,14 +150,17 @@ impl Wins {
             small,
             blocks: 0,
             wins: 0,
-            stake: 1.0,
+            stake: FIRST,
+            rest: 1.0 - FIRST,
         }
     }
 
     fn count(&mut self, won: bool) {
         self.blocks = self.blocks.saturating_add(1);
         self.wins = self.wins.saturating_add(u32::from(won));
-        self.stake *= if won { WON } else { LOST };
+        let added = self.rest * LATER;
+        self.rest -= added;
+        self.stake = (self.stake + added) * if won { WON } else { LOST };
     }
 
     fn are_shown(&self) -> bool {
@@ -144,7 +170,7 @@ impl Wins {
     /// What was found against these controls.
     fn told(&self, against: &str) -> String {
         format!(
-            "in {} of {} blocks it repeats itself better than {CONTROLS} times the same decoder fed {against} (p <= 1e{:.0})",
+            "in {} of {} blocks it is more like sound than {CONTROLS} times the same decoder fed {against} (p <= 1e{:.0})",
             self.wins,
             self.blocks,
             self.stake.max(1.0).recip().log10().ceil()
@@ -209,13 +235,12 @@ impl Trial {
     fn judge(&mut self, block: &[Vec<u8>]) {
         let subject = self.subject;
         let before = &self.before;
-        let measured = |block: &[Vec<u8>]| subject.decode(before, block).map_or(0.0, |it| repetition(&it, subject.thinning()));
-        let real = measured(block);
+        let real = subject.likeness(before, block);
         let compare = |it: &mut Wins, change: &mut dyn FnMut(&[u8]) -> Vec<u8>| {
             if !it.are_shown() {
                 let beaten = (0..CONTROLS).all(|_| {
                     let control: Vec<Vec<u8>> = block.iter().map(|it| change(it)).collect();
-                    measured(&control) < real
+                    subject.likeness(before, &control) < real
                 });
                 it.count(beaten);
             }
@@ -242,12 +267,42 @@ impl Trial {
         }
         if self.blocks < LEAST {
             return Outcome::Nothing(format!(
-                "too little of it ({} blocks of a tenth of a second, {LEAST} are the least) to tell sound from cipher text",
+                "too little of it ({} blocks of 40 ms or more, {LEAST} are the least) to tell sound from cipher text",
                 self.blocks
             ));
         }
         Outcome::Nothing(format!("not told from cipher text: {figures}"))
     }
+}
+
+/// How far the level moves from each hundredth of a second to the next, in doublings of its power, on average.
+fn movement(samples: &[i16]) -> f64 {
+    let power = |of: &[i16]| {
+        let squares = of
+            .iter()
+            .map(|it| u64::from(it.unsigned_abs()).saturating_mul(u64::from(it.unsigned_abs())));
+        squares
+            .fold(0, u64::saturating_add)
+            .checked_div(of.len() as u64)
+            .unwrap_or_default()
+    };
+    let levels: Vec<f64> = samples
+        .chunks_exact(HUNDREDTH)
+        .map(|it| doublings(power(it).saturating_add(FAINT)))
+        .collect();
+    let steps = levels.windows(2).map(|it| match it {
+        [from, to] => (to - from).abs(),
+        _ => 0.0,
+    });
+    let count = levels.len().saturating_sub(1);
+    if count > 0 { steps.sum::<f64>() / count as f64 } else { 0.0 }
+}
+
+/// The logarithm to base two, in straight lines between the powers of two: the same on every machine, which the library's is not.
+fn doublings(power: u64) -> f64 {
+    let whole = power.checked_ilog2().unwrap_or_default();
+    let beyond = power as f64 / (1_u64 << whole) as f64 - 1.0;
+    f64::from(whole) + beyond
 }
 
 /// How well sound repeats itself, 0 to 1: over frames, the largest correlation with itself a period later, on average.
@@ -349,20 +404,40 @@ mod tests {
     /// What the test must not do: of cipher text, the share of blocks in which the real one wins is a quarter.
     #[test]
     fn cipher_text_wins_a_quarter() {
-        let mut random = Random(17);
-        let mut won = 0;
-        for seed in 0..2 {
-            let mut trial = Trial::new(Subject::G722);
-            trial.random = Random(seed << 32);
+        for (subject, framing, random_bytes, ticks) in [(Subject::G722, None, 320, 320), (Subject::Opus, Some(0xf8), 60, 1_920)] {
+            let mut random = Random(17);
+            let mut trial = Trial::new(subject);
             for _ in 0..MOST {
-                let payload: Vec<u8> = (0..800).map(|_| random.byte()).collect();
-                trial.take(&payload, 800);
+                let payload: Vec<u8> = framing.into_iter().chain((0..random_bytes).map(|_| random.byte())).collect();
+                trial.take(&payload, ticks);
             }
-            assert!(!trial.is_shown());
+            assert!(!trial.is_shown() && trial.is_lost());
             assert_eq!(trial.against_random.blocks, MOST);
-            won += trial.against_random.wins;
+            // 80 of 320 are expected, with a deviation of 7.7.
+            let won = trial.against_random.wins;
+            assert!((49..112).contains(&won), "{subject:?}: {won}");
         }
-        // 256 blocks: 64 are expected, with a deviation of 6.9.
-        assert!((37..92).contains(&won), "{won}");
+    }
+
+    #[test]
+    fn levels_are_told_by_the_doublings_of_their_power() {
+        assert_eq!([1, 2, 3, 4, 1 << 40].map(doublings), [0.0, 1.0, 1.5, 2.0, 40.0]);
+        let steady = [1_000_i16, -1_000].repeat(800);
+        let jumps: Vec<i16> = (0..1_600)
+            .map(|at| if (at / HUNDREDTH).is_multiple_of(2) { 8_000 } else { 1_000 })
+            .collect();
+        assert!(movement(&steady) < 1e-9 && (movement(&jumps) - 6.0).abs() < 0.1);
+        assert_eq!((movement(&[]), movement(&[5; 200])), (0.0, 0.0));
+    }
+
+    /// What is staked never grows by itself: of a block that wins with a probability of 1/4, nothing is expected.
+    #[test]
+    fn stakes_are_fair() {
+        assert!((WON / 4.0 + LOST * 3.0 / 4.0 - 1.0).abs() < 1e-12);
+        let mut late = Wins::new(SMALL);
+        (0..100).for_each(|_| late.count(false));
+        assert!(late.stake > 1e-4, "what is still to come is not lost");
+        (0..40).for_each(|_| late.count(true));
+        assert!(late.are_shown());
     }
 }
