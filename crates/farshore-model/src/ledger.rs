@@ -124,6 +124,33 @@ impl Ledger {
         self.specimens.append(&mut other.specimens);
     }
 
+    /// Numbers the flows by input and first frame. They are met in that order but where a datagram in fragments, which is only read once
+    /// it is whole, stands among others.
+    pub fn number_by_first_frame(&mut self) {
+        let when = |flow: &Flow| (flow.input, flow.first_frame);
+        if self.flows.iter().is_sorted_by_key(when) {
+            return;
+        }
+        let mut order: Vec<(_, usize)> = self.flows.iter().map(when).zip(0..).collect();
+        order.sort_unstable();
+        let mut numbers: Vec<Option<FlowId>> = vec![None; order.len()];
+        for (new, (_, old)) in (0..).zip(order) {
+            if let Some(number) = numbers.get_mut(old) {
+                *number = Some(FlowId(new));
+            }
+        }
+        // Each flow goes to its place, and what stood there is looked at next.
+        let mut left = numbers.clone();
+        for at in 0..left.len() {
+            while let Some(FlowId(place)) = left.get_mut(at).and_then(Option::take) {
+                let place = place as usize;
+                self.flows.swap(at, place);
+                left.swap(at, place);
+            }
+        }
+        self.renumber(&numbers);
+    }
+
     /// The numbers that flows have once those of an app and those inside them are [all that is kept](Self::keep); by the number they
     /// have now.
     pub fn of_app(&self, app: &str) -> Vec<Option<FlowId>> {
@@ -140,6 +167,13 @@ impl Ledger {
 
     /// Keeps the flows that have a new number, and what was seen in them.
     pub fn keep(&mut self, numbers: &[Option<FlowId>]) {
+        let flows = std::mem::take(&mut self.flows).into_iter().zip(numbers);
+        self.flows = flows.filter(|(_, number)| number.is_some()).map(|(flow, _)| flow).collect();
+        self.renumber(numbers);
+    }
+
+    /// Calls flows by their new numbers wherever they are spoken of, and drops what is said of those without one.
+    fn renumber(&mut self, numbers: &[Option<FlowId>]) {
         let number = |old: FlowId| numbers.get(old.0 as usize).copied().flatten();
         let renumber = |id: &mut FlowId| match number(*id) {
             Some(number) => {
@@ -148,11 +182,6 @@ impl Ledger {
             }
             None => false,
         };
-        let flows = (0..).zip(std::mem::take(&mut self.flows));
-        self.flows = flows
-            .filter(|(old, _)| number(FlowId(*old)).is_some())
-            .map(|(_, flow)| flow)
-            .collect();
         for flow in &mut self.flows {
             flow.inside = flow.inside.and_then(number);
         }
@@ -170,13 +199,12 @@ mod tests {
     use crate::flow::{App, Counter, InitiatorBasis, RoundTrips};
     use crate::{Endpoint, Protection, Transport};
 
-    #[test]
-    fn other_apps_go_with_all_that_was_seen_in_their_flows() {
+    fn flow(app: Option<&str>, inside: Option<u32>) -> Flow {
         let end = Endpoint {
             ip: [192, 0, 2, 1].into(),
             port: 7,
         };
-        let flow = |app: Option<&str>, inside: Option<u32>| Flow {
+        Flow {
             app: app.map(|name| {
                 Box::new(App {
                     name: name.to_owned(),
@@ -201,14 +229,21 @@ mod tests {
             randomness: None,
             gaps: 0,
             keys: None,
-        };
-        let odd = |flow| Anomaly {
+        }
+    }
+
+    fn odd(flow: Option<FlowId>) -> Anomaly {
+        Anomaly {
             kind: "test",
             severity: Severity::Note,
             because: String::new(),
             flow,
             evidence: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn other_apps_go_with_all_that_was_seen_in_their_flows() {
         let mut ledger = Ledger {
             flows: [
                 flow(Some("other"), None),
@@ -234,5 +269,22 @@ mod tests {
         );
         let of: Vec<_> = ledger.anomalies.iter().map(|it| it.flow).collect();
         assert_eq!(of, [None, Some(FlowId(0)), Some(FlowId(1)), Some(FlowId(2))]);
+    }
+    #[test]
+    fn flows_are_numbered_by_their_first_frames() {
+        let at = |first_frame, inside| Flow {
+            first_frame,
+            ..flow(None, inside)
+        };
+        let mut ledger = Ledger {
+            flows: [at(3, None), at(1, None), at(1, Some(1)), at(2, None)].into_iter().collect(),
+            anomalies: (0..4).map(|it| odd(Some(FlowId(it)))).collect(),
+            ..Ledger::default()
+        };
+        ledger.number_by_first_frame();
+        assert_eq!(ledger.flows.iter().map(|it| it.first_frame).collect::<Vec<_>>(), [1, 1, 2, 3]);
+        assert_eq!(ledger.flows.get(1).and_then(|it| it.inside), Some(FlowId(0)));
+        let of: Vec<_> = ledger.anomalies.iter().map(|it| it.flow).collect();
+        assert_eq!(of, [3, 0, 1, 2].map(|it| Some(FlowId(it))));
     }
 }

@@ -54,6 +54,24 @@ impl<T> Rows<T> {
         self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)
     }
 
+    /// Has two rows change places.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        let (block_a, block_b) = (a / BLOCK, b / BLOCK);
+        let (a, b) = (a % BLOCK, b % BLOCK);
+        if let Ok([block_a, block_b]) = self.blocks.get_disjoint_mut([block_a, block_b]) {
+            if let (Some(a), Some(b)) = (block_a.get_mut(a), block_b.get_mut(b)) {
+                std::mem::swap(a, b);
+            }
+        } else if let Some(Ok([a, b])) = self
+            .blocks
+            .get_mut(block_a)
+            .filter(|_| block_a == block_b)
+            .map(|it| it.get_disjoint_mut([a, b]))
+        {
+            std::mem::swap(a, b);
+        }
+    }
+
     /// The last row.
     pub fn last(&self) -> Option<&T> {
         self.blocks.last()?.last()
@@ -152,6 +170,12 @@ mod tests {
             let mut list = (0..count).map(|it| it * 2).collect::<Vec<_>>();
             list.iter_mut().last().into_iter().for_each(|it| *it += 1);
             assert!(rows.iter().eq(&list));
+            for (a, b) in [(0, 1), (1, 1), (2, BLOCK), (BLOCK, 2 * BLOCK + 3), (3, 4 * BLOCK)] {
+                rows.swap(a, b);
+                if a.max(b) < count {
+                    list.swap(a, b);
+                }
+            }
             assert_eq!(Vec::from(rows), list);
         }
     }

@@ -170,6 +170,7 @@ pub(crate) fn pool(found: impl IntoIterator<Item = MediaKeys>, known: &MediaKeys
 
 /// Adds what is known once an input was read to its end.
 pub(crate) fn conclude(ledger: &mut Ledger, summary: Summary) {
+    ledger.number_by_first_frame();
     ledger.coverage.frames.dropped = summary.dropped;
     if let Some(damage) = summary.damage {
         ledger.anomalies.push(Anomaly {
