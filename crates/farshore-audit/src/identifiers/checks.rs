@@ -95,6 +95,7 @@ fn is_placeholder(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "anonymous",
         "default",
+        "deleted",
         "disabled",
         "enabled",
         "false",
@@ -247,7 +248,9 @@ fn mac(it: &Candidate<'_>) -> Option<Accepted> {
         .collect::<String>()
         .to_ascii_lowercase();
     let first = u8::from_str_radix(digits.get(..2)?, 16).ok()?;
-    if digits.len() != 12 || first & 1 == 1 || digits.bytes().all(|b| b == b'0') {
+    // What Android 6 and iOS 7 give an app that asks for the address of the interface.
+    let withheld = digits == "020000000000";
+    if digits.len() != 12 || first & 1 == 1 || withheld || digits.bytes().all(|b| b == b'0') {
         return None;
     }
     let (pairs, _) = digits.as_bytes().as_chunks::<2>();
@@ -373,7 +376,9 @@ fn authorization(it: &Candidate<'_>) -> Option<Accepted> {
             decoded_by: &["base64"],
         });
     }
-    (rest.len() >= 6).then(|| Accepted {
+    // MS-NLMP §2.2.1.1: how it asks to log on; who does comes later.
+    let asks = base64::decode_prefix(rest, Alphabet::Standard).starts_with(b"NTLMSSP\0\x01");
+    (rest.len() >= 6 && !asks).then(|| Accepted {
         canonical: WireText::from_bytes(rest).as_str().to_owned(),
         part,
         decoded_by: &[],
@@ -438,15 +443,34 @@ fn user(it: &Candidate<'_>) -> Option<Accepted> {
     let text = it.text()?;
     // Few digits number kinds and settings.
     let small = text.len() < 4 && is_digits(text);
-    let none = small || is_placeholder(text) || is_version(text) || is_fraction(text) || is_template(it.value);
+    // The button of a form, which browsers send as one of its fields.
+    let button = ["login", "log in", "log on", "logon", "sign in", "submit"]
+        .iter()
+        .any(|it| text.eq_ignore_ascii_case(it));
+    let none = small || button || of_address(it) || is_placeholder(text) || is_version(text) || is_fraction(text) || is_template(it.value);
     (!none).then(|| Accepted::plainly(text))
+}
+
+/// `<sip:…;user=phone>`, `<sip:…;lr;did=078.4c52>`: a parameter of an address says how to read it (RFC 3261 §19.1.1, `user`), or is
+/// a proxy's own mark of the dialog, which it asks to be given back (§16.6). Others may name a device (RFC 5627, `gr`).
+fn of_address(it: &Candidate<'_>) -> bool {
+    let near = it.before.get(it.before.len().saturating_sub(256)..).unwrap_or(it.before);
+    let uri = near
+        .rsplit(|b| b.is_ascii_whitespace() || matches!(b, b'<' | b'>' | b'"' | b',' | b'?'))
+        .next()
+        .unwrap_or(near);
+    let kind = [&b"phone"[..], b"ip", b"dialstring"]
+        .iter()
+        .any(|kind| it.value.eq_ignore_ascii_case(kind));
+    let scheme = |it: &[u8]| uri.get(..it.len()).is_some_and(|at| at.eq_ignore_ascii_case(it));
+    near.ends_with(b";did=") && (scheme(b"sip:") || scheme(b"sips:")) || kind && near.ends_with(b";user=")
 }
 
 /// A device's name for itself has digits; a model's name mostly has white space or few.
 fn device(it: &Candidate<'_>) -> Option<Accepted> {
     let text = it.text()?;
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (digits >= 2 && !is_placeholder(text) && !is_version(text) && !of_message(it)).then(|| {
+    (digits >= 2 && !is_placeholder(text) && !is_version(text) && !of_message(it) && !of_address(it)).then(|| {
         let hex = text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
         Accepted::plainly(if hex { text.to_ascii_lowercase() } else { text.to_owned() })
     })

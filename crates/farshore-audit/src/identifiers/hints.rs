@@ -38,6 +38,10 @@ pub(super) fn value_after(text: &[u8], key: &Range<usize>, spaces: bool) -> Opti
         at.skip(2);
     }
     at.skip(1);
+    // `"password"==kind`: a comparison.
+    if matches!(text.get(at.at.saturating_sub(1)..at.at.saturating_add(1)), Some(b"==")) {
+        return None;
+    }
     at.blanks();
     match at.quote() {
         Some(quote) => at.until(|b| b == quote || b == b'\\'),
@@ -176,6 +180,7 @@ mod tests {
         assert_eq!(value_after(b"imei", &(0..4), false), None);
         assert_eq!(value_after(b"imei_count=3", &(0..4), false), None);
         assert_eq!(value_after(b"imei=", &(0..4), false), None);
+        assert_eq!(value_after(b"imei==490154203237518", &(0..4), false), None);
         assert!(begins_name(b"myImei", 2) && begins_name(b"x_imei", 2) && !begins_name(b"ximei", 1));
     }
 

@@ -37,6 +37,7 @@ pub mod known;
 pub mod limits;
 mod marks;
 pub mod pack;
+mod program;
 mod scan;
 mod shape;
 mod sieve;

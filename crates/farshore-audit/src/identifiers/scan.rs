@@ -18,6 +18,7 @@ use super::known::{self, Known, KnownError};
 use super::limits::Limits;
 use super::marks::{Marker, Marks, PackSet};
 use super::pack::{Pack, Ready};
+use super::program::Scripts;
 use super::sieve::Sieve;
 use super::unpacking::{self, Budget, Unpacked};
 use super::value;
@@ -304,6 +305,7 @@ impl Rules {
             .saturating_mul(self.options.limits.hinted_bytes)
             .max(hints::LONGEST_VALUE);
         let mut left = most;
+        let mut scripts = Scripts::default();
         for (number, key) in keys {
             let Some(ready) = self.packs.get(*number) else { continue };
             let Some(range) = hints::value_after(layer.text, key, ready.pack.spaces) else {
@@ -314,7 +316,7 @@ impl Rules {
                 return;
             };
             left = rest;
-            if ready.looks_under(layer.path) {
+            if ready.looks_under(layer.path) && !scripts.hold_expression(layer.text, key, &range) {
                 self.try_value(*number, layer, range, true, opaque, work);
             }
         }
