@@ -54,7 +54,8 @@ impl Format for Pcap {
             });
         };
         let major = order.u16(head, 4).unwrap_or_default();
-        if major != 2 {
+        // Some writers know one byte order for the magic number and another for the version.
+        if major != 2 && major.swap_bytes() != 2 {
             return Err(OpenError::Header {
                 offset: 4,
                 expected: format!("expected pcap version 2, found {major}"),

@@ -300,10 +300,14 @@ impl PcapngFile<'_> {
             let head = self.window.bytes();
             let kind = self.order.u32(head, 0).unwrap_or_default();
             let length = self.order.u32(head, 4).unwrap_or_default();
-            let size = usize::try_from(length).unwrap_or(usize::MAX);
-            if size < BLOCK_FRAME || !length.is_multiple_of(4) {
+            // Early writers left out what fills a block up, though it was there (draft-ietf-opsawg-pcapng, section 3.1).
+            let size = usize::try_from(length)
+                .unwrap_or(usize::MAX)
+                .checked_next_multiple_of(4)
+                .unwrap_or(usize::MAX);
+            if size < BLOCK_FRAME {
                 self.damaged(format!(
-                    "offset {at}: expected a block length of at least {BLOCK_FRAME} in steps of 4, found {length}"
+                    "offset {at}: expected a block length of at least {BLOCK_FRAME}, found {length}"
                 ));
                 return Ok(None);
             }
@@ -316,7 +320,7 @@ impl PcapngFile<'_> {
             }
             if size > self.window.limits.block_bytes {
                 // Too large to hold. Packets of that size are beyond the frame limit; other blocks are stepped over.
-                if matches!(kind, ENHANCED_PACKET | SIMPLE_PACKET | PACKET) || !self.window.skip(u64::from(length))? {
+                if matches!(kind, ENHANCED_PACKET | SIMPLE_PACKET | PACKET) || !self.window.skip(size as u64)? {
                     self.damaged(format!(
                         "offset {at}: the block claims {length} bytes; expected at most {}",
                         self.window.limits.block_bytes

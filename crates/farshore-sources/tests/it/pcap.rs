@@ -39,6 +39,17 @@ fn both_orders_and_both_clocks() {
     }
 }
 
+/// A magic number in one byte order before a version in the other: of the two the magic number is right.
+#[test]
+fn a_version_in_the_other_order_is_version_2() {
+    for order in ORDERS {
+        let (mut file, _) = pcap(order, false, 1, &[(5, 123, body(1, 60), 60)]);
+        file[4..6].reverse();
+        let (frames, summary) = whole(&file);
+        assert_eq!((frames.len(), summary.damage), (1, None));
+    }
+}
+
 #[test]
 fn longer_headers_are_stepped_over() {
     let records = [(5, 123, body(1, 60), 60), (6, 7, Vec::new(), 0), (7, 0, body(2, 1_514), 1_600)];

@@ -37,6 +37,24 @@ fn a_medley_of_sections_interfaces_and_blocks() {
     assert_eq!(summary.record.first.map(|it| it.as_nanos()), Some(1_001_500_000_000));
 }
 
+/// Early writers wrote the length of what a block holds and filled it up all the same.
+#[test]
+fn blocks_that_leave_out_their_padding_are_read() {
+    for order in ORDERS {
+        let mut file = Blocks::new(order);
+        file.interface(1, 0, &[]);
+        for seed in 0..3 {
+            let length = order.u32(12 + 20 + 58);
+            let head = [0, 0, 0, 58, 58].map(|word| order.u32(word)).concat();
+            file.bytes.extend([order.u32(6), length].concat());
+            file.bytes.extend([&head[..], &body(seed, 58), &[0; 2], &length].concat());
+        }
+        let (frames, summary) = whole(&file.bytes);
+        let bytes: Vec<_> = frames.into_iter().map(|it| it.bytes).collect();
+        assert_eq!((bytes, summary.damage), (vec![body(0, 58), body(1, 58), body(2, 58)], None));
+    }
+}
+
 #[test]
 fn every_clock_tells_its_time() {
     // if_tsresol, units, nanoseconds since 1970.

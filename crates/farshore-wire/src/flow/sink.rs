@@ -90,6 +90,7 @@ impl FlowSink<'_, '_> {
         };
         chain.protection = self.protection;
         let (dissector, mut sink) = chain.sink(self.talk, self.scene);
+        sink.decoded_by.clone_from(&self.decoded_by);
         call(dissector, &mut sink)
     }
 

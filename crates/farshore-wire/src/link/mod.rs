@@ -1,6 +1,6 @@
 //! Link layers: from the first captured byte to a network header.
 //!
-//! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), raw IP, Linux cooked v1 and v2, null and
+//! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), Cisco's of security groups, raw IP, Linux cooked v1 and v2, null and
 //! loopback here; PPP and its kin in `ppp`, label stacks in `mpls`, 802.11 in `wireless`, headers that capturing
 //! machines put in front or behind in `pseudo`. References: <https://www.tcpdump.org/linktypes.html> and the pages it
 //! links. What is encrypted on the link is not opened.
@@ -25,6 +25,8 @@ const MPLS: [u16; 2] = [0x8847, 0x8848];
 const PPPOE_SESSION: u16 = 0x8864;
 /// Transparent Ethernet bridging (RFC 1701's registry).
 const BRIDGED: u16 = 0x6558;
+/// Cisco's tag of security groups: version, how many words of options follow, then the EtherType proper.
+const SECURITY_GROUP: u16 = 0x8909;
 /// 802.1Q, 802.1ad, and the values used before it was agreed.
 const TAGS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
 
@@ -59,13 +61,13 @@ pub fn read<'a>(link: LinkType, cursor: &mut Cursor<'a>, descent: &mut Descent<'
             ethertype(kind, cursor, descent)
         }
         0 => {
-            // Written in the byte order of the capturing machine, which the file does not tell: all values fit one byte.
+            // Written in the byte order of the capturing machine, which the file does not tell: all values fit one byte or two.
             let raw = cursor.array::<4>()?;
-            family(u32::from_le_bytes(raw).min(u32::from_be_bytes(raw)), cursor)
+            family(u32::from_le_bytes(raw).min(u32::from_be_bytes(raw)), cursor, descent)
         }
         108 => {
             let value = cursor.u32()?;
-            family(value, cursor)
+            family(value, cursor, descent)
         }
         // PPP, PPP in HDLC-like framing (RFC 1662), PPPoE without its Ethernet header, PPP after a byte of direction.
         9 | 50 => ppp::serial(cursor, descent),
@@ -121,6 +123,13 @@ pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mu
                 cursor.skip(12)?;
                 kind = cursor.u16()?;
             }
+            SECURITY_GROUP => {
+                descent.step()?;
+                cursor.skip(1)?;
+                let words = usize::from(cursor.u8()?);
+                cursor.skip(words.saturating_mul(4))?;
+                kind = cursor.u16()?;
+            }
             _ => return Err(Reason::NotIp(kind)),
         }
     }
@@ -139,11 +148,12 @@ fn logical(cursor: &mut Cursor<'_>) -> Result<Option<Next>, Reason> {
     }
 }
 
-/// Address families: AF_INET is 2 everywhere, AF_INET6 differs by system (10, 24, 28, 30).
-fn family(value: u32, cursor: &Cursor<'_>) -> Result<Next, Reason> {
-    match value {
-        2 => Ok(Next::V4),
-        10 | 24 | 28 | 30 => Ok(Next::V6),
+/// Address families: AF_INET is 2 everywhere, AF_INET6 differs by system (10, 24, 28, 30). Some drivers write an EtherType.
+fn family<'a>(value: u32, cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    match (value, u16::try_from(value)) {
+        (2, _) => Ok(Next::V4),
+        (10 | 24 | 28 | 30, _) => Ok(Next::V6),
+        (0x600.., Ok(kind)) => ethertype(kind, cursor, descent),
         _ => Err(Reason::Stop(cursor.forbidden())),
     }
 }

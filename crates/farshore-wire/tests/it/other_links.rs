@@ -72,6 +72,19 @@ pub fn headers() -> Vec<Header> {
             [&[0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7][..], &on_ethernet(0x0800, &[])].concat(),
             false,
         ),
+        (
+            "tagged with a security group",
+            LinkType::ETHERNET,
+            on_ethernet(0x8909, &[1, 1, 0, 1, 0, 2, 0x81, 0, 0, 7, 0x86, 0xdd]),
+            true,
+        ),
+        ("loopback with an EtherType", LinkType(0), vec![0, 0, 8, 0], false),
+        (
+            "loopback with an EtherType, the other way",
+            LinkType(0),
+            vec![0xdd, 0x86, 0, 0],
+            true,
+        ),
         ("a label", LinkType::ETHERNET, on_ethernet(0x8847, &label(1)), false),
         (
             "labels",

@@ -93,10 +93,8 @@ fn told(client: &[u8], server: &[u8], _: u16) -> Match {
         (_, Some(line)) if named(line) => Match::Yes,
         (Some(line), Some(_)) if tagged(line).is_some() => Match::Yes,
         // The client alone: its words must be IMAP's own.
-        (Some(line), None) if server.is_empty() => match tagged(line) {
-            Some(b"LOGIN" | b"CAPABILITY" | b"AUTHENTICATE") => Match::Yes,
-            _ => Match::No,
-        },
+        (Some(line), None) if server.is_empty() && stands_alone(line) => Match::Yes,
+        (Some(_), None) if server.is_empty() => Match::No,
         (None, _) if !server.is_empty() => Match::Maybe,
         (Some(line), None) if tagged(line).is_some() => Match::Maybe,
         _ => Match::No,
@@ -109,6 +107,23 @@ fn tagged(line: &[u8]) -> Option<&'static [u8]> {
     let (tag, command) = (words.next()?, words.next()?);
     let tag = !tag.is_empty() && tag.len() <= 16 && tag.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'.');
     COMMANDS.iter().find(|it| tag && it.eq_ignore_ascii_case(command)).copied()
+}
+
+/// Whether a line is IMAP's without another beside it: the sentences of other servers speak of logins too (`530 Login incorrect.`,
+/// `Anonymous login succeeded for …`), but have not just the arguments of the command (RFC 9051, section 9).
+fn stands_alone(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| *byte == b' ');
+    let tag = words.next().unwrap_or_default();
+    // The reply codes of FTP and SMTP (RFC 959, section 4.2).
+    let reply = tag.len() == 3 && tag.iter().all(u8::is_ascii_digit) && matches!(tag.first(), Some(b'1'..=b'5'));
+    let arguments = words.skip(1).filter(|word| !word.is_empty()).count();
+    let quoted = line.contains(&b'"') || literal_length(line).is_some();
+    match tagged(line) {
+        Some(b"LOGIN") => !reply && (arguments == 2 || quoted),
+        Some(b"CAPABILITY") => !reply && arguments == 0,
+        Some(b"AUTHENTICATE") => !reply && (1..=2).contains(&arguments),
+        _ => false,
+    }
 }
 
 /// One session.
@@ -328,6 +343,21 @@ mod tests {
         assert_eq!(verdict(b"", b"* OK hello\r\n"), Match::Maybe);
         assert_eq!(verdict(b"a1 LOGIN b c\r\n", b""), Match::Yes);
         assert_eq!(verdict(b"a1 UID b c\r\n", b""), Match::No);
+        for sentence in [
+            &b"530 Login incorrect.\r\n"[..],
+            b"331 login now please\r\n",
+            b"Anonymous login succeeded for ann@host\r\n",
+        ] {
+            assert_eq!(verdict(sentence, b""), Match::No);
+        }
+        for command in [
+            &b"7 LOGIN {3}\r\n"[..],
+            b"a1 login \"b c\" \"d e\"\r\n",
+            b"x capability\r\n",
+            b"1 AUTHENTICATE PLAIN\r\n",
+        ] {
+            assert_eq!(verdict(command, b""), Match::Yes);
+        }
         assert_eq!(verdict(b"a1 LOGIN b c\r\n", b"220 x\r\n"), Match::No);
     }
 

@@ -1,4 +1,4 @@
-//! SIP (RFC 3261) over UDP and TCP: the text of its messages.
+//! SIP (RFC 3261) over UDP, TCP and WebSocket (RFC 7118): the text of its messages.
 //!
 //! # What is extracted, and why it matters
 //! Who calls whom stands in clear: `sip.from`, `sip.to`, `sip.contact`, `sip.request-uri`, `sip.call-id`,
@@ -62,8 +62,10 @@ impl Protocol for Sip {
     }
 
     fn start(&self, opening: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
-        if opening.transport == Transport::Udp {
+        let carried = opening.layers.contains(&"websocket");
+        if opening.transport == Transport::Udp || carried {
             return Box::new(Datagrams {
+                carried,
                 body_bytes: limits.body_bytes,
             });
         }
@@ -98,6 +100,11 @@ const METHODS: [&[u8]; 14] = [
     b"SUBSCRIBE",
     b"UPDATE",
 ];
+
+/// Whether all of it is a message, or as much as was captured.
+pub(super) fn is_message(bytes: &[u8]) -> bool {
+    told(bytes) == Match::Yes
+}
 
 fn told(bytes: &[u8]) -> Match {
     if !begins(bytes) {
@@ -301,9 +308,11 @@ fn tell_body(line: &Line<'_>, most: usize, out: &mut dyn Sink) {
     line.tell("sip.body", 0..length.min(most), out);
 }
 
-/// Messages, each in its datagram.
+/// Messages, each in its datagram, or in a message of what carries it.
 #[derive(Debug)]
 struct Datagrams {
+    /// What carries it knows who its client is, whoever calls.
+    carried: bool,
     body_bytes: usize,
 }
 
@@ -317,7 +326,9 @@ impl Dissector for Datagrams {
         for line in all.lines() {
             let text = line.text();
             if at == 0 && is_request(text) {
-                out.client_speaks(direction);
+                if !self.carried {
+                    out.client_speaks(direction);
+                }
             } else if at == 0 && !is_status(text) {
                 // A message with a fault in its first line is still readable to whoever looks.
                 if all.text().windows(VERSION.len()).any(|it| it == VERSION) {
@@ -443,6 +454,23 @@ mod tests {
         }
         let cut = read_datagrams(&SIP, (5_060, 5_060), &[(Up, &CALL[..170])]);
         assert_eq!(calls(&cut), told[..1], "the head is cut behind the call's name");
+    }
+
+    /// RFC 7118, section 5: whoever calls, the browser stays the client; what is behind the head is the body.
+    #[test]
+    fn over_websocket_a_message_needs_no_length() {
+        let opening = Opening {
+            layers: &["tcp", "http", "websocket"],
+            start: Start::Hinted,
+            ..stream(50_000, 80, b"", b"")
+        };
+        let mut reader = SIP.start(&opening, &Limits::default());
+        let message = b"INVITE sip:ann@voice.example SIP/2.0\r\nCall-ID: 7c1\r\n\r\nv=0\r\n";
+        let out = super::super::notebook::feed(reader.as_mut(), &[(Down, &message[..]), (Down, &message[..])]);
+        assert_eq!(
+            (out.values("sip.body"), calls(&out).len(), out.client),
+            (vec!["v=0\r\n".to_owned(); 2], 2, None)
+        );
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //!
 //! Refuses to guess where a frame begins: bytes that break the framing end their direction.
 
-use farshore_model::Direction;
 use farshore_model::ledger::Severity;
+use farshore_model::{Direction, Span};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::content::{self, About, Text};
 use crate::limits::Limits;
-use crate::protocols::{Dissector, Gathered, Piece, Progress, Segment, Sink};
+use crate::protocols::{Dissector, Gathered, Piece, Progress, Segment, Sink, sip};
+use crate::stream::Origin;
 
 /// The longest head of a frame: two bytes, eight of length, four of mask.
 const LONGEST_HEAD: usize = 14;
@@ -252,7 +253,9 @@ impl Lane {
                 packed: if self.masked { &["mask"] } else { &[] },
                 ..About::default()
             };
-            content::tell(Text { bytes, place: &place }, &about, limits, out);
+            if !call(direction, bytes, message.span(whole), about.packed, out) {
+                content::tell(Text { bytes, place: &place }, &about, limits, out);
+            }
             return;
         }
         let most = bytes
@@ -280,8 +283,10 @@ impl Lane {
             bytes: &inflated,
             place: &place,
         };
-        content::tell(text, &about, limits, out);
-        out.decoded(&[]);
+        if !call(direction, &inflated, message.span(whole.clone()), about.packed, out) {
+            content::tell(text, &about, limits, out);
+            out.decoded(&[]);
+        }
     }
 
     /// Undoes the compression of a message, in the context of those before; tells also whether there was more than is allowed.
@@ -309,6 +314,24 @@ impl Lane {
         }
         Some((told, more)).filter(|it| !it.0.is_empty())
     }
+}
+
+/// Hands on a message of SIP, each of which is one of WebSocket's (RFC 7118, section 5); says whether it was one.
+fn call(direction: Direction, bytes: &[u8], at: Span, undone: &[&'static str], out: &mut dyn Sink) -> bool {
+    if !sip::is_message(bytes) {
+        return false;
+    }
+    let origin = Origin {
+        carrier: at.first_frame,
+        frame: at.frame,
+        offset: at.offset,
+        in_frame: at.in_frame && undone.is_empty(),
+    };
+    let piece = Piece { bytes, missing: 0, origin };
+    out.decoded(undone);
+    out.inner(direction, "sip", Segment::Bytes(piece));
+    out.decoded(&[]);
+    true
 }
 
 /// Runs bytes through a decoder, up to a ceiling; `false` where it cannot go on.

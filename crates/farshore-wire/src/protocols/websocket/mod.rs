@@ -3,10 +3,11 @@
 //! # What is extracted, and why it matters
 //! Every message as `websocket.sent` or `websocket.received`, and what it holds under it, as of a body: signalling of calls, chat and
 //! telemetry of apps run here, long after the one request that is in the log of a proxy. Masking, which hides nothing (section 10.3),
-//! is undone and told as a step, and so is the compression, with the context of the messages before.
+//! is undone and told as a step, and so is the compression, with the context of the messages before. Messages of SIP (RFC 7118) are
+//! handed on.
 //!
 //! # What is not
-//! Control frames, extensions other than that compression, protocols inside binary messages.
+//! Control frames, extensions other than that compression, other protocols inside messages.
 //!
 //! # Gaps
 //! A gap inside a payload is counted off and costs its message; in a direction that compresses, those after it as well, as they refer to

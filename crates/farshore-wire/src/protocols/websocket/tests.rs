@@ -173,3 +173,19 @@ fn damage_never_panics() {
         }
     }
 }
+
+/// RFC 7118, section 5: each message of SIP is one of WebSocket's. Its body needs no length.
+#[test]
+fn messages_of_sip_are_handed_on() {
+    let invite = b"INVITE sip:bob@rooms.example SIP/2.0\r\nCall-ID: 7c1\r\n\r\nv=0\r\n";
+    let mut sender = Compress::new(Compression::best(), false);
+    let up = [
+        frame(0x81, Up, invite),
+        frame(0x81, Up, b"INVITE me in"),
+        frame(0xc1, Up, &deflated(&mut sender, invite)),
+    ]
+    .concat();
+    let out = read(&[(Up, &up)]);
+    assert_eq!(out.inner, [(Up, "sip", invite.to_vec()), (Up, "sip", invite.to_vec())]);
+    assert_eq!(out.values("websocket.sent"), ["INVITE me in"]);
+}
