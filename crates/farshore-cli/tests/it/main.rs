@@ -13,4 +13,5 @@ mod memory;
 mod offline;
 mod order;
 mod outputs;
+mod recall;
 mod who;
