@@ -3,6 +3,7 @@
 mod captures;
 mod gate;
 mod generate;
+mod licences;
 mod tidy;
 
 fn main() -> anyhow::Result<()> {
@@ -11,9 +12,10 @@ fn main() -> anyhow::Result<()> {
         Some((verb, rest)) if verb == "captures" => captures::run(rest),
         Some((verb, rest)) if verb == "gate" => gate::run(rest),
         Some((verb, rest)) if verb == "generate" => generate::run(rest),
+        Some((verb, [])) if verb == "licences" => licences::run(),
         Some((verb, [])) if verb == "tidy" => tidy::run(),
         _ => anyhow::bail!(
-            "usage: cargo xtask tidy | cargo xtask captures [--ready | [--draw] [PROGRAM]] | cargo xtask gate [--ready | --raise [CASE]...] | cargo xtask generate parties [--check] [--from DIR]"
+            "usage: cargo xtask tidy | cargo xtask licences | cargo xtask captures [--ready | [--draw] [PROGRAM]] | cargo xtask gate [--ready | --raise [CASE]...] | cargo xtask generate parties [--check] [--from DIR]"
         ),
     }
 }
