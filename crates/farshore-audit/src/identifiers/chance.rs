@@ -18,6 +18,9 @@
 //! - *In one place*: hits at the same field path and offset are confirmed when P(X ≥ k) under
 //!   Poisson(payloads of that path × 2^-bits), times encodings × offsets a payload has × paths, is below
 //!   10⁻⁶, and k ≥ 2. A user id in a fixed header is found this way in large captures too.
+//! - *Under a mask* of one byte a value counts where that byte is the commonest around it, and each mask is an encoding of its
+//!   own. As all messages of a protocol may have the same bytes in one place, however many there are, the chance that
+//!   such constants show a value must be below 10⁻⁴ besides.
 //!
 //! A confirmed finding is not thereby *meant* as that value: a constant of a protocol can equal it. It is only
 //! no accident of random bytes. Payloads that are structured but not text are less random than assumed; that
@@ -31,11 +34,20 @@ pub const STRONG_BITS: u32 = 56;
 /// Findings that chance would make with this probability or more are dropped.
 pub const ACCEPTED: f64 = 1e-6;
 
+/// Bytes that can lie over others.
+const MASKS: usize = 255;
+/// No message that is looked at for masks is longer.
+pub(super) const LONGEST_MESSAGE: u64 = 1 << 11;
+/// Probability of a value under a mask in constant bytes of one protocol, above which nothing is said of it.
+const UNLIKELY: f64 = 1e-4;
+
 /// Names the hits that stand or fall together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WeakGroup {
     /// The value and encoding.
     pub(super) variant: u32,
+    /// The byte laid over it; 0: none.
+    pub(super) mask: u8,
     /// Digest of the field path and the decodings.
     pub(super) place: u64,
     /// Bytes before the hit, in that field.
@@ -56,14 +68,14 @@ pub struct Chance {
 /// The weak findings that are no accident.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Confirmed {
-    anywhere: BTreeMap<u32, Chance>,
+    anywhere: BTreeMap<(u32, u8), Chance>,
     places: BTreeMap<WeakGroup, Chance>,
 }
 
 impl Confirmed {
     /// Why findings of this group are kept; `None`: they are to be dropped.
     pub fn chance(&self, group: &WeakGroup) -> Option<&Chance> {
-        self.anywhere.get(&group.variant).or_else(|| self.places.get(group))
+        self.anywhere.get(&(group.variant, group.mask)).or_else(|| self.places.get(group))
     }
 }
 
@@ -74,7 +86,7 @@ pub(super) struct Tally {
     /// By place: payloads, and the longest of them.
     places: BTreeMap<u64, (u64, u64)>,
     /// By encoding and digest of the payload: the place. Of several the least, so that the order of scanning is nothing.
-    hits: BTreeMap<(u32, u64), WeakGroup>,
+    hits: BTreeMap<(u32, u8, u64), WeakGroup>,
 }
 
 impl Tally {
@@ -93,14 +105,14 @@ impl Tally {
 
     /// A weak hit in a payload whose content has this digest. False: there are more hits than `most`, it is not counted.
     pub fn hit(&mut self, group: WeakGroup, content: u64, most: usize) -> bool {
-        if let Some(first) = self.hits.get_mut(&(group.variant, content)) {
+        if let Some(first) = self.hits.get_mut(&(group.variant, group.mask, content)) {
             *first = (*first).min(group);
             return true;
         }
         if self.hits.len() >= most {
             return false;
         }
-        self.hits.insert((group.variant, content), group);
+        self.hits.insert((group.variant, group.mask, content), group);
         true
     }
 
@@ -117,22 +129,36 @@ impl Tally {
         }
     }
 
-    /// Which weak findings are no accident. `variants`: weak encodings looked for; `bits` of each.
-    pub fn judge(&self, variants: usize, bits: impl Fn(u32) -> u32) -> Confirmed {
-        let mut sums = BTreeMap::<u32, u64>::new();
+    /// Which weak findings are no accident. `variants`: weak encodings looked for, and those looked for under masks; `bits` of
+    /// each.
+    pub fn judge(&self, (variants, masked): (usize, usize), bits: impl Fn(u32) -> u32) -> Confirmed {
+        let mut sums = BTreeMap::<(u32, u8), u64>::new();
         let mut by_place = BTreeMap::<WeakGroup, u64>::new();
         for group in self.hits.values() {
-            for count in [sums.entry(group.variant).or_default(), by_place.entry(*group).or_default()] {
+            for count in [
+                sums.entry((group.variant, group.mask)).or_default(),
+                by_place.entry(*group).or_default(),
+            ] {
                 *count = count.saturating_add(1);
             }
         }
-        let looked_for = variants.max(1) as f64;
+        // Each family has its own share of errors: what is looked for under masks makes nothing else harder to tell.
+        let looked_for = |mask: u8| if mask == 0 { variants } else { masked.saturating_mul(MASKS) }.max(1) as f64;
+        // Every message of a protocol may have the same bytes in a place: under a mask that is no accident in one place only.
+        let longest = self
+            .places
+            .values()
+            .map(|(_, longest)| *longest)
+            .max()
+            .unwrap_or(0)
+            .min(LONGEST_MESSAGE);
+        let by_constants = |variant: u32, mask: u8| mask != 0 && rate(bits(variant)) * (longest as f64) * masked as f64 > UNLIKELY;
         let mut confirmed = Confirmed::default();
-        for (variant, seen) in sums {
+        for ((variant, mask), seen) in sums {
             let expected = self.bytes as f64 * rate(bits(variant));
-            let p_value = (poisson_tail(seen, expected) * looked_for).min(1.0);
-            if p_value < ACCEPTED {
-                confirmed.anywhere.insert(variant, Chance { seen, expected, p_value });
+            let p_value = (poisson_tail(seen, expected) * looked_for(mask)).min(1.0);
+            if p_value < ACCEPTED && !by_constants(variant, mask) {
+                confirmed.anywhere.insert((variant, mask), Chance { seen, expected, p_value });
             }
         }
         let paths = self.places.len().max(1) as f64;
@@ -141,9 +167,9 @@ impl Tally {
                 continue;
             };
             let expected = *payloads as f64 * rate(bits(group.variant));
-            let corrected = looked_for * paths * (*longest).max(1) as f64;
+            let corrected = looked_for(group.mask) * paths * (*longest).max(1) as f64;
             let p_value = (poisson_tail(seen, expected) * corrected).min(1.0);
-            if seen >= 2 && p_value < ACCEPTED {
+            if seen >= 2 && p_value < ACCEPTED && !by_constants(group.variant, group.mask) {
                 confirmed.places.insert(group, Chance { seen, expected, p_value });
             }
         }
@@ -212,6 +238,7 @@ mod tests {
     fn one_hit_is_an_accident_three_in_different_payloads_are_not() {
         let group = |offset| WeakGroup {
             variant: 0,
+            mask: 0,
             place: 1,
             offset,
         };
@@ -221,14 +248,14 @@ mod tests {
         }
         tally.hit(group(5), 1, 10);
         tally.hit(group(5), 1, 10);
-        assert_eq!(tally.judge(4, |_| 32), Confirmed::default(), "one payload, sent twice");
+        assert_eq!(tally.judge((4, 0), |_| 32), Confirmed::default(), "one payload, sent twice");
         tally.hit(group(5), 2, 10);
-        let confirmed = tally.judge(4, |_| 32);
+        let confirmed = tally.judge((4, 0), |_| 32);
         assert!(confirmed.anywhere.is_empty());
         assert_eq!(confirmed.chance(&group(5)).map(|chance| chance.seen), Some(2));
         assert_eq!(confirmed.chance(&group(6)), None);
         tally.hit(group(6), 3, 10);
-        assert!(tally.judge(4, |_| 32).chance(&group(77)).is_some(), "three anywhere");
+        assert!(tally.judge((4, 0), |_| 32).chance(&group(77)).is_some(), "three anywhere");
         assert!(!tally.scanned(2, 1, 1), "no room for another place");
     }
 }

@@ -115,9 +115,7 @@ pub(super) fn variants(known: usize, value: &str) -> Vec<Variant> {
             made.base64(guid, &["base64", "guid"]);
         }
     }
-    if made.edge == Edge::Digits && !value.starts_with('0') {
-        made.integers(value);
-    }
+    made.integers(value);
     made.all
 }
 
@@ -129,6 +127,22 @@ pub(super) fn texts(value: &str) -> Vec<String> {
 /// The bytes its hexadecimal digits stand for, if it is written in such.
 pub(super) fn bytes(value: &str) -> Option<Vec<u8>> {
     Spellings::of(value).raw
+}
+
+/// The ways to write a number of several bytes that it says something in.
+pub(super) fn integers(value: &str) -> Vec<(Vec<u8>, &'static str)> {
+    let number = value.parse::<u64>().ok().filter(|number| *number >= 65_536);
+    let Some(number) = number.filter(|_| Edge::of(value) == Edge::Digits && !value.starts_with('0')) else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    if let Ok(short) = u32::try_from(number) {
+        all.push((short.to_be_bytes().to_vec(), "u32be"));
+        all.push((short.to_le_bytes().to_vec(), "u32le"));
+    }
+    all.push((number.to_be_bytes().to_vec(), "u64be"));
+    all.push((number.to_le_bytes().to_vec(), "u64le"));
+    all
 }
 
 /// Lets the 64-bit encodings of numbers under 2³² count as the 32-bit ones they contain. `first`: of this value.
@@ -193,19 +207,9 @@ impl Made {
     }
 
     fn integers(&mut self, value: &str) {
-        let Ok(number) = value.parse::<u64>() else {
-            return;
-        };
-        if number < 65_536 {
-            return;
+        for (bytes, step) in integers(value) {
+            self.bytes(&bytes, &[step], informative_bits(&bytes));
         }
-        let bits = informative_bits(&number.to_be_bytes());
-        if let Ok(short) = u32::try_from(number) {
-            self.bytes(&short.to_be_bytes(), &["u32be"], bits);
-            self.bytes(&short.to_le_bytes(), &["u32le"], bits);
-        }
-        self.bytes(&number.to_be_bytes(), &["u64be"], bits);
-        self.bytes(&number.to_le_bytes(), &["u64le"], bits);
     }
 
     /// As a form or URL writes it: all but unreserved characters, or all that forms encode, or twice over.

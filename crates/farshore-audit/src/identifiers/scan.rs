@@ -12,7 +12,7 @@ use farshore_model::{DatumKind, WireText};
 use super::chance::{self, Confirmed, STRONG_BITS, Tally, WeakGroup};
 use super::checks::{Accepted, Candidate};
 use super::forms::{self, Variant};
-use super::hidden::{Hidden, Peeling, Room};
+use super::hidden::{Faint, Hidden, Peeling, Room};
 use super::hints;
 use super::known::{self, Known, KnownError};
 use super::limits::Limits;
@@ -119,7 +119,7 @@ pub(super) struct Work<'a> {
     hits: Vec<Hit>,
     pub budget: Budget,
     pub peeling: Peeling<'a>,
-    tally: &'a mut Tally,
+    pub tally: &'a mut Tally,
 }
 
 impl Rules {
@@ -169,9 +169,14 @@ impl Rules {
     }
 
     pub fn judge(&self, tally: &Tally) -> Confirmed {
-        tally.judge(self.weak_variants, |variant| {
-            let variant = usize::try_from(variant).ok().and_then(|i| self.variants.get(i));
-            variant.map_or(0, |it| it.bits)
+        let faint = self.hidden.as_ref().map(Hidden::faint);
+        tally.judge((self.weak_variants, faint.map_or(0, Faint::len)), |variant| {
+            let number = usize::try_from(variant).unwrap_or(usize::MAX);
+            match (self.variants.get(number), faint) {
+                (Some(it), _) => it.bits,
+                (None, Some(faint)) => faint.surprise(number.saturating_sub(self.variants.len())),
+                (None, None) => 0,
+            }
         })
     }
 
@@ -234,7 +239,8 @@ impl Rules {
         let mut parts = vec![layer.path.as_bytes()];
         parts.extend(layer.decoded_by.iter().map(|step| step.as_bytes()));
         let place = chance::digest(&parts);
-        if self.weak_variants > 0 && !work.tally.scanned(place, layer.text.len(), self.options.limits.weak_places) {
+        let chance = self.weak_variants > 0 || self.hidden.as_ref().is_some_and(|it| !it.faint().is_empty());
+        if chance && !work.tally.scanned(place, layer.text.len(), self.options.limits.weak_places) {
             work.budget.count("weak-places");
         }
         place
@@ -260,6 +266,7 @@ impl Rules {
             let (stands_for, shift) = variant.counts_as.unwrap_or((number, 0));
             let group = WeakGroup {
                 variant: u32::try_from(stands_for).unwrap_or(u32::MAX),
+                mask: 0,
                 place,
                 offset: u64::try_from(offset.saturating_add(shift)).unwrap_or(u64::MAX),
             };

@@ -5,6 +5,7 @@
 mod blocked;
 mod calls;
 mod clubhouse;
+mod crowded;
 mod fixed;
 mod hostile;
 mod keys;

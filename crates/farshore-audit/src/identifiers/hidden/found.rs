@@ -33,11 +33,7 @@ impl Rules {
             let Some(meaning) = hidden.meanings.get(number) else { return };
             let mask: &[&'static str] = if masked { &["xor"] } else { &[] };
             let steps = [mask, &meaning.steps].concat();
-            let disguise = if meaning.steps.is_empty() {
-                Disguise::None
-            } else {
-                Disguise::Digest
-            };
+            let disguise = if number < hidden.values { Disguise::None } else { Disguise::Digest };
             self.hit(node, &range, (meaning.known, &steps, disguise), work);
         });
         work.peeling.done(room);

@@ -17,6 +17,8 @@ const GUESSED: usize = 1 << 16;
 /// Masks of one text that are tried.
 const GUESSES: usize = 24;
 
+/// What not knowing the mask of a text costs, in bits.
+const MASK: usize = 7;
 /// Digests of so many bytes and more are many: they are looked for only where there is room for one.
 const DIGEST: usize = 16;
 
@@ -106,7 +108,7 @@ fn bits(here: &[u8], plain: &[u8], whole: bool) -> usize {
         let tenths = plain
             .iter()
             .fold(0_usize, |sum, byte| sum.saturating_add(if byte.is_ascii_digit() { 33 } else { 47 }));
-        return (tenths / 10).saturating_sub(7);
+        return (tenths / 10).saturating_sub(MASK);
     }
     let mut last = None;
     let mut informative = 0_usize;
@@ -120,8 +122,15 @@ fn bits(here: &[u8], plain: &[u8], whole: bool) -> usize {
     informative
 }
 
+/// How surprising these bytes are under the mask that the bytes around them show: text may be any other text, and of the rest
+/// being shown by chance the commonest of 256 bytes is worth eight, less one as several may be as common.
+pub(super) fn surprise(plain: &[u8]) -> usize {
+    let others = if plain.iter().all(u8::is_ascii_graphic) { MASK } else { 7 };
+    bits(plain, plain, false).saturating_add(others)
+}
+
 /// A number is no part of a longer one, a word of no longer word, under the same mask.
-fn stands_alone(text: &[u8], at: &Range<usize>, mask: u8, plain: &[u8]) -> bool {
+pub(super) fn stands_alone(text: &[u8], at: &Range<usize>, mask: u8, plain: &[u8]) -> bool {
     let digits = plain.iter().all(u8::is_ascii_digit);
     if !digits && plain.len() >= 8 {
         return true;

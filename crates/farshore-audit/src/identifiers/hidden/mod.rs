@@ -9,6 +9,7 @@
 mod containers;
 mod digests;
 mod escapes;
+mod faint;
 mod found;
 mod inside;
 mod masks;
@@ -22,10 +23,12 @@ mod survey;
 use std::ops::Range;
 
 use super::FieldView;
+use super::forms;
 use super::known::Known;
 use super::scan::{Rules, Work};
 use digests::{Digests, Meaning};
 use escapes::Plain;
+pub(super) use faint::Faint;
 use masks::Masks;
 use phones::Phones;
 pub(super) use streams::Inflater;
@@ -44,6 +47,9 @@ pub(super) struct Hidden {
     masks: Masks,
     /// What each number of the masks is.
     meanings: Vec<Meaning>,
+    /// How many of them are values themselves; the others are digests.
+    values: usize,
+    faint: Faint,
     digests: Digests,
     phones: Phones,
 }
@@ -60,7 +66,15 @@ impl Hidden {
                     steps: Vec::new(),
                 });
             }
+            for (bytes, step) in forms::integers(&it.value) {
+                looked_for.push((bytes, false));
+                meanings.push(Meaning {
+                    known: number,
+                    steps: vec![step],
+                });
+            }
         }
+        let values = looked_for.len();
         for (digest, meaning) in &digests.strong {
             looked_for.push((digest.clone(), true));
             meanings.push(meaning.clone());
@@ -68,9 +82,16 @@ impl Hidden {
         Self {
             masks: Masks::new(looked_for),
             meanings,
+            values,
+            faint: Faint::new(known),
             digests,
             phones: Phones::of(known),
         }
+    }
+
+    /// Short values that are looked for under masks.
+    pub const fn faint(&self) -> &Faint {
+        &self.faint
     }
 
     /// Salted and keyed digests that are not looked for: there were too many pairs of values.
@@ -221,6 +242,9 @@ impl Rules {
             payload: field.payload,
         };
         self.node(hidden, &node, false, work);
+        if field.payload {
+            self.faint(hidden, &node, field.path, work);
+        }
     }
 
     /// `fresh`: no one looked at these bytes yet.
