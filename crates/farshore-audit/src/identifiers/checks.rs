@@ -63,6 +63,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("authorization", authorization),
     ("bounding-box", bounding_box),
     ("channel", channel),
+    ("chosen", chosen),
     ("client-id", ad_id),
     ("cookie", cookie),
     ("device", device),
@@ -474,6 +475,14 @@ fn device(it: &Candidate<'_>) -> Option<Accepted> {
         let hex = text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
         Accepted::plainly(if hex { text.to_ascii_lowercase() } else { text.to_owned() })
     })
+}
+
+/// Whatever somebody chose, where a protocol wants a name of its own.
+fn chosen(it: &Candidate<'_>) -> Option<Accepted> {
+    let text = it.text()?;
+    let mut chars = text.chars();
+    let first = chars.next();
+    (!is_placeholder(text) && chars.any(|c| Some(c) != first)).then(|| Accepted::plainly(text))
 }
 
 /// `x-request-uuid`, `trace_guid`: numbers of a message, drawn anew for each.

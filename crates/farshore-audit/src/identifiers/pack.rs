@@ -52,6 +52,7 @@ pub(super) const PACKS: &[&str] = &[
     include_str!("../../../../packs/identifiers/channel.toml"),
     include_str!("../../../../packs/identifiers/irc-channel.toml"),
     include_str!("../../../../packs/identifiers/device-id.toml"),
+    include_str!("../../../../packs/identifiers/mqtt-client.toml"),
     include_str!("../../../../packs/identifiers/client-id.toml"),
     include_str!("../../../../packs/identifiers/device-name.toml"),
     include_str!("../../../../packs/identifiers/user-id.toml"),
