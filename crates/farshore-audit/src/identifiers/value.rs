@@ -60,7 +60,7 @@ pub fn sighted(kind: &DatumKind, canonical: &str, show: bool, key: Option<&Diges
 
 /// Hides most of a value.
 ///
-/// Coordinates keep their whole degrees, nothing is kept of a credential, an e-mail address keeps the ends of
+/// Coordinates keep their whole degrees and say how precise they were, nothing is kept of a credential, an e-mail address keeps the ends of
 /// its two parts. Of anything else the first and the last character are kept if there are six or more.
 /// Coordinates aside, at most 40 % of the characters stay, and never four in a row.
 pub fn masked(kind: &DatumKind, canonical: &str) -> String {
@@ -107,7 +107,28 @@ fn whole_degrees(text: &str) -> String {
         Some((whole, _)) if whole.len() <= 4 && whole.parse::<i16>().is_ok() => format!("{whole}{HIDDEN}"),
         _ => HIDDEN.to_owned(),
     };
-    text.split(',').map(degrees).collect::<Vec<_>>().join(",")
+    let whole = text.split(',').map(degrees).collect::<Vec<_>>().join(",");
+    match precision(text) {
+        Some(it) => format!("{whole} {it}"),
+        None => whole,
+    }
+}
+
+/// How well coordinates tell a place, by the decimals of the finest: a degree of latitude is 111 km (ISO 6709 counts so).
+fn precision(text: &str) -> Option<&'static str> {
+    let decimals = |part: &str| {
+        let part = part.trim();
+        part.parse::<f64>().ok()?;
+        part.split_once('.').map(|(_, decimals)| decimals.len())
+    };
+    let all = text.split(',').map(decimals).collect::<Option<Vec<usize>>>()?;
+    Some(match all.into_iter().max()? {
+        0..=2 => "(to a kilometre or worse)",
+        3 => "(to 100 m)",
+        4 => "(to 10 m)",
+        5 => "(to 1 m)",
+        _ => "(to less than 1 m)",
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -135,8 +156,9 @@ mod tests {
             ("email", "carlo@ab.de", "…@…"),
             ("user-id", "1009431", "1…1"),
             ("user-id", "10094", "…"),
-            ("location", "48.85837", "48…"),
-            ("location", "-122.41942,37.77493", "-122…,37…"),
+            ("location", "48.85837", "48… (to 1 m)"),
+            ("location", "48.858", "48… (to 100 m)"),
+            ("location", "-122.4194155,37.77493", "-122…,37… (to less than 1 m)"),
             ("location", "nowhere", "…"),
             ("credential", "alice:opensesame", "…"),
         ] {
