@@ -1,7 +1,7 @@
 //! Who can be linked to whom: clients that carried the same identifier where one observer can read it.
 //!
 //! An id of a room links all who were in it; an id of a device, which only its own device sends, links the addresses it was
-//! sent from. Each observer links what it can read itself: whoever is on the path, or one party as resolver, relay or
+//! sent from, and to a party that several apps send it to, such as the owner of code they have in common, those apps. Each observer links what it can read itself: whoever is on the path, or one party as resolver, relay or
 //! endpoint. Refused: ids of people, which others send and receive too; what no answer `yes` stands behind; and any guess
 //! from times or sizes.
 
@@ -17,7 +17,9 @@ use farshore_model::{Answer, Exposure, InputId, Ledger, Locus, ReaderRole, Sight
 /// Ids of places where people meet: all that carry one were there.
 const MEETING: &[&str] = &["room-id"];
 /// Ids that a device sends of itself.
-const DEVICE: &[&str] = &["device-id", "imei", "imsi", "ad-id"];
+const DEVICE: &[&str] = &["device-id", "imei", "imsi", "ad-id", "iccid"];
+/// Where an address was made of a device's own: it goes with the device from network to network.
+const ADDRESS: &str = "ipv6.source";
 /// What only clients write: an id in an answer may be anybody's.
 const WRITTEN_BY_CLIENTS: &[&str] = &["http.request.", "http.query.", "http.cookie.", "http.header.", "http.path"];
 /// Links that are told; the rest is counted.
@@ -32,6 +34,7 @@ pub(crate) struct Mention {
     disguise: Disguise,
     destination: u32,
     client: Client,
+    app: App,
     at: Locus,
 }
 
@@ -41,6 +44,12 @@ struct Client {
     input: InputId,
     address: IpAddr,
 }
+
+/// The app that sent it, as far as the capture or a label says; empty otherwise. Nobody on the path sees that.
+type App = Text;
+
+/// Clients by name, and the first place with each of their apps.
+type Clients = BTreeMap<Text, BTreeMap<App, Locus>>;
 
 /// The identifiers of a ledger that can link.
 pub(crate) fn mentions(ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
@@ -56,6 +65,11 @@ pub(crate) fn mentions(ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
                 input: flow.input,
                 address: flow.client.ip,
             },
+            app: match (&flow.app, ledger.inputs.get(flow.input.0 as usize)) {
+                (Some(app), _) => app.name.as_str().into(),
+                (None, Some(input)) => input.labels.get("app").map_or("", String::as_str).into(),
+                (None, None) => "".into(),
+            },
             at: it.evidence.first()?.clone(),
         })
     };
@@ -66,7 +80,7 @@ fn links(it: &Sighting) -> bool {
     let written = || WRITTEN_BY_CLIENTS.iter().any(|field| it.field.starts_with(field));
     let kind = it.kind.as_str();
     // What other values give too links nobody.
-    it.disguise != Disguise::WeakDigest && (MEETING.contains(&kind) || DEVICE.contains(&kind) && written())
+    it.disguise != Disguise::WeakDigest && (MEETING.contains(&kind) || DEVICE.contains(&kind) && written() || it.field == ADDRESS)
 }
 
 /// All links, by observer, value and clients; and how many more there are.
@@ -80,14 +94,21 @@ pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger
             .entry(key(it.value.print, &it.field, it.protection, it.disguise, it.destination))
             .or_insert(it);
     }
-    // Ordered, so that it can be walked: observer, party, kind and number of the value, then its clients.
-    let mut seen: BTreeMap<(ReaderRole, Text, &str, u32), BTreeMap<Client, Locus>> = BTreeMap::new();
+    // Ordered, so that it can be walked: observer, party, kind and number of the value, then its clients and their apps.
+    let mut seen: BTreeMap<(ReaderRole, Text, &str, u32), Clients> = BTreeMap::new();
     for it in mentions {
         let key = key(it.print, &it.field, it.protection, it.disguise, it.destination as usize);
         let Some(exposure) = by_key.get(&key) else { continue };
+        let client = name(it.client, ledger);
         for (observer, party) in observers(exposure) {
             let clients = seen.entry((observer, party, exposure.kind.as_str(), exposure.number)).or_default();
-            let place = clients.entry(it.client).or_insert_with(|| it.at.clone());
+            let app = if observer == ReaderRole::OnPath {
+                "".into()
+            } else {
+                it.app.clone()
+            };
+            let apps = clients.entry(client.clone()).or_default();
+            let place = apps.entry(app).or_insert_with(|| it.at.clone());
             if it.at < *place {
                 place.clone_from(&it.at);
             }
@@ -96,30 +117,50 @@ pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger
     let mut all = Vec::new();
     let mut beyond = 0_u64;
     for ((observer, party, kind, number), clients) in seen {
-        for (place, (one, first)) in clients.iter().enumerate() {
-            for (other, second) in clients.iter().skip(place.saturating_add(1)) {
-                let (a, b) = (name(*one, ledger), name(*other, ledger));
-                if a == b {
-                    continue;
-                }
-                if all.len() >= MOST {
-                    beyond = beyond.saturating_add(1);
-                    continue;
-                }
-                all.push(Link {
-                    observer,
-                    party: party.clone(),
-                    a,
-                    b,
-                    kind: farshore_model::DatumKind::named(kind),
-                    number,
-                    anonymity_set: clients.len(),
-                    evidence: vec![first.clone(), second.clone()],
-                });
+        let mut link = |a: Text, b: Text, anonymity_set: usize, evidence: [&Locus; 2]| {
+            if all.len() >= MOST {
+                beyond = beyond.saturating_add(1);
+                return;
+            }
+            all.push(Link {
+                observer,
+                party: party.clone(),
+                a,
+                b,
+                kind: farshore_model::DatumKind::named(kind),
+                number,
+                anonymity_set,
+                evidence: evidence.map(Clone::clone).to_vec(),
+            });
+        };
+        // One place stands for a client; which of its apps sent it is another question.
+        let ends: Vec<(&Text, &Locus)> = clients
+            .iter()
+            .filter_map(|(client, apps)| Some((client, apps.values().min()?)))
+            .collect();
+        for (one, other) in pairs(&ends) {
+            link(one.0.clone(), other.0.clone(), ends.len(), [one.1, other.1]);
+        }
+        if MEETING.contains(&kind) {
+            continue;
+        }
+        for (client, apps) in &clients {
+            let named: Vec<(&App, &Locus)> = apps.iter().filter(|(app, _)| !app.as_str().is_empty()).collect();
+            for (one, other) in pairs(&named) {
+                let end = |app: &App| format!("{client} with {app}").into();
+                link(end(one.0), end(other.0), named.len(), [one.1, other.1]);
             }
         }
     }
     (all, beyond)
+}
+
+/// Each two of several.
+fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    let after = |place: usize| all.get(place.saturating_add(1)..).unwrap_or(&[]);
+    all.iter()
+        .enumerate()
+        .flat_map(move |(place, one)| after(place).iter().map(move |other| (one, other)))
 }
 
 /// Who can read a datum, and is the same for all clients that sent it there. A digest that stands in clear is read by nobody,

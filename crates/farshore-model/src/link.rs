@@ -9,7 +9,8 @@ pub struct Link {
     pub observer: ReaderRole,
     /// Who that is; empty for whoever is on the path.
     pub party: Text,
-    /// A client: the user it was labelled with, else its address and input.
+    /// A client: the user it was labelled with, else its address and input; where two apps of one client are linked, with the
+    /// app.
     pub a: Text,
     /// The other.
     pub b: Text,

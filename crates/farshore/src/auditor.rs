@@ -150,8 +150,7 @@ impl Auditor {
         self.notebook.turn_to(notebook::CONCLUDED);
         let (ended, gaps) = self.shard.finish(&mut self.notebook);
         let (flows, coverage) = self.router.close(ended, gaps);
-        let mut ledger = notebook::join(vec![self.notebook]);
-        ledger.flows = flows;
+        let mut ledger = notebook::join(vec![self.notebook], flows);
         ledger.coverage.merge(coverage);
         ledger.coverage.keys.offered = self.learnt.sessions();
         conclude(&mut ledger, summary);

@@ -2,9 +2,10 @@
 //! several shards [join](join) into one ledger that does not tell how many there were.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ahash::{HashMap, RandomState};
-use farshore_audit::identifiers::{Detectors, FieldView, Found, WeakGroup};
+use farshore_audit::identifiers::{Detectors, FieldView, Found, WeakGroup, hardware_address};
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::sighting::{Disguise, KEPT};
@@ -64,8 +65,8 @@ struct At<T> {
 }
 
 /// Puts the notebooks of all shards together, in the order of frames, and within a frame of flows. What chance explains is
-/// dropped. The first is the router's, if there is one.
-pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
+/// dropped. The first is the router's, if there is one. What the flows' own addresses tell comes last.
+pub(crate) fn join(notebooks: Vec<Notebook>, flows: Rows<Flow>) -> Ledger {
     let mut ledger = Ledger::default();
     let [most, most_sightings, most_anomalies] = notebooks
         .first()
@@ -140,7 +141,40 @@ pub(crate) fn join(notebooks: Vec<Notebook>) -> Ledger {
             }
         },
     );
+    if let Some(detectors) = &detectors {
+        for it in (0..).zip(&flows).filter_map(|(id, flow)| addressed(FlowId(id), flow, detectors)) {
+            if room(&mut kept_sightings, most_sightings) {
+                ledger.sightings.push(it);
+            } else {
+                add(limits, "sightings", it.count);
+            }
+        }
+    }
+    ledger.flows = flows;
     ledger
+}
+
+/// The hardware address that a client's address was made of, which stands in each of its packets.
+fn addressed(id: FlowId, flow: &Flow, detectors: &Detectors) -> Option<Sighting> {
+    let IpAddr::V6(address) = flow.client.ip else { return None };
+    let (kind, hardware) = (DatumKind::fixed("mac"), hardware_address(address)?);
+    Some(Sighting {
+        value: detectors.value(&kind, &hardware),
+        kind,
+        field: "ipv6.source".to_owned(),
+        detector: "eui-64".to_owned(),
+        known_as: None,
+        disguise: Disguise::None,
+        protection: Protection::Plaintext,
+        flow: id,
+        evidence: vec![Locus {
+            input: flow.input,
+            span: Span::in_frame(flow.first_frame, 0, 0),
+            layers: ["ipv6"].as_slice().into(),
+            decoded_by: vec!["eui-64"],
+        }],
+        count: flow.up.frames.max(1),
+    })
 }
 
 fn room(kept: &mut usize, most: usize) -> bool {

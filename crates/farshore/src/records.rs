@@ -38,8 +38,7 @@ pub(crate) fn read(
         notebook.limit(name);
     }
     let (flows, coverage) = records.finish();
-    let mut ledger = notebook::join(vec![notebook]);
-    ledger.flows = flows;
+    let mut ledger = notebook::join(vec![notebook], flows);
     ledger.coverage.merge(coverage);
     let bytes = summary.record.bytes;
     conclude(&mut ledger, summary);

@@ -133,8 +133,7 @@ pub(crate) fn read(
             gaps.bytes = gaps.bytes.saturating_add(more.bytes);
         }
         let (flows, coverage) = router.close(ended.into_iter().flatten(), gaps);
-        let mut ledger = notebook::join(notebooks);
-        ledger.flows = flows;
+        let mut ledger = notebook::join(notebooks, flows);
         ledger.coverage.keys.offered = learnt.sessions();
         ledger.coverage.merge(coverage);
         conclude(&mut ledger, summary);

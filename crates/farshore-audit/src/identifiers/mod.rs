@@ -30,6 +30,7 @@ mod base64;
 pub mod chance;
 mod check_digits;
 mod checks;
+mod eui64;
 mod forms;
 mod hidden;
 mod hints;
@@ -55,6 +56,7 @@ use farshore_model::DatumKind;
 use farshore_model::sighting::{Disguise, SightedValue};
 
 pub use chance::{Chance, Confirmed, WeakGroup};
+pub use eui64::hardware_address;
 pub use known::{Known, KnownError};
 pub use limits::Limits;
 pub use pack::{Pack, PackError};
