@@ -94,6 +94,11 @@ impl MediaKeys {
         self.keys.is_empty()
     }
 
+    /// How many there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// Whether there were more than may be kept.
     pub const fn is_full(&self) -> bool {
         self.full || self.names.is_full()

@@ -72,6 +72,8 @@ struct Source {
     opened: Option<Opened>,
     /// The key of the latest packets, where none is known of those kept before them.
     late: Option<Box<Opener>>,
+    /// How many keys were told, where none of them fits.
+    unfit: usize,
     /// Only the sample was there to be decoded as what signalling names.
     in_part: bool,
 }
@@ -233,6 +235,7 @@ impl Source {
             sample: Sample::default(),
             opened: None,
             late: None,
+            unfit: 0,
             in_part: false,
         }
     }
@@ -275,6 +278,11 @@ impl Source {
         let Some(by) = Opener::find(keys, self.sample.packets()) else {
             if at_the_end {
                 self.late = Opener::find(keys, self.sample.latest().packets()).map(Box::new);
+                self.unfit = if self.late.is_none() && self.sample.len() > 0 {
+                    keys.len()
+                } else {
+                    0
+                };
             }
             return;
         };
@@ -467,7 +475,16 @@ impl Source {
                         sound: it.sound,
                     }
                 }
-                Outcome::Nothing(why) => Recovery::CannotTell { because: because(why) },
+                Outcome::Nothing(why) => {
+                    let keys = match self.unfit {
+                        0 => "",
+                        1 => "; the key that was told for media does not fit",
+                        _ => "; none of the keys that were told for media fits",
+                    };
+                    Recovery::CannotTell {
+                        because: because(why) + keys,
+                    }
+                }
             },
             None => Recovery::CannotTell {
                 because: because(format!("no decoder for {codec} is applied")),

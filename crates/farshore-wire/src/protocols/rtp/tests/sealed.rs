@@ -60,9 +60,20 @@ fn a_key_in_clear_opens_a_call() {
         }
         // Without it, with the key of another call, or with its name in another place.
         let other = MediaKeys::of(&format!("a=crypto:1 {suite} inline:{}\r\n", "A".repeat(40)), Protection::Plaintext);
-        for keys in [MediaKeys::default(), other, signalled(suite, "|1:2", Protection::Plaintext)] {
+        let misnamed = signalled(suite, "|1:2", Protection::Plaintext);
+        let both = two_keys(suite, OTHER, &"A".repeat(40));
+        for (keys, says) in [
+            (MediaKeys::default(), "an SRTP tag fits"),
+            (other, "an SRTP tag fits; the key that was told for media does not fit"),
+            (misnamed, "an SRTP tag fits; the key that was told for media does not fit"),
+            (both, "an SRTP tag fits; none of the keys that were told for media fits"),
+        ] {
             let out = feed_with(start().as_mut(), &upward(&list), MediaKeys::default(), keys);
-            assert!(matches!(recovery(&out), Recovery::CannotTell { because } if because.contains("an SRTP tag fits")));
+            assert!(
+                matches!(recovery(&out), Recovery::CannotTell { because } if because.ends_with(says)),
+                "{:?}",
+                recovery(&out)
+            );
             assert_eq!(out.protection, None);
         }
     }
