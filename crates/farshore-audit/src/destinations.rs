@@ -10,6 +10,7 @@ use ahash::HashMap;
 use farshore_model::party::{CountryClaim, Destination, Location, LocationState, Place, Traffic};
 use farshore_model::{Date, Flow, FlowId, Ledger, Text};
 
+use crate::judge::Circumstances;
 use crate::naming::{Names, plain};
 use crate::parties::{Datasets, Shared, registrable_domain};
 use crate::physics::Physics;
@@ -18,15 +19,29 @@ use crate::rhythm::rhythm;
 /// What a party goes by of which a record tells neither name nor address.
 const NOT_RECORDED: &str = "not recorded";
 
-/// All destinations in the order of their first frames, and the destination of each flow.
+/// What those go by together that are more than the ceiling allows.
+const FURTHER: &str = "further destinations";
+
+/// The flows of a ledger by their destinations.
+pub struct Sorted {
+    /// In the order of their first frames.
+    pub destinations: Vec<Destination>,
+    /// The destination of each flow.
+    pub of_flow: Vec<u32>,
+    /// Flows whose destinations are more than the ceiling allows.
+    pub beyond: u64,
+}
+
+/// Sorts all flows by their destinations.
 pub fn destinations(
     ledger: &Ledger,
     names: &Names<'_>,
-    data: &Datasets,
+    with: &Circumstances<'_>,
     as_of: Option<Date>,
     physics: Option<&Physics>,
-) -> (Vec<Destination>, Vec<u32>) {
-    let mut groups = Groups::default();
+) -> Sorted {
+    let data = with.data;
+    let mut groups = Groups::with_room_for(with.limits.destinations);
     let mut of_flow = Vec::with_capacity(ledger.flows.len());
     for (index, flow) in (0..).zip(&ledger.flows) {
         let id = FlowId(index);
@@ -37,16 +52,23 @@ pub fn destinations(
         };
         of_flow.push(at);
         if let Some(group) = groups.all.get_mut(at as usize) {
-            group.add(id, flow, names.possible(id));
+            group.add(id, flow, names.possible(id), Some(at) != groups.further);
         }
     }
     let mut shared = Shared::new(data, as_of);
     let asked = groups.all.iter().filter(|it| it.flows.len() > 1).count();
-    for group in &mut groups.all {
+    let further = groups.further;
+    let told_apart = (0..).zip(&mut groups.all).filter(|(at, _)| Some(*at) != further);
+    for (_, group) in told_apart {
         group.traffic.rhythm = rhythm(&ledger.flows, &group.flows, asked);
     }
-    let destinations = groups.all.into_iter().map(|group| group.destination(data, &mut shared, physics));
-    (destinations.collect(), of_flow)
+    let all = std::mem::take(&mut groups.all);
+    let destinations = all.into_iter().map(|group| group.destination(data, &mut shared, physics));
+    Sorted {
+        destinations: destinations.collect(),
+        of_flow,
+        beyond: groups.beyond,
+    }
 }
 
 /// Parties that are asked about without traffic, by the same steps.
@@ -101,9 +123,17 @@ struct Groups<'n> {
     by_name: HashMap<Text, u32>,
     by_address: HashMap<IpAddr, u32>,
     spelled: String,
+    /// How many are told apart; what takes in the others; how often it did.
+    most: usize,
+    further: Option<u32>,
+    beyond: u64,
 }
 
 impl Groups<'_> {
+    fn with_room_for(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
     fn named(&mut self, name: &str) -> u32 {
         self.called(name, true)
     }
@@ -118,7 +148,9 @@ impl Groups<'_> {
         let _ = write!(spelled, "{address}");
         let at = self.called(&spelled, false);
         self.spelled = spelled;
-        self.by_address.insert(address, at);
+        if Some(at) != self.further {
+            self.by_address.insert(address, at);
+        }
         at
     }
 
@@ -127,6 +159,14 @@ impl Groups<'_> {
             return *known;
         }
         let at = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        if self.all.len() >= self.most {
+            self.beyond = self.beyond.saturating_add(1);
+            if self.further.is_none() {
+                self.further = Some(at);
+                self.all.push(Group::new(FURTHER.into(), false));
+            }
+            return self.further.unwrap_or(at);
+        }
         let name = Text::from(name);
         self.by_name.insert(name.clone(), at);
         self.all.push(Group::new(name, named));
@@ -155,11 +195,12 @@ impl<'n> Group<'n> {
         }
     }
 
-    fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[Cow<'n, str>]) {
-        if flow.tells(flow.server) && self.addresses.last() != Some(&flow.server.ip) {
+    /// Adds a flow; one of many destinations put together tells of its own neither address nor names.
+    fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[Cow<'n, str>], told_apart: bool) {
+        if told_apart && flow.tells(flow.server) && self.addresses.last() != Some(&flow.server.ip) {
             self.addresses.push(flow.server.ip);
         }
-        for name in candidates {
+        for name in candidates.iter().filter(|_| told_apart) {
             if !self.candidates.contains(name) {
                 self.candidates.insert(name.clone());
             }

@@ -5,6 +5,7 @@ use farshore_model::flow::Protection;
 use farshore_model::{Date, Ledger};
 
 use crate::discover::discover;
+use crate::limits::Limits;
 use crate::parties::Datasets;
 use crate::parties::globe::Vantage;
 use crate::physics::{self, Physics};
@@ -26,6 +27,8 @@ pub struct Circumstances<'a> {
     pub vantage: Option<&'a Vantage>,
     /// The app whose flows alone count, if not all do.
     pub app: Option<&'a str>,
+    /// What is told at most.
+    pub limits: Limits,
     /// The version of the program.
     pub version: &'a str,
     /// Whether values are shown as they are.
@@ -50,7 +53,11 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         }
     };
     let physics = Physics::of(&ledger, with.vantage);
-    let (destinations, of_flow) = destinations::destinations(&ledger, &names, with.data, as_of, physics.as_ref());
+    let destinations::Sorted {
+        destinations,
+        of_flow,
+        beyond: beyond_destinations,
+    } = destinations::destinations(&ledger, &names, with, as_of, physics.as_ref());
     let flow_names = names.into_certain();
     if physics.is_some() {
         physics::split_paths(&mut ledger);
@@ -59,9 +66,11 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
     keys::tell(&ledger, &mut coverage.keys);
-    let (links, beyond) = links::of(mentions, &exposures, &ledger);
-    if beyond > 0 {
-        coverage.limits.insert("links", beyond);
+    let (links, beyond_links) = links::of(mentions, &exposures, &ledger, with.limits.links);
+    for (name, beyond) in [("destinations", beyond_destinations), ("links", beyond_links)] {
+        if beyond > 0 {
+            coverage.limits.insert(name, beyond);
+        }
     }
     // Without anything to compare, nothing was searched.
     let discovery = (!ledger.specimens.is_empty()).then(|| discover(&ledger));

@@ -25,6 +25,7 @@ pub mod identifiers;
 pub mod inquiry;
 pub mod judge;
 mod keys;
+pub mod limits;
 pub mod links;
 pub mod naming;
 pub mod parties;

@@ -22,8 +22,6 @@ const DEVICE: &[&str] = &["device-id", "imei", "imsi", "ad-id", "iccid"];
 const ADDRESS: &str = "ipv6.source";
 /// What only clients write: an id in an answer may be anybody's.
 const WRITTEN_BY_CLIENTS: &[&str] = &["http.request.", "http.query.", "http.cookie.", "http.header.", "http.path"];
-/// Links that are told; the rest is counted.
-pub const MOST: usize = 10_000;
 
 /// An identifier in a flow, kept until it is known who can read it.
 #[derive(Debug)]
@@ -83,8 +81,8 @@ fn links(it: &Sighting) -> bool {
     it.disguise != Disguise::WeakDigest && (MEETING.contains(&kind) || DEVICE.contains(&kind) && written() || it.field == ADDRESS)
 }
 
-/// All links, by observer, value and clients; and how many more there are.
-pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger) -> (Vec<Link>, u64) {
+/// The first so many links, by observer, value and clients; and how many more there are.
+pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger, most: usize) -> (Vec<Link>, u64) {
     let key = |print: [u8; 16], field: &Text, protection: Protection, disguise: Disguise, destination: usize| {
         (print, field.clone(), protection, disguise, destination)
     };
@@ -118,7 +116,7 @@ pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger
     let mut beyond = 0_u64;
     for ((observer, party, kind, number), clients) in seen {
         let mut link = |a: Text, b: Text, anonymity_set: usize, evidence: [&Locus; 2]| {
-            if all.len() >= MOST {
+            if all.len() >= most {
                 beyond = beyond.saturating_add(1);
                 return;
             }

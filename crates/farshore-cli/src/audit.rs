@@ -14,7 +14,7 @@ use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
 use crate::extract::Extraction;
-use crate::reading::{self, How, limits, read_text};
+use crate::reading::{self, How, limits, read_text, warn_of_judging};
 use crate::{atlas, diagnose, inputs, message, output};
 
 /// Runs the verb.
@@ -23,8 +23,8 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     output::check(args.links.as_deref(), args.out.force)?;
     let paths = args.input.paths();
     let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
-    let (limits, detecting) = limits(&args.effort.limit)?;
-    let detectors = detectors(args, detecting)?;
+    let ceilings = limits(&args.effort.limit)?;
+    let detectors = detectors(args, ceilings.detecting)?;
     let packs = packs(&args.policy)?;
     let scope = args.scope.as_deref().map(read_scope).transpose()?;
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     }
     let how = How {
         extraction: extraction.as_ref(),
-        limits: &limits,
+        limits: &ceilings.reading,
         keys: &args.input.keys,
         every_fact: args.with.contains(&Section::Observations),
         specimens: sources.len() > 1,
@@ -74,10 +74,12 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
             as_of,
             vantage: taken_at.as_ref(),
             app: args.app.as_deref(),
+            limits: ceilings.judging,
             version: env!("CARGO_PKG_VERSION"),
             show_pii: args.show_pii,
         },
     );
+    warn_of_judging(&audit.coverage);
     audit.undeclared = declared.map(|it| it.omissions(&audit));
     if let Some(path) = &args.links {
         output::write(Some(path), args.out.force, &mut |out| farshore_report::graphml::render(&audit, out))?;

@@ -16,18 +16,18 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
     output::check(args.out.output.as_deref(), args.out.force)?;
     let paths = args.input.paths();
     let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
-    let (mut limits, detecting) = limits(&args.effort.limit)?;
-    limits.opaque = args.opaque;
+    let mut ceilings = limits(&args.effort.limit)?;
+    ceilings.reading.opaque = args.opaque;
     let detectors = Detectors::new(
         &[],
         Detecting {
-            limits: detecting,
+            limits: ceilings.detecting,
             ..Detecting::default()
         },
     )?;
     let how = How {
         extraction: None,
-        limits: &limits,
+        limits: &ceilings.reading,
         keys: &args.input.keys,
         every_fact: false,
         specimens: true,

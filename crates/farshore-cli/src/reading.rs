@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
-use farshore::{DetectingLimits, Detectors, Ledger, Limits, Reading, Secrets, keys};
+use farshore::model::Coverage;
+use farshore::{DetectingLimits, Detectors, JudgingLimits, Ledger, Limits, Reading, Secrets, keys};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::extract::{Extraction, Spools};
@@ -174,16 +175,26 @@ fn warn(source: &Source, ledger: &Ledger) {
         ));
     }
     for (name, times) in &ledger.coverage.limits {
-        let raise = if limit_names().any(|it| it == *name) {
-            format!("; --limit {name}=N raises it")
-        } else {
-            String::new()
-        };
-        message::say(&format!(
-            "warning: {}: the ceiling {name} was hit {times} times{raise}",
-            source.shown()
-        ));
+        message::say(&format!("warning: {}: {}", source.shown(), hit(name, *times)));
     }
+}
+
+/// Says which ceilings of judging were hit.
+pub(crate) fn warn_of_judging(coverage: &Coverage) {
+    for (name, times) in &coverage.limits {
+        if JudgingLimits::NAMES.contains(name) {
+            message::say(&format!("warning: {}", hit(name, *times)));
+        }
+    }
+}
+
+fn hit(name: &str, times: u64) -> String {
+    let raise = if limit_names().any(|it| it == name) {
+        format!("; --limit {name}=N raises it")
+    } else {
+        String::new()
+    };
+    format!("the ceiling {name} was hit {times} times{raise}")
 }
 
 /// The secrets in all key logs named. A file of which no line is one is no key log.
@@ -201,9 +212,17 @@ fn secrets(paths: &[PathBuf]) -> anyhow::Result<Arc<Secrets>> {
     Ok(Arc::new(secrets))
 }
 
-/// The ceilings of reading and those of the detectors, by one flag: no two have one name.
-pub(crate) fn limits(settings: &[String]) -> anyhow::Result<(Limits, DetectingLimits)> {
-    let (mut reading, mut detecting) = (Limits::default(), DetectingLimits::default());
+/// All ceilings, by one flag: no two have one name.
+#[derive(Default)]
+pub(crate) struct Ceilings {
+    pub(crate) reading: Limits,
+    pub(crate) detecting: DetectingLimits,
+    pub(crate) judging: JudgingLimits,
+}
+
+/// The ceilings, with those that a user sets.
+pub(crate) fn limits(settings: &[String]) -> anyhow::Result<Ceilings> {
+    let mut ceilings = Ceilings::default();
     for setting in settings {
         let (name, value) = setting
             .split_once('=')
@@ -212,9 +231,11 @@ pub(crate) fn limits(settings: &[String]) -> anyhow::Result<(Limits, DetectingLi
             .parse()
             .with_context(|| format!("--limit {setting}: expected a whole number"))?;
         let set = if Limits::NAMES.contains(&name) {
-            reading.set(name, value).map_err(anyhow::Error::from)
+            ceilings.reading.set(name, value).map_err(anyhow::Error::from)
         } else if DetectingLimits::NAMES.contains(&name) {
-            detecting.set(name, value).map_err(anyhow::Error::from)
+            ceilings.detecting.set(name, value).map_err(anyhow::Error::from)
+        } else if JudgingLimits::NAMES.contains(&name) {
+            ceilings.judging.set(name, value).map_err(anyhow::Error::from)
         } else {
             let names: BTreeSet<_> = limit_names().collect();
             let names: Vec<_> = names.into_iter().collect();
@@ -222,11 +243,12 @@ pub(crate) fn limits(settings: &[String]) -> anyhow::Result<(Limits, DetectingLi
         };
         set.with_context(|| format!("--limit {setting}"))?;
     }
-    Ok((reading, detecting))
+    Ok(ceilings)
 }
 
 fn limit_names() -> impl Iterator<Item = &'static str> {
-    Limits::NAMES.iter().chain(DetectingLimits::NAMES).copied()
+    let all = [Limits::NAMES, DetectingLimits::NAMES, JudgingLimits::NAMES];
+    all.into_iter().flatten().copied()
 }
 
 /// A file of text.

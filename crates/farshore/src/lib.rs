@@ -15,6 +15,7 @@
 //!     as_of: None,
 //!     vantage: None,
 //!     app: None,
+//!     limits: farshore::JudgingLimits::default(),
 //!     version: "0.1.0",
 //!     show_pii: false,
 //! });
@@ -52,6 +53,7 @@ pub use farshore_audit::identifiers::{
 };
 pub use farshore_audit::inquiry::{self, Inquirer, Inquiry};
 pub use farshore_audit::judge::{Circumstances, judge};
+pub use farshore_audit::limits::Limits as JudgingLimits;
 pub use farshore_audit::parties::{self, Datasets};
 pub use farshore_audit::policy;
 pub use farshore_model as model;

@@ -8,7 +8,7 @@ pub mod scope;
 use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::party::{Destination, LocationState};
-use farshore_model::{Date, Exposure, Ledger, Locus, Outcome, Span, Verdict};
+use farshore_model::{Date, Exposure, Flow, FlowId, Ledger, Locus, Outcome, Span, Verdict};
 use serde::Deserialize;
 
 use kleene::Truth;
@@ -173,6 +173,21 @@ const EVIDENCE: usize = 20;
 const REASONS: usize = 4;
 
 impl Group {
+    /// Adds an item of a destination, and why it stands here.
+    fn add(&mut self, destination: usize, item: &dyn std::fmt::Display, why: String) {
+        self.items = self.items.saturating_add(1);
+        self.destinations.insert(destination);
+        let reason = self.reasons.entry(why).or_insert_with(|| (0, item.to_string()));
+        reason.0 = reason.0.saturating_add(1);
+    }
+
+    /// Shows where it was seen, as long as there is room.
+    fn show(&mut self, place: Option<Locus>) {
+        if self.evidence.len() < EVIDENCE {
+            self.evidence.extend(place);
+        }
+    }
+
     /// With the reasons that were given most.
     fn explained(&self, because: String) -> String {
         let mut reasons: Vec<_> = self.reasons.iter().collect();
@@ -231,6 +246,14 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
     let weak = clause.min_confidence == Some(Confidence::Weak);
     let mut found = Found::default();
     for (index, destination) in destinations.iter().enumerate() {
+        // Something went there, and nobody knows where that is: at least one address more, of no known place.
+        if destination.places.is_empty() && !destination.flows.is_empty() {
+            found.judged = found.judged.saturating_add(1);
+            found
+                .doubtful
+                .add(index, &destination.name, "its address was not recorded".to_owned());
+            found.doubtful.show(destination.flows.first().and_then(|id| of_flow(*id, ledger)));
+        }
         for place in destination.places.iter().filter(|it| it.location.state != LocationState::Local) {
             let all = |predicates: &[pack::Predicate]| {
                 let mut sum = (Truth::True, Vec::new());
@@ -251,15 +274,9 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
                 Truth::Unknown => &mut found.doubtful,
                 Truth::False => continue,
             };
-            group.items = group.items.saturating_add(1);
-            group.destinations.insert(index);
-            let reason = group
-                .reasons
-                .entry(why.join("; "))
-                .or_insert_with(|| (0, place.address.to_string()));
-            reason.0 = reason.0.saturating_add(1);
+            group.add(index, &place.address, why.join("; "));
             if group.evidence.len() < EVIDENCE {
-                group.evidence.extend(seen(destination, place, ledger));
+                group.show(seen(destination, place, ledger));
             }
         }
     }
@@ -275,12 +292,21 @@ fn seen(destination: &Destination, place: &farshore_model::party::Place, ledger:
     let flow = flows
         .filter(|flow| flow.server.ip == place.address)
         .min_by_key(|flow| (flow.input, flow.first_frame))?;
-    Some(Locus {
+    Some(beginning(flow))
+}
+
+fn of_flow(id: FlowId, ledger: &Ledger) -> Option<Locus> {
+    ledger.flows.get(usize::try_from(id.0).ok()?).map(beginning)
+}
+
+/// The first frame of a flow.
+fn beginning(flow: &Flow) -> Locus {
+    Locus {
         input: flow.input,
         span: Span::in_frame(flow.first_frame, 0, 0),
         layers: [].into(),
         decoded_by: Vec::new(),
-    })
+    }
 }
 
 #[cfg(test)]

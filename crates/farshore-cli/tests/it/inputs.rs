@@ -155,6 +155,50 @@ fn a_ceiling_of_the_detectors_is_set_and_told_when_it_is_hit() {
 }
 
 #[test]
+fn destinations_beyond_the_ceiling_are_put_together_and_in_doubt() {
+    let example = example().into_os_string().into_string().unwrap();
+    let folder = folder();
+    let policy = write(&folder, "countries.toml", "use = \"countries\"\n[params]\ncountries = [\"DE\"]\n");
+    let policy = policy.into_os_string().into_string().unwrap();
+    let arguments = ["audit", &example, "--format=json", "--with=flows", "--policy", &policy];
+    let all = run(arguments).json();
+    let done = run(arguments.into_iter().chain(["--limit", "destinations=1"]));
+    done.ends(0).says("--limit destinations=N raises it");
+    let few = done.json();
+    let destinations = |of: &serde_json::Value| of["destinations"].as_array().unwrap().clone();
+    let [first, further] = &destinations(&few)[..] else {
+        panic!("{few}")
+    };
+    assert_eq!(*first, all["destinations"][0]);
+    assert_eq!(
+        (&further["name"], &further["location"]["state"]),
+        (&"further destinations".into(), &"undetermined".into())
+    );
+    assert_eq!(
+        (further["addresses"].as_array().unwrap().len(), &further["traffic"]["rhythm"]),
+        (0, &serde_json::Value::Null)
+    );
+    let flows = |of: &serde_json::Value| {
+        destinations(of)
+            .iter()
+            .map(|it| it["traffic"]["flows"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!(flows(&few), flows(&all));
+    assert_eq!(few["coverage"]["limits"]["destinations"], further["traffic"]["flows"]);
+    assert_eq!(few["flows"], all["flows"]);
+    let verdict = &few["verdicts"][0];
+    assert_eq!(verdict["outcome"], "undetermined");
+    assert!(
+        verdict["because"]
+            .as_str()
+            .unwrap()
+            .contains("further destinations: its address was not recorded")
+    );
+    assert!(verdict["destinations"].as_array().unwrap().contains(&further["id"]));
+}
+
+#[test]
 fn a_mistake_in_a_users_file_is_shown_with_its_line() {
     let folder = folder();
     let known = write(

@@ -84,6 +84,7 @@ pub fn audit(ledger: Ledger, scope: Option<&Scope>) -> Audit {
         as_of: None,
         vantage: None,
         app: None,
+        limits: farshore::JudgingLimits::default(),
         version: "test",
         show_pii: true,
     };

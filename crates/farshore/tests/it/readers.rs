@@ -36,6 +36,7 @@ fn audit(scene: &Scene) -> Audit {
         as_of: None,
         vantage: None,
         app: None,
+        limits: farshore::JudgingLimits::default(),
         version: "test",
         show_pii: true,
     };

@@ -35,6 +35,7 @@ fn audit(text: &[u8], name: &str, jobs: usize) -> Audit {
             as_of: None,
             vantage: None,
             app: None,
+            limits: farshore::JudgingLimits::default(),
             version: "0",
             show_pii: false,
         },

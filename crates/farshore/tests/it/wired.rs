@@ -123,6 +123,7 @@ pub fn judged(ledger: Ledger, data: &'static Datasets) -> Audit {
         as_of: None,
         vantage: None,
         app: None,
+        limits: farshore::JudgingLimits::default(),
         version: "test",
         show_pii: false,
     };
