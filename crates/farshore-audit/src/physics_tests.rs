@@ -1,6 +1,6 @@
 //! No sample strikes out the country a machine is in, whatever stands between, and what it strikes out is what a hand would.
 
-use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
+use farshore_model::flow::{InitiatorBasis, RoundTrips};
 use farshore_model::ledger::InputRecord;
 use farshore_model::party::{CountryClaim, Location, LocationState};
 use farshore_model::{Country, Endpoint, Flow, FlowId, InputId, Protection, Transport};
@@ -17,24 +17,11 @@ fn flow(input: u32, end_to_end: Option<u64>, transport: Option<u64>) -> Flow {
     };
     Flow {
         input: InputId(input),
-        transport: Transport::Tcp,
-        client: end("10.0.0.1"),
-        server: end("203.0.113.9"),
         initiator: InitiatorBasis::Handshake,
-        first: None,
-        last: None,
-        first_frame: 1,
-        up: Counter::default(),
-        down: Counter::default(),
         protocols: vec!["tls"],
         protection: Protection::Tls,
         rtt: RoundTrips { transport, end_to_end },
-        ttl: 0,
-        randomness: None,
-        gaps: 0,
-        app: None,
-        inside: None,
-        keys: None,
+        ..Flow::between(Transport::Tcp, end("10.0.0.1"), end("203.0.113.9"))
     }
 }
 

@@ -245,6 +245,31 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// A flow of which no more is known than its ends: the first frame of the first input.
+    pub fn between(transport: Transport, client: Endpoint, server: Endpoint) -> Self {
+        Self {
+            input: InputId(0),
+            transport,
+            client,
+            server,
+            initiator: InitiatorBasis::FirstPacket,
+            first: None,
+            last: None,
+            first_frame: 1,
+            up: Counter::default(),
+            down: Counter::default(),
+            protocols: Vec::new(),
+            protection: Protection::Empty,
+            rtt: RoundTrips::default(),
+            ttl: 0,
+            randomness: None,
+            gaps: 0,
+            app: None,
+            inside: None,
+            keys: None,
+        }
+    }
+
     /// Whether something in it could be read although it was encrypted: with keys, or by whoever wrote it down.
     pub fn is_opened(&self) -> bool {
         let sealed = matches!(self.protection, Protection::Tls | Protection::Quic | Protection::Dtls);

@@ -212,23 +212,8 @@ mod tests {
                 })
             }),
             inside: inside.map(FlowId),
-            input: InputId(0),
-            transport: Transport::Udp,
-            client: end,
-            server: end,
-            initiator: InitiatorBasis::FirstPacket,
-            first: None,
-            last: None,
-            first_frame: 1,
-            up: Counter::default(),
-            down: Counter::default(),
-            protocols: Vec::new(),
             protection: Protection::Opaque,
-            rtt: RoundTrips::default(),
-            ttl: 0,
-            randomness: None,
-            gaps: 0,
-            keys: None,
+            ..Flow::between(Transport::Udp, end, end)
         }
     }
 

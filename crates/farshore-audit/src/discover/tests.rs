@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
+use farshore_model::flow::InitiatorBasis;
 use farshore_model::identifier::Firmness;
 use farshore_model::ledger::InputRecord;
 use farshore_model::{Direction, Endpoint, Flow, FlowId, InputId, Ledger, Locus, Protection, Role, Span, Specimen, Transport};
@@ -76,27 +76,16 @@ fn conversation_of(capture: u64, conversation: u64) -> Flow {
     let port = 40_000 + u16::try_from(capture * 7 + conversation).unwrap();
     Flow {
         input: InputId(u32::try_from(capture).unwrap()),
-        transport: Transport::Udp,
-        client: Endpoint {
-            ip: ip(capture * 2 + conversation),
-            port,
-        },
-        server: Endpoint { ip: ip(249), port: 4000 },
         initiator: InitiatorBasis::Port,
-        first: None,
-        last: None,
-        first_frame: 1,
-        up: Counter::default(),
-        down: Counter::default(),
-        protocols: Vec::new(),
         protection: Protection::Opaque,
-        rtt: RoundTrips::default(),
-        ttl: 0,
-        randomness: None,
-        gaps: 0,
-        app: None,
-        inside: None,
-        keys: None,
+        ..Flow::between(
+            Transport::Udp,
+            Endpoint {
+                ip: ip(capture * 2 + conversation),
+                port,
+            },
+            Endpoint { ip: ip(249), port: 4000 },
+        )
     }
 }
 

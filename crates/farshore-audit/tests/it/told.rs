@@ -7,7 +7,6 @@ use farshore_audit::parties::{Special, countries, location};
 use farshore_audit::policy::pack::Pack;
 use farshore_audit::policy::{Scope, built_in, verdicts};
 use farshore_model::exposure::Because;
-use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
 use farshore_model::ledger::InputRecord;
 use farshore_model::party::{ClaimKind, CountryClaim, Destination, Exclusion, Location, LocationState, Place, Traffic};
 use farshore_model::sighting::SightedValue;
@@ -234,25 +233,8 @@ fn destination(name: &str, state: LocationState) -> Destination {
 fn flow(protection: Protection, ip: std::net::IpAddr) -> Flow {
     let end = Endpoint { ip, port: 1 };
     Flow {
-        input: InputId(0),
-        transport: Transport::Udp,
-        client: end,
-        server: end,
-        initiator: InitiatorBasis::FirstPacket,
-        first: None,
-        last: None,
-        first_frame: 1,
-        up: Counter::default(),
-        down: Counter::default(),
-        protocols: Vec::new(),
         protection,
-        rtt: RoundTrips::default(),
-        ttl: 0,
-        randomness: None,
-        gaps: 0,
-        app: None,
-        inside: None,
-        keys: None,
+        ..Flow::between(Transport::Udp, end, end)
     }
 }
 

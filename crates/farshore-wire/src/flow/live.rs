@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
+use farshore_model::flow::{Counter, InitiatorBasis};
 use farshore_model::{Direction, Endpoint, Flow, FlowId, Frame, InputId, Protection, Timestamp, Transport};
 
 use crate::packet::{Header, Ip};
@@ -141,24 +141,12 @@ pub(crate) fn begin(frame: &Arrival, key: &Key, hash: u64, header: &Header, insi
     let (client, server, initiator) = roles(key.source, key.destination, header);
     let flow = Flow {
         input: frame.input,
-        transport: header.transport,
-        client,
-        server,
         initiator,
         first: frame.time,
         last: frame.time,
         first_frame: frame.number,
-        up: Counter::default(),
-        down: Counter::default(),
-        protocols: Vec::new(),
-        protection: Protection::Empty,
-        rtt: RoundTrips::default(),
-        ttl: 0,
-        randomness: None,
-        gaps: 0,
-        app: None,
         inside,
-        keys: None,
+        ..Flow::between(header.transport, client, server)
     };
     let track = Track {
         hash,

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ahash::HashMap;
 use farshore_model::exchange::{Exchange, MessageKind};
-use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
+use farshore_model::flow::{Counter, InitiatorBasis};
 use farshore_model::{Coverage, Direction, Endpoint, Flow, FlowId, Protection, Rows, Transport};
 
 use super::inside::Inside;
@@ -132,27 +132,19 @@ fn begin(it: &Exchange<'_>, protection: Protection) -> Flow {
     };
     Flow {
         input: it.input,
-        transport: it.channel.transport,
-        client: it.channel.client.unwrap_or(unknown),
-        server: Endpoint {
-            ip: it.channel.server.unwrap_or(unknown.ip),
-            port: it.channel.port,
-        },
         initiator: InitiatorBasis::Recorded,
         first: it.time,
         last: it.time,
         first_frame: it.number,
-        up: Counter::default(),
-        down: Counter::default(),
-        protocols: Vec::new(),
         protection,
-        rtt: RoundTrips::default(),
-        ttl: 0,
-        randomness: None,
-        gaps: 0,
-        app: None,
-        inside: None,
-        keys: None,
+        ..Flow::between(
+            it.channel.transport,
+            it.channel.client.unwrap_or(unknown),
+            Endpoint {
+                ip: it.channel.server.unwrap_or(unknown.ip),
+                port: it.channel.port,
+            },
+        )
     }
 }
 

@@ -121,13 +121,6 @@ pub fn destination(name: &str, places: Vec<Place>, location: Location) -> Destin
 
 pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
     Flow {
-        input: InputId(0),
-        transport: Transport::Tcp,
-        client: Endpoint {
-            ip: ip("192.0.2.10"),
-            port: 50_123,
-        },
-        server: Endpoint { ip: ip(server), port },
         initiator: InitiatorBasis::Handshake,
         first: at(0),
         last: at(9),
@@ -148,12 +141,14 @@ pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
             transport: Some(12_345_678),
             end_to_end: None,
         },
-        ttl: 0,
-        randomness: None,
-        gaps: 0,
-        app: None,
-        inside: None,
-        keys: None,
+        ..Flow::between(
+            Transport::Tcp,
+            Endpoint {
+                ip: ip("192.0.2.10"),
+                port: 50_123,
+            },
+            Endpoint { ip: ip(server), port },
+        )
     }
 }
 
