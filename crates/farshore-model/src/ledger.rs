@@ -196,7 +196,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{App, Counter, InitiatorBasis, RoundTrips};
+    use crate::flow::App;
     use crate::{Endpoint, Protection, Transport};
 
     fn flow(app: Option<&str>, inside: Option<u32>) -> Flow {

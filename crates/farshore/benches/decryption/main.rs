@@ -31,9 +31,12 @@ const BODY: usize = 96 << 20;
 const RUNS: usize = 10;
 const ROUNDS: usize = 3;
 
+/// The session, openssl's name of its cipher, and what makes one.
+type Case = (&'static str, &'static str, fn() -> Made);
+
 fn main() {
     println!("| session | closed, MB/s | opened, MB/s | opening alone, MB/s | openssl, MB/s | share |\n|---|---|---|---|---|---|");
-    let cases: [(&str, &str, fn() -> Made); 4] = [
+    let cases: [Case; 4] = [
         ("TLS 1.3, AES-128-GCM", "aes-128-gcm", || tls(Suite::Tls13Aes128Gcm)),
         ("TLS 1.2, AES-128-GCM", "aes-128-gcm", || tls(Suite::Tls12Aes128Gcm)),
         ("TLS 1.3, ChaCha20-Poly1305", "chacha20-poly1305", || {
