@@ -84,14 +84,17 @@ impl Extraction {
         Ok(file)
     }
 
-    /// An input was read: so many flows stand before its own.
-    pub(crate) fn add(&self, spools: &Spools, before: usize) -> anyhow::Result<()> {
+    /// An input was read: so many flows stand before its own, and these are the numbers of those if they changed since.
+    pub(crate) fn add(&self, spools: &Spools, before: usize, moved: &[FlowId]) -> anyhow::Result<()> {
         let Spools(spools) = spools;
         if let Some(problem) = spools.problem.lock().ok().and_then(|mut it| it.take()) {
             return Err(problem).with_context(|| message::shown(&self.folder));
         }
         if let (Ok(mut all), Ok(mut takes)) = (self.takes.lock(), spools.takes.lock()) {
-            all.extend(takes.drain(..).map(|take| (before, take)));
+            all.extend(takes.drain(..).map(|mut take| {
+                take.flow = moved.get(take.flow.0 as usize).copied().unwrap_or(take.flow);
+                (before, take)
+            }));
         }
         Ok(())
     }

@@ -93,7 +93,7 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
         match slot.into_inner().ok().flatten() {
             Some(Ok((part, sounds))) => {
                 if let Some((extraction, sounds)) = with.extraction.zip(sounds) {
-                    extraction.add(&sounds, ledger.flows.len())?;
+                    extraction.add(&sounds, ledger.flows.len(), &part.moved)?;
                 }
                 if !with.quiet {
                     warn(source, &part);

@@ -80,6 +80,8 @@ pub struct Ledger {
     pub anomalies: Vec<Anomaly>,
     /// The openings of conversations, kept when there are others to compare them with.
     pub specimens: Vec<Specimen>,
+    /// Of one input: the numbers that flows have, by those they went by while it was read; empty where these are the same.
+    pub moved: Vec<FlowId>,
 }
 
 impl Ledger {
@@ -115,6 +117,8 @@ impl Ledger {
             flow(&mut it.flow);
             input(&mut it.locus.input);
         }
+        // Whoever needs to know how they were read asks before.
+        self.moved = Vec::new();
         self.coverage.merge(other.coverage);
         self.inputs.append(&mut other.inputs);
         self.flows.extend(other.flows);
@@ -133,12 +137,13 @@ impl Ledger {
         }
         let mut order: Vec<(_, usize)> = self.flows.iter().map(when).zip(0..).collect();
         order.sort_unstable();
-        let mut numbers: Vec<Option<FlowId>> = vec![None; order.len()];
+        self.moved = vec![FlowId(0); order.len()];
         for (new, (_, old)) in (0..).zip(order) {
-            if let Some(number) = numbers.get_mut(old) {
-                *number = Some(FlowId(new));
+            if let Some(number) = self.moved.get_mut(old) {
+                *number = FlowId(new);
             }
         }
+        let numbers: Vec<_> = self.moved.iter().copied().map(Some).collect();
         // Each flow goes to its place, and what stood there is looked at next.
         let mut left = numbers.clone();
         for at in 0..left.len() {
@@ -271,5 +276,6 @@ mod tests {
         assert_eq!(ledger.flows.get(1).and_then(|it| it.inside), Some(FlowId(0)));
         let of: Vec<_> = ledger.anomalies.iter().map(|it| it.flow).collect();
         assert_eq!(of, [3, 0, 1, 2].map(|it| Some(FlowId(it))));
+        assert_eq!(ledger.moved, [3, 0, 1, 2].map(FlowId));
     }
 }

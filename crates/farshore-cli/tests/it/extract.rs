@@ -35,6 +35,10 @@ impl Capture {
     }
 
     fn udp(&mut self, port: u16, payload: &[u8]) {
+        self.frame(&Self::datagram(port, payload));
+    }
+
+    fn datagram(port: u16, payload: &[u8]) -> Vec<u8> {
         let route = Route {
             from_mac: [2, 0, 0, 0, 0, 1],
             to_mac: [2, 0, 0, 0, 0, 2],
@@ -44,7 +48,10 @@ impl Capture {
             dscp: 0,
             id: 7,
         };
-        let (frame, _) = net::udp(&route, port, port + 1, payload);
+        net::udp(&route, port, port + 1, payload).0
+    }
+
+    fn frame(&mut self, frame: &[u8]) {
         let length = u32::try_from(frame.len()).unwrap();
         for word in [self.1 / 100, self.1 % 100 * 10_000, length, length] {
             self.0.extend(word.to_le_bytes());
@@ -65,6 +72,21 @@ impl Capture {
             self.udp(port, &packet);
         }
     }
+}
+
+/// A datagram in two fragments (RFC 791, section 2.3).
+fn fragments(port: u16, payload: &[u8]) -> [Vec<u8>; 2] {
+    const HEADERS: usize = 14 + 20;
+    const FIRST: usize = 16;
+    let whole = Capture::datagram(port, payload);
+    let part = |body: &[u8], flags: u16| {
+        let mut frame = [&whole[..HEADERS], body].concat();
+        frame[16..18].copy_from_slice(&u16::try_from(20 + body.len()).unwrap().to_be_bytes());
+        frame[20..22].copy_from_slice(&flags.to_be_bytes());
+        frame
+    };
+    let (first, second) = whole[HEADERS..].split_at(FIRST);
+    [part(first, 0x2000), part(second, u16::try_from(FIRST / 8).unwrap())]
 }
 
 /// Packets one behind the other, each after its length in two bytes.
@@ -322,4 +344,43 @@ fn what_else_to_extract_is_not_known() {
         folder.path().as_os_str(),
     ]);
     done.ends(2).says("there is `audio` only");
+}
+
+#[test]
+fn files_go_by_the_numbers_that_flows_have_in_the_audit() {
+    let mut it = Capture::new();
+    // Of a flow that begins before the voice, and is only known to be one when that has begun.
+    let [first, second] = fragments(3000, &[7; 100]);
+    it.frame(&first);
+    it.stream(4000, 0, 160, HARBOUR.frames().iter().map(|it| Some(it.to_vec())));
+    it.frame(&second);
+    let (from, to) = (folder(), folder());
+    let path = crate::command::write(&from, "call.pcap", it.0);
+    let audit = run([
+        "audit".as_ref(),
+        path.as_os_str(),
+        "--format=json".as_ref(),
+        "--with=flows".as_ref(),
+        "--extract".as_ref(),
+        "audio".as_ref(),
+        to.path().as_os_str(),
+    ])
+    .json();
+    let first_frames: Vec<_> = audit["flows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["first_frame"].as_u64().unwrap())
+        .collect();
+    assert_eq!(first_frames, [1, 2]);
+    assert_eq!(
+        audit["exposures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|it| it["kind"] == "audio")
+            .unwrap()["flows"][0],
+        "f2"
+    );
+    assert_eq!(names(&to), ["f2-up-00000fa0-pcmu.wav"]);
 }
