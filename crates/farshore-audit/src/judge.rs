@@ -59,6 +59,9 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         beyond: beyond_destinations,
     } = destinations::destinations(&ledger, &names, with, as_of, physics.as_ref());
     let flow_names = names.into_certain();
+    if beyond_destinations > 0 {
+        ledger.coverage.limits.insert("destinations", beyond_destinations);
+    }
     if physics.is_some() {
         physics::split_paths(&mut ledger);
     }
@@ -67,10 +70,8 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let mut coverage = ledger.coverage.clone();
     keys::tell(&ledger, &mut coverage.keys);
     let (links, beyond_links) = links::of(mentions, &exposures, &ledger, with.limits.links);
-    for (name, beyond) in [("destinations", beyond_destinations), ("links", beyond_links)] {
-        if beyond > 0 {
-            coverage.limits.insert(name, beyond);
-        }
+    if beyond_links > 0 {
+        coverage.limits.insert("links", beyond_links);
     }
     // Without anything to compare, nothing was searched.
     let discovery = (!ledger.specimens.is_empty()).then(|| discover(&ledger));
