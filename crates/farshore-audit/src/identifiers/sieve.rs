@@ -2,18 +2,18 @@
 //!
 //! A few bytes of each pattern stand in a bitmap; a text is passed over window by window, and only where the bitmap lets it
 //! through are patterns compared. Of patterns long enough each window is noted in four places, so that of a text only every
-//! fourth has to be asked for. With forty thousand patterns an automaton no longer fits the caches and is left
+//! fourth has to be asked for; of somewhat shorter ones in three or two. With forty thousand patterns an automaton no longer fits the caches and is left
 //! behind by a factor of five. Refuses patterns shorter than four bytes, and knows nothing of what a pattern means.
 
 use std::ops::Range;
 
 use ahash::HashMap;
 
-/// Bytes of a window where every place is asked.
+/// Bytes of a window of a short pattern.
 const SHORT: usize = 4;
-/// The same where every fourth is.
+/// The same of a long one.
 const LONG: usize = 5;
-/// Of a text, every so many places are asked for windows of long patterns.
+/// Of a text, every so many places are asked for windows of long patterns, and of short ones at most.
 const STRIDE: usize = 4;
 /// Bytes of a pattern in which a window begins at a fourth place, wherever it stands.
 const STRETCH: usize = LONG + STRIDE - 1;
@@ -23,7 +23,7 @@ const MOST_LONG: usize = 1 << 17;
 const BITS_EACH: usize = 32;
 /// No bitmap is larger than what a core's second cache has room for.
 const MOST_BITS: usize = 1 << 22;
-/// The same for patterns that are asked for at every place.
+/// The same for short patterns.
 const MOST_BITS_SHORT: usize = 1 << 23;
 /// Beyond this many bytes of a pattern no better window is looked for.
 const SEARCHED: usize = 12;
@@ -33,7 +33,8 @@ const SEARCHED: usize = 12;
 pub(super) struct Sieve {
     /// By number; `None`: too short.
     patterns: Vec<Option<Box<[u8]>>>,
-    short: Net,
+    /// By the places between those that are asked for: a pattern has a window at one of them, wherever it stands.
+    short: [Net; STRIDE],
     long: Net,
 }
 
@@ -43,17 +44,26 @@ impl Sieve {
         let patterns: Vec<Option<Box<[u8]>>> = patterns.map(|it| (it.len() >= SHORT).then(|| it.into())).collect();
         let is_long = |it: &[u8]| it.len() >= STRETCH;
         let spread = patterns.iter().flatten().filter(|it| is_long(it)).count() <= MOST_LONG;
-        let (mut short, mut long) = (Choice::default(), Choice::default());
+        let mut short: [Choice; STRIDE] = Default::default();
+        let mut long = Choice::default();
         for (number, pattern) in (0_u32..).zip(&patterns) {
-            match pattern.as_deref() {
-                Some(it) if spread && is_long(it) => long.note(number, it, LONG, STRIDE),
-                Some(it) => short.note(number, it, SHORT, 1),
-                None => {}
+            let Some(it) = pattern.as_deref() else { continue };
+            if spread && is_long(it) {
+                long.note(number, it, LONG, STRIDE);
+                continue;
+            }
+            let stride = if is_long(it) {
+                1
+            } else {
+                it.len().saturating_sub(SHORT - 1).min(STRIDE)
+            };
+            if let Some(choice) = short.get_mut(stride.saturating_sub(1)) {
+                choice.note(number, it, SHORT, stride);
             }
         }
         Self {
             patterns,
-            short: Net::new(short.noted, MOST_BITS_SHORT),
+            short: short.map(|it| Net::new(it.noted, MOST_BITS_SHORT)),
             long: Net::new(long.noted, MOST_BITS),
         }
     }
@@ -89,15 +99,11 @@ impl Sieve {
                 }
             }
         }
-        if !self.short.is_empty() {
-            let mut window = 0_u32;
-            for (last, byte) in text.iter().enumerate() {
-                // The first three windows reach before the text: bytes that are not there are none of it.
-                window = window >> 8 | u32::from(*byte) << 24;
-                if let Some(entries) = self.short.at(fold(u64::from(window)) & 0xffff_ffff)
-                    && let Some(start) = last.checked_sub(SHORT.saturating_sub(1))
-                {
-                    compare(start, entries);
+        for (net, stride) in self.short.iter().zip(1_usize..).filter(|(net, _)| !net.is_empty()) {
+            let windows = text.windows(SHORT).step_by(stride).filter_map(|it| it.first_chunk::<SHORT>());
+            for (place, window) in windows.enumerate() {
+                if let Some(entries) = net.at(fold(u64::from(u32::from_le_bytes(*window))) & 0xffff_ffff) {
+                    compare(place.saturating_mul(stride), entries);
                 }
             }
         }
@@ -260,6 +266,24 @@ mod tests {
                 .collect();
             expected.sort_unstable();
             assert_eq!(all(&sieve, &text), expected, "round {round}");
+        }
+    }
+
+    #[test]
+    fn patterns_of_every_length_are_found_at_every_place() {
+        let word = b"k7Q-x2_pLm9";
+        for length in SHORT..=word.len() {
+            let sieve = Sieve::new([&word[..length], b"another"].into_iter());
+            for before in 0..9 {
+                for after in 0..5 {
+                    let text = [vec![b'.'; before], word[..length].to_vec(), vec![b'.'; after]].concat();
+                    assert_eq!(
+                        all(&sieve, &text),
+                        [(before, before + length, 0)],
+                        "{length} bytes at {before}, {after} behind"
+                    );
+                }
+            }
         }
     }
 

@@ -45,6 +45,27 @@ pub(super) static PLAYS: &[Play] = &[
     }),
     ("https-1.2", |it| web(it, &PLAIN_WEB)),
     ("https-1.2-keys", |it| web(it, &Web { keys: true, ..PLAIN_WEB })),
+    ("https-null", |it| {
+        web(
+            it,
+            &Web {
+                suite: Suite::Tls12Null,
+                behind: &[ARRIVED],
+                ..PLAIN_WEB
+            },
+        )
+    }),
+    ("https-null-keys", |it| {
+        web(
+            it,
+            &Web {
+                suite: Suite::Tls12Null,
+                behind: &[ARRIVED],
+                keys: true,
+                ..PLAIN_WEB
+            },
+        )
+    }),
     ("https-shared-certificate", |it| {
         web(
             it,
@@ -370,12 +391,15 @@ fn web(stage: &mut Stage, it: &Web) -> Told {
     http.exchange(&mut stage.client, START, &asked, 5 * MS, &ok("welcome"));
     http.close(&mut stage.client, START);
     // What is outside is nobody's secret; who gets it is another matter.
-    let outside: &[Behind] = if it.behind == ENDED {
+    let bare = it.suite == Suite::Tls12Null;
+    let outside: &[Behind] = if it.behind == ENDED || bare {
         &[ARRIVED]
     } else {
         &[ARRIVED, &[("on-path", &[]), ("hosting", &[])]]
     };
     let inside = match (it.keys, it.digest) {
+        // There is no key that anybody would need.
+        _ if bare => datum(&stage.user, &[], ALL, it.behind),
         (false, _) => content(&["tls"], ALL, it.behind),
         (true, false) => datum(&stage.user, &["tls"], ALL, it.behind),
         (true, true) => datum(&stage.email, &["tls", "guess"], ALL, GUESSED),

@@ -137,10 +137,17 @@ pub(super) fn tls12(name: &str, suite: Suite, credential: &Credential, speaks: O
     let client_exchange = message(16, &vector8(client_share.as_bytes()));
     let mut transcript = [hello.clone(), flight.concat(), client_exchange.clone()].concat();
     let master = prf(shared.as_bytes(), "extended master secret", &hash(&transcript), 48);
-    // RFC 5246 section 6.3; AEAD suites have no MAC keys.
+    // RFC 5246 section 6.3; AEAD suites have no MAC keys, and those that hide nothing have no others.
     let block = prf(&master, "key expansion", &[server_random, client_random].concat(), 40);
-    let mut client = Protector::new(suite, block[..16].to_vec(), block[32..36].to_vec());
-    let mut server = Protector::new(suite, block[16..32].to_vec(), block[36..].to_vec());
+    let (mut client, mut server) = if suite == Suite::Tls12Null {
+        let keyed = |key: &[u8]| Protector::new(suite, key.to_vec(), Vec::new());
+        (keyed(&block[..20]), keyed(&block[20..]))
+    } else {
+        (
+            Protector::new(suite, block[..16].to_vec(), block[32..36].to_vec()),
+            Protector::new(suite, block[16..32].to_vec(), block[36..].to_vec()),
+        )
+    };
 
     let client_finished = message(20, &prf(&master, "client finished", &hash(&transcript), 12));
     let mut up = record::plain(HANDSHAKE, 0x0303, &client_exchange);

@@ -22,6 +22,8 @@ pub enum Suite {
     Tls13ChaCha20Poly1305,
     /// TLS 1.2 (RFC 5246, 5289), TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256.
     Tls12Aes128Gcm,
+    /// TLS 1.2, TLS_ECDHE_ECDSA_WITH_NULL_SHA (RFC 8422): vouches for what it carries, and hides nothing.
+    Tls12Null,
 }
 
 impl Suite {
@@ -32,6 +34,7 @@ impl Suite {
             Self::Tls13Aes128Gcm => 0x1301,
             Self::Tls13ChaCha20Poly1305 => 0x1303,
             Self::Tls12Aes128Gcm => 0xc02b,
+            Self::Tls12Null => 0xc006,
         }
     }
 
@@ -42,6 +45,7 @@ impl Suite {
             Self::Tls13Aes128Gcm => "TLS_AES_128_GCM_SHA256",
             Self::Tls13ChaCha20Poly1305 => "TLS_CHACHA20_POLY1305_SHA256",
             Self::Tls12Aes128Gcm => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            Self::Tls12Null => "TLS_ECDHE_ECDSA_WITH_NULL_SHA",
         }
     }
 
@@ -50,7 +54,7 @@ impl Suite {
     pub fn version(self) -> &'static str {
         match self {
             Self::Tls13Aes128Gcm | Self::Tls13ChaCha20Poly1305 => "1.3",
-            Self::Tls12Aes128Gcm => "1.2",
+            Self::Tls12Aes128Gcm | Self::Tls12Null => "1.2",
         }
     }
 }
@@ -88,7 +92,7 @@ impl Session {
     pub fn open_with(name: &str, suite: Suite, credential: &Credential, speaks: Option<&[u8]>, random: &mut Random) -> (Flights, Self) {
         match suite {
             Suite::Tls13Aes128Gcm | Suite::Tls13ChaCha20Poly1305 => handshake::tls13(name, suite, credential, speaks, random),
-            Suite::Tls12Aes128Gcm => handshake::tls12(name, suite, credential, speaks, random),
+            Suite::Tls12Aes128Gcm | Suite::Tls12Null => handshake::tls12(name, suite, credential, speaks, random),
         }
     }
 

@@ -27,15 +27,17 @@ impl Rules {
     }
 
     /// Values under a mask, and digests.
-    pub(super) fn masked(&self, hidden: &Hidden, node: &Node<'_>, work: &mut Work<'_>) {
+    pub(super) fn masked(&self, hidden: &Hidden, node: &Node<'_>, textual: bool, work: &mut Work<'_>) {
         let mut room = work.peeling.text();
-        hidden.masks.find(node.text, node.whole, &mut room, |number, range, masked| {
-            let Some(meaning) = hidden.meanings.get(number) else { return };
-            let mask: &[&'static str] = if masked { &["xor"] } else { &[] };
-            let steps = [mask, &meaning.steps].concat();
-            let disguise = if number < hidden.values { Disguise::None } else { Disguise::Digest };
-            self.hit(node, &range, (meaning.known, &steps, disguise), work);
-        });
+        hidden
+            .masks
+            .find((node.text, textual), node.whole, &mut room, |number, range, masked| {
+                let Some(meaning) = hidden.meanings.get(number) else { return };
+                let mask: &[&'static str] = if masked { &["xor"] } else { &[] };
+                let steps = [mask, &meaning.steps].concat();
+                let disguise = if number < hidden.values { Disguise::None } else { Disguise::Digest };
+                self.hit(node, &range, (meaning.known, &steps, disguise), work);
+            });
         work.peeling.done(room);
         let delimited = node.whole && !node.payload && node.layers > 0;
         if let Ok(digest) = <&[u8; 4]>::try_from(node.text)

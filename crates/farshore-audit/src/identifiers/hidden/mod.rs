@@ -258,7 +258,7 @@ impl Rules {
             self.openly(node, survey.textual, work);
         }
         if !survey.textual || node.layers > 0 || node.containers > 0 {
-            self.masked(hidden, node, work);
+            self.masked(hidden, node, survey.textual, work);
         }
         if survey.textual && !hidden.phones.is_empty() {
             self.phones(hidden, node, &survey, work);

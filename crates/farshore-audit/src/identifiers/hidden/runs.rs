@@ -41,6 +41,8 @@ struct Coding {
     padding: usize,
     /// Whether a run is a word rather than this.
     is_word: fn(&Run<'_>) -> bool,
+    /// Whether so many digits can be all of a coding: some numbers leave a digit that stands for nothing (RFC 4648).
+    is_length: fn(usize) -> bool,
     decode: fn(&[u8], &mut Vec<u8>),
 }
 
@@ -48,6 +50,7 @@ const HEX: Coding = Coding {
     step: "hex",
     padding: 0,
     is_word: |_| false,
+    is_length: |_| true,
     decode: escapes::hex,
 };
 
@@ -60,6 +63,7 @@ const BASE32: Coding = Coding {
         // A word in lower case is a word.
         lower == upper || lower && it.any & DECIMAL == 0 && it.text.len() < 24 && !it.value
     },
+    is_length: |it| !matches!(it % 8, 1 | 3 | 6),
     decode: escapes::base32,
 };
 
@@ -67,6 +71,7 @@ const BASE64: Coding = Coding {
     step: "base64",
     padding: 2,
     is_word: is_no_base64,
+    is_length: |it| it % 4 != 1,
     decode: |run, bytes| {
         let url = run.iter().any(|it| matches!(it, b'-' | b'_'));
         base64::decode_into(run, if url { Alphabet::Url } else { Alphabet::Standard }, bytes);
@@ -134,7 +139,8 @@ impl Rules {
         let shifted = || Run::of(node, run.range.start.saturating_add(1)..run.range.end);
         let second = if textual || coding.step == HEX.step { None } else { shifted() };
         for run in [Some(run), second.as_ref()].into_iter().flatten() {
-            if (coding.is_word)(run) {
+            // In text a run begins and ends where a coding does; among bytes it may have taken some of them.
+            if (coding.is_word)(run) || textual && !(coding.is_length)(run.text.len()) {
                 continue;
             }
             let mut bytes = work.peeling.text();
@@ -172,7 +178,7 @@ impl Rules {
         }
         // Digests are written in digits: that is no layer of its own.
         let chain = node.chain(peel);
-        self.masked(hidden, &node.beneath(peel, &chain, false), work);
+        self.masked(hidden, &node.beneath(peel, &chain, false), false, work);
     }
 
     /// A number of 32 bits that is a value by itself, in hexadecimal or, if it is as long, in decimal digits.
