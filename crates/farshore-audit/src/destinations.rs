@@ -178,6 +178,8 @@ struct Group<'n> {
     name: Text,
     named: bool,
     addresses: Vec<IpAddr>,
+    /// Of proxies that were asked to pass it on.
+    proxies: Vec<IpAddr>,
     candidates: BTreeSet<Cow<'n, str>>,
     traffic: Traffic,
     flows: Vec<FlowId>,
@@ -189,6 +191,7 @@ impl<'n> Group<'n> {
             name,
             named,
             addresses: Vec::new(),
+            proxies: Vec::new(),
             candidates: BTreeSet::new(),
             traffic: Traffic::default(),
             flows: Vec::new(),
@@ -197,8 +200,10 @@ impl<'n> Group<'n> {
 
     /// Adds a flow; one of many destinations put together tells of its own neither address nor names.
     fn add(&mut self, id: FlowId, flow: &Flow, candidates: &[Cow<'n, str>], told_apart: bool) {
-        if told_apart && flow.tells(flow.server) && self.addresses.last() != Some(&flow.server.ip) {
-            self.addresses.push(flow.server.ip);
+        let passed_on = self.named && flow.protocols.iter().any(|it| matches!(*it, "http-proxy" | "socks"));
+        let addresses = if passed_on { &mut self.proxies } else { &mut self.addresses };
+        if told_apart && flow.tells(flow.server) && addresses.last() != Some(&flow.server.ip) {
+            addresses.push(flow.server.ip);
         }
         for name in candidates.iter().filter(|_| told_apart) {
             if !self.candidates.contains(name) {
@@ -214,6 +219,9 @@ impl<'n> Group<'n> {
     }
 
     fn destination(mut self, data: &Datasets, shared: &mut Shared<'_>, physics: Option<&Physics>) -> Destination {
+        // A proxy of the local network is where the party is asked for, not where it is: nothing stays there.
+        let mut leads_on = |it: &IpAddr| shared.place(*it).location.state != LocationState::Local;
+        self.addresses.extend(self.proxies.iter().filter(|it| leads_on(it)));
         self.addresses.sort_unstable();
         self.addresses.dedup();
         if self.flows.len() > 4 {
@@ -310,13 +318,69 @@ pub fn sum_up(places: &[Place]) -> Location {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
     use farshore_model::party::{ClaimKind, Exclusion};
+    use farshore_model::{Endpoint, InputId, Protection, Transport};
 
     use super::*;
 
     fn claims(location: &Location, kind: ClaimKind) -> Vec<(String, bool)> {
         let of_kind = location.claims.iter().filter(|it| it.kind == kind);
         of_kind.map(|it| (it.country.to_string(), it.refuted)).collect()
+    }
+
+    fn place_of(name: &str, named: bool, server: &str, protocols: &[&'static str]) -> (LocationState, usize) {
+        let end = |ip: &str| Endpoint {
+            ip: ip.parse().unwrap(),
+            port: 3128,
+        };
+        let flow = Flow {
+            input: InputId(0),
+            transport: Transport::Tcp,
+            client: end("192.168.0.2"),
+            server: end(server),
+            initiator: InitiatorBasis::Handshake,
+            first: None,
+            last: None,
+            first_frame: 1,
+            up: Counter::default(),
+            down: Counter::default(),
+            protocols: protocols.to_vec(),
+            protection: Protection::Plaintext,
+            rtt: RoundTrips::default(),
+            ttl: 0,
+            randomness: None,
+            gaps: 0,
+            app: None,
+            inside: None,
+            keys: None,
+        };
+        let data = Datasets::embedded();
+        let mut group = Group::new(name.into(), named);
+        group.add(FlowId(0), &flow, &[], true);
+        let it = group.destination(data, &mut Shared::new(data, None), None);
+        (it.location.state, it.places.len())
+    }
+
+    /// Or else whatever leaves by a proxy next door would be said to stay.
+    #[test]
+    fn who_is_asked_for_at_a_local_proxy_is_not_local() {
+        let proxied = ["http", "http-proxy"];
+        assert_eq!(
+            place_of("shop.example", true, "192.168.0.9", &proxied),
+            (LocationState::Undetermined, 0)
+        );
+        assert_eq!(
+            place_of("shop.example", true, "192.168.0.9", &["socks"]),
+            (LocationState::Undetermined, 0)
+        );
+        assert_eq!(
+            place_of("printer.example", true, "192.168.0.9", &["http"]),
+            (LocationState::Local, 1)
+        );
+        assert_eq!(place_of("192.168.0.9", false, "192.168.0.9", &proxied), (LocationState::Local, 1));
+        // Elsewhere the proxy is at least where the data goes first.
+        assert_eq!(place_of("shop.example", true, "193.0.6.139", &proxied).1, 1);
     }
 
     #[test]

@@ -117,11 +117,13 @@ fn verdict(
         let because = format!("{} of {judged} {plural} could not be told either way", found.doubtful.items);
         (Outcome::Undetermined, found.doubtful.explained(because), found.doubtful)
     } else if !gaps.is_empty() {
-        (
-            Outcome::Undetermined,
-            format!("nothing against it was seen, which proves nothing: {}", gaps.join("; ")),
-            Group::default(),
-        )
+        let seen = match found.stayed {
+            0 => "nothing against it was seen".to_owned(),
+            1 => format!("nothing against it was seen to leave the local network, in which 1 {one} stays"),
+            all => format!("nothing against it was seen to leave the local network, in which {all} {many} stay"),
+        };
+        let because = format!("{seen}, which proves nothing: {}", gaps.join("; "));
+        (Outcome::Undetermined, because, Group::default())
     } else {
         (
             Outcome::Met,
@@ -152,6 +154,8 @@ fn verdict(
 #[derive(Default)]
 struct Found {
     judged: usize,
+    /// What would stand against the clause if it did not stay in the local network.
+    stayed: usize,
     breached: Group,
     doubtful: Group,
 }
@@ -220,6 +224,12 @@ fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destina
         };
         let applies = all(&clause.applies);
         if applies == Truth::False {
+            let but_for_that = clause.applies.iter().filter(|it| !matches!(it, pack::Predicate::Leaves(_)));
+            let mut rest = but_for_that.chain(&clause.when);
+            let local = destination.is_some_and(|it| it.location.state == LocationState::Local);
+            if local && rest.all(|it| it.holds(exposure, destination) == Truth::True) {
+                found.stayed = found.stayed.saturating_add(1);
+            }
             continue;
         }
         found.judged = found.judged.saturating_add(1);
@@ -238,7 +248,8 @@ fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destina
     found
 }
 
-/// Every address that anything was sent to, with or without an answer. Local ones are outside every place clause.
+/// Every address that anything was sent to, with or without an answer, and every party without one. Local ones are outside every place
+/// clause.
 fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) -> Found {
     let first = ledger.inputs.iter().filter_map(|it| it.first).min();
     let last = ledger.inputs.iter().filter_map(|it| it.last).max();
@@ -311,7 +322,40 @@ fn beginning(flow: &Flow) -> Locus {
 
 #[cfg(test)]
 mod tests {
+    use farshore_model::FlowId;
+    use farshore_model::party::{Location, Traffic};
+
     use super::*;
+
+    /// Or else a scope would call a place clause met of a party that is asked for by a proxy.
+    #[test]
+    fn a_party_without_an_address_is_somewhere() {
+        let location = Location {
+            countries: Vec::new(),
+            state: LocationState::Undetermined,
+            claims: Vec::new(),
+            excluded: Vec::new(),
+            implausible: Vec::new(),
+        };
+        let asked_for = |flows: Vec<FlowId>| Destination {
+            name: "shop.example".into(),
+            domain: None,
+            candidates: Vec::new(),
+            organisation: None,
+            owners: Vec::new(),
+            places: Vec::new(),
+            location: std::sync::Arc::new(location.clone()),
+            reach: [].into(),
+            traffic: Traffic::default(),
+            flows,
+        };
+        let pack = built_in("countries").unwrap().unwrap();
+        let clause = pack.clauses.iter().find(|it| it.judges == Subject::Addresses).unwrap();
+        let doubtful = |flows| of_addresses(clause, &[asked_for(flows)], &Ledger::default()).doubtful;
+        assert_eq!(doubtful(Vec::new()).items, 0);
+        let open = doubtful(vec![FlowId(0)]);
+        assert_eq!((open.items, open.destinations), (1, [0].into()));
+    }
 
     #[test]
     fn every_built_in_pack_reads_under_its_own_name() {
