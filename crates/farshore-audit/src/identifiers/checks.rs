@@ -182,7 +182,7 @@ fn email(it: &Candidate<'_>) -> Option<Accepted> {
     // Overwritten by whoever published it, or the number of a message: digits apart, of which some are a time.
     let masked = local.len() > 3 && is_placeholder(local);
     let number = local.split(['_', '.', '-']).count() > 1 && local.split(['_', '.', '-']).any(|it| it.len() == 13 && is_time(it));
-    if local.is_empty() || masked || (!it.named && number) {
+    if local.is_empty() || masked || (!it.named && (number || is_of_message(it.before))) {
         return None;
     }
     Some(Accepted {
@@ -190,6 +190,16 @@ fn email(it: &Candidate<'_>) -> Option<Accepted> {
         part: Some(skipped..whole.len()),
         decoded_by: if whole.contains("%40") { &["url"] } else { &[] },
     })
+}
+
+/// `Message-ID: <`, `References: <…> <`: numbers of messages (RFC 5322 §3.6.4) in text that nobody took apart.
+fn is_of_message(before: &[u8]) -> bool {
+    let near = before.get(before.len().saturating_sub(512)..).unwrap_or(before);
+    let line = near.rsplit(|b| *b == b'\n').next().unwrap_or(near);
+    let names = [&b"message-id:"[..], b"references:", b"in-reply-to:", b"content-id:"];
+    names
+        .iter()
+        .any(|name| line.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name)))
 }
 
 fn percent_digits(text: &str) -> bool {

@@ -3,7 +3,9 @@
 //! Pairs are gathered into the groups they came from. It refuses to count anybody twice: a group is its clients, not its pairs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
+use farshore_model::party::Destination;
 use farshore_model::{Audit, DatumKind, Exposure, ReaderRole};
 
 use super::phrase::{count, name, some};
@@ -71,7 +73,7 @@ const OTHERS: [DatumKind; 4] = [DatumKind::HOSTNAME, DatumKind::URL, DatumKind::
 /// Identifiers that reached two parties or more, by kind and number.
 pub fn spread(audit: &Audit) -> Vec<Spread<'_>> {
     let party = |it: &Exposure| -> Option<&str> {
-        let to = audit.destinations.get(it.destination)?;
+        let to = audit.destinations.get(it.destination).filter(|it| !is_crowd(it))?;
         Some(to.organisation.as_ref().map_or(to.name.as_ref(), |it| it.name.as_ref()))
     };
     let mut all: BTreeMap<(&str, u32), Spread<'_>> = BTreeMap::new();
@@ -84,6 +86,12 @@ pub fn spread(audit: &Audit) -> Vec<Spread<'_>> {
         spread.parties.extend(party(it));
     }
     all.into_values().filter(|it| it.parties.len() > 1).collect()
+}
+
+/// Whether it is everybody who listens, which is no party: that a device calls into its network over IPv4 and IPv6 alike joins nobody.
+fn is_crowd(it: &Destination) -> bool {
+    let of_all = |ip: IpAddr| ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !it.places.is_empty() && it.places.iter().all(|place| of_all(place.address))
 }
 
 /// Both, the largest groups first.

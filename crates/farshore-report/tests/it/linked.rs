@@ -1,10 +1,11 @@
 //! Links as a graph, as a picture and in words: whole, escaped, the same each time, readable from two clients to sixty.
 
-use farshore_model::{Audit, DatumKind, Link, ReaderRole};
+use farshore_model::party::LocationState;
+use farshore_model::{Audit, DatumKind, Link, Protection, ReaderRole};
 use farshore_report::{Options, graphml, output};
 
 use crate::cases;
-use crate::cases::build::locus;
+use crate::cases::build::{destination, exposure, location, locus, place};
 
 /// All of so many clients in rooms of four, as whoever is on the path tells; and one pair a relay tells.
 fn audit(clients: usize) -> Audit {
@@ -101,4 +102,19 @@ fn the_terminal_says_who_can_link_whom_by_what() {
     let text = rendered(&audit(4), "terminal");
     let line = text.lines().find(|it| it.contains("can link")).unwrap();
     assert!(line.contains("whoever carries the frames") && text.contains("room-id#1"), "{text}");
+}
+
+/// A device that calls into its network over both versions of IP has told the same listeners twice.
+#[test]
+fn who_listens_to_all_is_no_party_that_anything_reaches() {
+    let local = || location(LocationState::Local, &[]);
+    let mut audit = cases::call();
+    audit.destinations = ["224.0.0.251", "ff02::fb", "255.255.255.255", "203.0.113.9", "203.0.113.10"]
+        .map(|address| destination(address, vec![place(address, local())], local()))
+        .into();
+    let reached = |audit: &Audit| rendered(audit, "terminal").contains("reaches 2 parties");
+    audit.exposures = (0..4).map(|to| exposure("device-name", to, Protection::Plaintext, 3)).collect();
+    assert!(!reached(&audit));
+    audit.exposures.push(exposure("device-name", 4, Protection::Plaintext, 3));
+    assert!(reached(&audit));
 }

@@ -519,6 +519,11 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene:
     let sample = direction.of_mut(samples.get_or_insert_default());
     let room = sample.room();
     sample.take(piece.bytes);
+    let shown = if piece.missing == 0 {
+        piece.bytes
+    } else {
+        whole_words(piece.bytes)
+    };
     // Logins and registrations come first: the opening is always shown, the rest when somebody looks for known values.
     if room > 0 || scene.recorder.wants_payload() {
         let outer = [transport_name(scene.transport)];
@@ -534,14 +539,21 @@ fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene:
                 Transport::Other(sctp::NUMBER) => "sctp.payload",
                 Transport::Other(_) => "ip.payload",
             },
-            value: piece.bytes,
-            at: piece.origin.span(0..piece.bytes.len()),
+            value: shown,
+            at: piece.origin.span(0..shown.len()),
             protection: Protection::Plaintext,
             payload: true,
             direction: Some(direction),
             decoded_by: &[],
         });
     }
+}
+
+/// Without the word at the end, which the capture may have cut: half an address or a number is another's.
+fn whole_words(bytes: &[u8]) -> &[u8] {
+    let of_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+' | b':' | b'%');
+    let end = bytes.iter().rposition(|byte| !of_word(byte)).map_or(0, |at| at.saturating_add(1));
+    bytes.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

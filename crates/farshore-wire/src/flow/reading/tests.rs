@@ -124,3 +124,10 @@ fn datagrams_are_wanted_as_long_as_one_of_them_may_tell() {
 fn a_flow_without_payload_takes_little_room() {
     assert!(size_of::<Reading>() <= 32, "{}", size_of::<Reading>());
 }
+
+#[test]
+fn a_word_that_the_capture_may_have_cut_is_left_out() {
+    assert_eq!(whole_words(b"tel: 5550199 mail: ann@voice.exa"), b"tel: 5550199 mail: ");
+    assert_eq!(whole_words(b"\x01\x02ann@voice.example\0"), b"\x01\x02ann@voice.example\0");
+    assert_eq!(whole_words(b"ann"), b"");
+}

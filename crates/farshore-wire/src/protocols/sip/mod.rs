@@ -341,9 +341,20 @@ impl Dissector for Datagrams {
                 .iter()
                 .position(|byte| *byte == b'\n')
                 .map_or(rest.len(), |it| it.saturating_add(1));
+            // A line that the capture cut says half of what it said: half an address is another's.
+            if piece.missing > 0 && !rest.get(..ended).is_some_and(|it| it.ends_with(b"\n")) {
+                break;
+            }
             at = at.saturating_add(ended);
             if side.line(&line, out).is_some() {
-                tell_body(&all.part(at..all.text().len()), self.body_bytes, out);
+                let body = all.get(at..all.text().len());
+                let whole = match piece.missing {
+                    0 => body.len(),
+                    _ => body.iter().rposition(|byte| *byte == b'\n').map_or(0, |it| it.saturating_add(1)),
+                };
+                if whole > 0 {
+                    tell_body(&all.part(at..at.saturating_add(whole)), self.body_bytes, out);
+                }
                 break;
             }
         }
@@ -499,6 +510,29 @@ mod tests {
     fn a_call_cut_by_the_capture_tells_its_whole_lines() {
         let out = read_datagrams(&SIP, (5_060, 5_060), &[(Up, &CALL[..120])]);
         assert_eq!(self::told(&out)[..3], TOLD[..3]);
+    }
+
+    #[test]
+    fn half_a_line_is_not_told() {
+        let call = |bytes: &[u8], missing: usize| {
+            let mut reader = SIP.start(&datagrams(5_060, 5_060, &[]), &Limits::default());
+            let mut out = Notebook::default();
+            let whole = super::super::notebook::piece(1, bytes);
+            reader.segment(Up, Segment::Bytes(super::super::Piece { missing, ..whole }), &mut out);
+            out.fields
+                .into_iter()
+                .map(|(path, value, _)| (path, value.len()))
+                .collect::<Vec<_>>()
+        };
+        let to = CALL.windows(5).position(|it| it == b"\r\nCal").unwrap();
+        assert_eq!(call(&CALL[..to - 4], 200).last().map(|it| &it.0[..]), Some("sip.from"));
+        assert_eq!(call(&CALL[..to - 4], 0).last().map(|it| &it.0[..]), Some("sip.to"));
+        let cut = CALL.len() - 3;
+        assert_eq!(
+            call(&CALL[..cut], 3).last(),
+            Some(&("sip.body".to_owned(), 5)),
+            "the line that is whole"
+        );
     }
 
     #[test]
