@@ -52,28 +52,26 @@ fn is_queried(text: &[u8], key: usize) -> bool {
     matches!(before.last(), Some(b'?' | b'&')) || before.ends_with(b"&amp;")
 }
 
-/// Of a page what stands in its `script` elements (HTML Living Standard §4.12.1); all of what is no page and defines a function.
+/// Of a page what stands in its `script` elements (HTML Living Standard §4.12.1); all of what is none and defines a function, though
+/// pieces of pages may stand in its strings.
 fn scripts(text: &[u8]) -> Vec<Range<usize>> {
+    let begun = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    if begun.first() != Some(&b'<') {
+        return defines_function(text).then_some(0..text.len()).into_iter().collect();
+    }
     let named = |at: usize, name: &[u8]| {
         let end = at.saturating_add(name.len());
         text.get(at..end).is_some_and(|it| it.eq_ignore_ascii_case(name))
     };
-    let mut spans = Vec::new();
-    let (mut open, mut page) = (None, false);
+    let (mut spans, mut open) = (Vec::new(), None);
     for at in memchr::memchr_iter(b'<', text) {
         if open.is_none() && named(at, b"<script") {
             open = Some(at);
         } else if named(at, b"</script") {
             spans.extend(open.take().map(|start| start..at));
-            page = true;
-        } else if open.is_none() && (named(at, b"<html") || named(at, b"<body") || named(at, b"<!doctype")) {
-            page = true;
         }
     }
     spans.extend(open.map(|start| start..text.len()));
-    if spans.is_empty() && !page && defines_function(text) {
-        spans.push(0..text.len());
-    }
     spans
 }
 
@@ -121,6 +119,7 @@ mod tests {
             ("(e)=>{n.account=e.uid++}", "account"),
             ("<html>User<script>o={login:before}</script>", "login"),
             ("function p(){return{accesskey:\"accessKey\"}}", "accesskey"),
+            ("function p(){w(\"<html><script>\"+q+\"</script>\");o={token:b.key}}", "token"),
         ] {
             assert_eq!(value(text, key), None, "{text}");
         }
