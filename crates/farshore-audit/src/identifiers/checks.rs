@@ -72,6 +72,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("iccid", check_digits::iccid),
     ("imei", imei),
     ("imsi", imsi),
+    ("imsi-realm", imsi_realm),
     ("latitude", latitude),
     ("longitude", longitude),
     ("mac", mac),
@@ -248,6 +249,22 @@ fn imsi(it: &Candidate<'_>) -> Option<Accepted> {
     let text = it.text()?;
     let country: u16 = text.get(..3)?.parse().ok()?;
     (table.codes.contains(&country) && !text.ends_with("00000000")).then(|| Accepted::plainly(text))
+}
+
+/// 3GPP TS 23.003 §13.3: the number at the realm of its network, which names the same country.
+fn imsi_realm(it: &Candidate<'_>) -> Option<Accepted> {
+    let (digits, realm) = it.text()?.split_once('@')?;
+    let country = realm.rsplit_once(".mcc")?.1.get(..3)?;
+    // §19.3.2: which method of EAP; and bytes have a length before all of it, which may be the code of a digit.
+    let number = (0..=2)
+        .filter_map(|before| digits.get(before..))
+        .find(|it| (14..=15).contains(&it.len()) && it.starts_with(country))?;
+    let before = digits.len().saturating_sub(number.len());
+    Some(Accepted {
+        canonical: number.to_owned(),
+        part: Some(before..digits.len()),
+        decoded_by: &[],
+    })
 }
 
 /// IEEE 802: six octets of one interface: neither zero nor a group address (broadcast is one).

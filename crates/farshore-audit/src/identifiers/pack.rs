@@ -18,6 +18,7 @@ const LONGEST_MATCH: usize = 4096;
 
 /// All packs. Where two claim the same bytes, the earlier one names them.
 pub(super) const PACKS: &[&str] = &[
+    include_str!("../../../../packs/identifiers/imsi-realm.toml"),
     include_str!("../../../../packs/identifiers/room-address.toml"),
     include_str!("../../../../packs/identifiers/user-address.toml"),
     include_str!("../../../../packs/identifiers/email.toml"),
