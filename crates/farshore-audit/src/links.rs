@@ -1,9 +1,9 @@
 //! Who can be linked to whom: clients that carried the same identifier where one observer can read it.
 //!
 //! An id of a room links all who were in it; an id of a device, which only its own device sends, links the addresses it was
-//! sent from, and to a party that several apps send it to, such as the owner of code they have in common, those apps. Each observer links what it can read itself: whoever is on the path, or one party as resolver, relay or
-//! endpoint. Refused: ids of people, which others send and receive too; what no answer `yes` stands behind; and any guess
-//! from times or sizes.
+//! sent from, and to a party that several apps send it to, such as the owner of code they have in common, those apps. Each
+//! observer links what it can read itself: whoever is on the path, or one party as resolver, relay or endpoint. Refused: ids
+//! of people, which others send and receive too; what no answer `yes` stands behind; and any guess from times or sizes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
