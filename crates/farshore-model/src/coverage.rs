@@ -20,6 +20,8 @@ pub struct Coverage {
 pub struct FrameCoverage {
     /// In the input.
     pub total: u64,
+    /// Their bytes on the wire; of records, those they tell of.
+    pub bytes: u64,
     /// Decoded up to a transport or control message.
     pub decoded: u64,
     /// Given up at some layer.
@@ -55,6 +57,7 @@ impl Coverage {
     pub fn merge(&mut self, other: Self) {
         let (mine, theirs) = (&mut self.frames, other.frames);
         mine.total = mine.total.saturating_add(theirs.total);
+        mine.bytes = mine.bytes.saturating_add(theirs.bytes);
         mine.decoded = mine.decoded.saturating_add(theirs.decoded);
         mine.stopped = mine.stopped.saturating_add(theirs.stopped);
         mine.truncated = mine.truncated.saturating_add(theirs.truncated);

@@ -18,8 +18,10 @@ pub struct InputRecord {
     pub format: &'static str,
     /// Frames read.
     pub frames: u64,
-    /// Bytes of the input.
+    /// Bytes of its frames on the wire; of records, those they tell of.
     pub bytes: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
     /// Earliest frame time.
     pub first: Option<Timestamp>,
     /// Latest frame time.

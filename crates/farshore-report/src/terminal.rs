@@ -117,7 +117,7 @@ impl Screen<'_> {
                 visible_within(&input.name, 40),
                 input.format.to_owned(),
                 count(input.frames, unit),
-                bytes(input.bytes),
+                bytes(input.file_bytes),
             ];
             if let (Some(first), Some(last)) = (input.first, input.last) {
                 facts.push(period(&first.to_string(), &last.to_string()));

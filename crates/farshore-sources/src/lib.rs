@@ -146,7 +146,7 @@ pub struct Summary {
 impl Summary {
     /// Puts together what the format and the file tell.
     fn of(mut record: InputRecord, whole: window::Whole, dropped: Option<u64>, damage: Option<String>) -> Self {
-        (record.bytes, record.sha256) = (whole.bytes, whole.sha256);
+        (record.file_bytes, record.sha256) = (whole.bytes, whole.sha256);
         if let Some(name) = whole.compression {
             record
                 .notes

@@ -77,6 +77,7 @@ impl Router {
         self.input = frame.input;
         let frames = &mut self.coverage.frames;
         frames.total = frames.total.saturating_add(1);
+        frames.bytes = frames.bytes.saturating_add(u64::from(frame.wire_length));
         if (frame.bytes.len() as u64) < u64::from(frame.wire_length) {
             frames.truncated = frames.truncated.saturating_add(1);
         }

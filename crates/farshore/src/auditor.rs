@@ -180,7 +180,9 @@ pub(crate) fn conclude(ledger: &mut Ledger, summary: Summary) {
             evidence: Vec::new(),
         });
     }
-    ledger.inputs.push(summary.record);
+    let mut record = summary.record;
+    record.bytes = ledger.coverage.frames.bytes;
+    ledger.inputs.push(record);
 }
 
 /// From the router straight to the shard.

@@ -10,13 +10,15 @@ struct Walked {
     header: usize,
     /// Packets wholly before the cut.
     packets: u64,
+    /// Their bytes on the wire.
+    wire: u64,
     /// Where the block begins that the cut falls into; `None`: it falls between two.
     torn: Option<usize>,
 }
 
 fn walk(whole: &[u8], cut: usize) -> Walked {
     let word = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
-    let (mut at, mut packets) = (0, 0);
+    let (mut at, mut packets, mut wire) = (0, 0, 0);
     let mut torn = None;
     while at < cut {
         let length = word(at + 4) as usize;
@@ -24,11 +26,19 @@ fn walk(whole: &[u8], cut: usize) -> Walked {
             torn = Some(at);
             break;
         }
-        packets += u64::from(word(at) == 6);
+        if word(at) == 6 {
+            packets += 1;
+            wire += u64::from(word(at + 24));
+        }
         at += length;
     }
     let header = word(4) as usize;
-    Walked { header, packets, torn }
+    Walked {
+        header,
+        packets,
+        wire,
+        torn,
+    }
 }
 
 fn holds(whole: &[u8], cut: usize) {
@@ -43,7 +53,8 @@ fn holds(whole: &[u8], cut: usize) {
     let audit: Value = serde_json::from_slice(&done.out).unwrap();
     assert_eq!(frames(&audit), walked.packets, "cut at {cut}");
     assert_eq!(audit["inputs"][0]["frames"], walked.packets, "cut at {cut}");
-    assert_eq!(audit["inputs"][0]["bytes"], cut);
+    assert_eq!(audit["inputs"][0]["bytes"], walked.wire, "cut at {cut}");
+    assert_eq!(audit["inputs"][0]["file_bytes"], cut);
     assert_eq!(audit["inputs"][0]["cut_short"], walked.torn.is_some(), "cut at {cut}");
     match walked.torn {
         Some(at) => {

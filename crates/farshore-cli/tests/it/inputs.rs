@@ -43,8 +43,9 @@ fn a_compressed_capture_is_the_capture() {
     let (plain, packed) = (plain.json(), packed.json());
     assert_eq!(plain["exposures"], packed["exposures"]);
     assert_eq!(plain["coverage"], packed["coverage"]);
+    assert_eq!(plain["inputs"][0]["bytes"], packed["inputs"][0]["bytes"]);
     // What the user has is the compressed file: its length and digest are told.
-    assert_eq!(packed["inputs"][0]["bytes"], gzip.len());
+    assert_eq!(packed["inputs"][0]["file_bytes"], gzip.len());
     let half = fed(&["audit", "-", "--format=json"], &gzip[..gzip.len() / 2]);
     half.ends(0).says("warning");
     let half = half.json();

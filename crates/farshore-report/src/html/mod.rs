@@ -95,7 +95,7 @@ fn top(audit: &Audit, story: &Story) -> Markup {
             p.source {
                 (title(audit))
                 @if let Some(input) = input {
-                    " · " (input.format) " · " (count(input.frames, crate::v1::unit(input.format))) " · " (bytes(input.bytes))
+                    " · " (input.format) " · " (count(input.frames, crate::v1::unit(input.format))) " · " (bytes(input.file_bytes))
                     @if let Some(first) = input.first { " · from " time { (first.to_string().get(..19).unwrap_or_default().replace('T', " ")) " UTC" } }
                 }
             }

@@ -429,7 +429,7 @@ pub fn inputs(audit: &Audit) -> Markup {
             tr {
                 th scope="row" data-label="Input" { (name(&it.name)) @if it.cut_short { span.sub { "cut short" } } }
                 (cell("Format", html! { (it.format) }))
-                (cell("Size", html! { (count(it.frames, crate::v1::unit(it.format))) span.sub { (bytes(it.bytes)) } }))
+                (cell("Size", html! { (count(it.frames, crate::v1::unit(it.format))) span.sub { (bytes(it.file_bytes)) } }))
                 (cell("Time", html! { @if let Some(first) = it.first { (first) } @if let Some(last) = it.last { span.sub { "to " (last) } } }))
                 (cell("Labels and notes", html! {
                     @for (key, value) in it.labels.iter().take(12) { span.sub { (name(key)) " = " (name(value)) } }

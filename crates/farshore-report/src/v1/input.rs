@@ -68,7 +68,9 @@ pub struct Input<'a> {
     frames: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<u64>,
+    /// Of its frames on the wire; of records, those they tell of.
     bytes: u64,
+    file_bytes: u64,
     first: Option<String>,
     last: Option<String>,
     cut_short: bool,
@@ -89,6 +91,7 @@ impl<'a> Input<'a> {
             frames: (!log).then_some(it.frames),
             rows: log.then_some(it.frames),
             bytes: it.bytes,
+            file_bytes: it.file_bytes,
             first: it.first.map(|time| time.to_string()),
             last: it.last.map(|time| time.to_string()),
             cut_short: it.cut_short,

@@ -121,6 +121,8 @@ impl Records {
     /// The input has ended: all flows, in their order, and what could be seen.
     pub fn finish(mut self) -> (Rows<Flow>, Coverage) {
         self.coverage.stops = self.stops;
+        let bytes = self.flows.iter().map(|it| it.up.bytes.saturating_add(it.down.bytes));
+        self.coverage.frames.bytes = bytes.fold(0, u64::saturating_add);
         (self.flows, self.coverage)
     }
 }

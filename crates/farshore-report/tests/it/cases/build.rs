@@ -224,7 +224,8 @@ pub fn input(name: &str) -> InputRecord {
         sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
         format: "pcapng",
         frames: 812,
-        bytes: 734_003,
+        bytes: 691_246,
+        file_bytes: 734_003,
         first: at(0),
         last: at(65),
         tick: 1_000,
@@ -266,6 +267,7 @@ pub fn base(flows: Vec<Flow>) -> Audit {
         coverage: Coverage {
             frames: coverage::FrameCoverage {
                 total: 812,
+                bytes: 691_246,
                 decoded: 810,
                 stopped: 2,
                 truncated: 0,
