@@ -318,9 +318,8 @@ pub fn sum_up(places: &[Place]) -> Location {
 
 #[cfg(test)]
 mod tests {
-    use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
     use farshore_model::party::{ClaimKind, Exclusion};
-    use farshore_model::{Endpoint, InputId, Protection, Transport};
+    use farshore_model::{Endpoint, Transport};
 
     use super::*;
 
@@ -335,25 +334,8 @@ mod tests {
             port: 3128,
         };
         let flow = Flow {
-            input: InputId(0),
-            transport: Transport::Tcp,
-            client: end("192.168.0.2"),
-            server: end(server),
-            initiator: InitiatorBasis::Handshake,
-            first: None,
-            last: None,
-            first_frame: 1,
-            up: Counter::default(),
-            down: Counter::default(),
             protocols: protocols.to_vec(),
-            protection: Protection::Plaintext,
-            rtt: RoundTrips::default(),
-            ttl: 0,
-            randomness: None,
-            gaps: 0,
-            app: None,
-            inside: None,
-            keys: None,
+            ..Flow::between(Transport::Tcp, end("192.168.0.2"), end(server))
         };
         let data = Datasets::embedded();
         let mut group = Group::new(name.into(), named);
