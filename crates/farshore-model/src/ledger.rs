@@ -18,7 +18,7 @@ pub struct InputRecord {
     pub format: &'static str,
     /// Frames read.
     pub frames: u64,
-    /// Bytes of its frames on the wire; of records, those they tell of.
+    /// Bytes of its frames on the wire; of records, those they tell of. Known when they were counted.
     pub bytes: u64,
     /// Bytes of the file.
     pub file_bytes: u64,

@@ -34,7 +34,7 @@ fn what_is_around_a_capture_changes_no_frame() {
         assert_eq!(got, frames, "{name}");
         assert_eq!(told.record.format, summary.record.format);
         let digest: String = Sha256::digest(&packed).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((told.record.sha256, told.record.bytes), (digest, packed.len() as u64));
+        assert_eq!((told.record.sha256, told.record.file_bytes), (digest, packed.len() as u64));
         assert!(told.record.notes.iter().any(|it| it.as_str().contains(name)), "{name} goes untold");
     }
 }

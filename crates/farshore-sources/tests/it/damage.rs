@@ -30,7 +30,7 @@ fn frames(file: &[u8]) -> Option<(Vec<Got>, Option<String>)> {
     };
     match read(file, limits) {
         Ok((frames, summary)) => {
-            assert_eq!(summary.record.bytes, file.len() as u64);
+            assert_eq!(summary.record.file_bytes, file.len() as u64);
             Some((frames, summary.damage))
         }
         Err(error) => {

@@ -24,7 +24,10 @@ fn both_orders_and_both_clocks() {
                 assert_eq!((got.link, got.interface, got.wire_length, &got.bytes), (1, 0, *wire_length, bytes));
             }
             let record = &summary.record;
-            assert_eq!((record.format, record.bytes, record.cut_short), ("pcap", file.len() as u64, false));
+            assert_eq!(
+                (record.format, record.file_bytes, record.cut_short),
+                ("pcap", file.len() as u64, false)
+            );
             assert_eq!(record.first.map(|it| it.as_nanos()), Some(1_613_066_399_000_000_000));
             assert_eq!(
                 record.last.map(|it| it.as_nanos()),
@@ -107,7 +110,7 @@ fn a_frame_beyond_any_sense_ends_the_reading_there() {
         "{said}"
     );
     assert_eq!(
-        summary.record.bytes,
+        summary.record.file_bytes,
         file.len() as u64,
         "the digest covers the whole file all the same"
     );

@@ -78,7 +78,7 @@ fn pieces_make_no_difference_and_the_digest_is_of_all() {
         let (dripped, again) = read(Drip { rest: file, turn: 0 }, Limits::default()).unwrap();
         assert_eq!((&frames, &summary), (&dripped, &again));
         let digest: String = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((summary.record.sha256, summary.record.bytes), (digest, file.len() as u64));
+        assert_eq!((summary.record.sha256, summary.record.file_bytes), (digest, file.len() as u64));
     }
 }
 
@@ -152,5 +152,5 @@ fn a_long_capture_goes_through_a_small_window() {
         bytes += frame.bytes.len() as u64;
     }
     assert_eq!((count, bytes), (FRAMES, FRAMES * 1_400));
-    assert_eq!(capture.finish().unwrap().record.bytes, 24 + FRAMES * 1_416);
+    assert_eq!(capture.finish().unwrap().record.file_bytes, 24 + FRAMES * 1_416);
 }

@@ -62,7 +62,7 @@ fn a_har_is_its_entries() {
         ]
     );
     let record = &summary.record;
-    assert_eq!((record.format, record.frames, record.bytes), ("har", 5, HAR.len() as u64));
+    assert_eq!((record.format, record.frames, record.file_bytes), ("har", 5, HAR.len() as u64));
     let odd = HAR.find("7 ]").unwrap();
     assert_eq!(
         summary.damage,
