@@ -27,7 +27,7 @@ pub fn run(bytes: &[u8]) {
     let summary = capture.finish().expect("memory can always be read");
     let record = summary.record;
     assert_eq!(record.frames, frames, "{record:?}");
-    assert_eq!(record.bytes, bytes.len() as u64, "the digest is that of the whole file");
+    assert_eq!(record.file_bytes, bytes.len() as u64, "the digest is that of the whole file");
     assert_eq!(record.sha256.len(), 64, "{record:?}");
     assert!(record.first <= record.last, "{record:?}");
 }

@@ -92,7 +92,7 @@ fn frames(
         }
     }
     let summary = capture.finish()?;
-    let bytes = summary.record.bytes;
+    let bytes = summary.record.file_bytes;
     Ok((auditor.finish(summary), bytes))
 }
 

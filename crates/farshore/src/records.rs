@@ -40,7 +40,7 @@ pub(crate) fn read(
     let (flows, coverage) = records.finish();
     let mut ledger = notebook::join(vec![notebook], flows);
     ledger.coverage.merge(coverage);
-    let bytes = summary.record.bytes;
+    let bytes = summary.record.file_bytes;
     conclude(&mut ledger, summary);
     Ok((ledger, bytes))
 }

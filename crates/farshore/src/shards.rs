@@ -109,7 +109,7 @@ pub(crate) fn read(
         let Fan { lines, notebook, .. } = fan;
         drop(lines);
         let summary = capture.finish()?;
-        let bytes = summary.record.bytes;
+        let bytes = summary.record.file_bytes;
         let (mut notebook, mut ended, mut gaps) = (notebook, Vec::new(), Gaps::default());
         // What the flows tell each other is put together between two halves of their end.
         let mut settled: Vec<_> = workers.into_iter().map(rejoin).collect();
