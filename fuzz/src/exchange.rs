@@ -87,7 +87,11 @@ fn records(bytes: &[u8], limits: Limits, low: bool) {
     assert!(!source.advance().expect("memory can always be read"), "the end is the end");
     let summary = source.finish().expect("memory can always be read");
     assert_eq!(summary.record.frames, witness.records);
-    assert_eq!(summary.record.file_bytes, bytes.len() as u64, "the digest is that of the whole file");
+    assert_eq!(
+        summary.record.file_bytes,
+        bytes.len() as u64,
+        "the digest is that of the whole file"
+    );
     assert!(summary.record.first <= summary.record.last, "{:?}", summary.record);
     let (flows, coverage) = records.finish();
     assert!(flows.len() <= most, "{} flows of at most {most}", flows.len());
