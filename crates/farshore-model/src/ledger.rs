@@ -262,6 +262,7 @@ mod tests {
         let of: Vec<_> = ledger.anomalies.iter().map(|it| it.flow).collect();
         assert_eq!(of, [None, Some(FlowId(0)), Some(FlowId(1)), Some(FlowId(2))]);
     }
+
     #[test]
     fn flows_are_numbered_by_their_first_frames() {
         let at = |first_frame, inside| Flow {

@@ -186,9 +186,9 @@ impl Group {
     }
 
     /// Shows where it was seen, as long as there is room.
-    fn show(&mut self, place: Option<Locus>) {
+    fn show(&mut self, place: impl FnOnce() -> Option<Locus>) {
         if self.evidence.len() < EVIDENCE {
-            self.evidence.extend(place);
+            self.evidence.extend(place());
         }
     }
 
@@ -241,9 +241,7 @@ fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destina
         group.items = group.items.saturating_add(1);
         group.exposures.push(index);
         group.destinations.insert(exposure.destination);
-        if group.evidence.len() < EVIDENCE {
-            group.evidence.extend(exposure.evidence.first().cloned());
-        }
+        group.show(|| exposure.evidence.first().cloned());
     }
     found
 }
@@ -263,7 +261,9 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
             found
                 .doubtful
                 .add(index, &destination.name, "its address was not recorded".to_owned());
-            found.doubtful.show(destination.flows.first().and_then(|id| of_flow(*id, ledger)));
+            found
+                .doubtful
+                .show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
         }
         for place in destination.places.iter().filter(|it| it.location.state != LocationState::Local) {
             let all = |predicates: &[pack::Predicate]| {
@@ -286,9 +286,7 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
                 Truth::False => continue,
             };
             group.add(index, &place.address, why.join("; "));
-            if group.evidence.len() < EVIDENCE {
-                group.show(seen(destination, place, ledger));
-            }
+            group.show(|| seen(destination, place, ledger));
         }
     }
     found
