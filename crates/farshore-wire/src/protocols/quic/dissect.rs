@@ -47,6 +47,8 @@ struct Arrival {
 
 struct Connection {
     client: Direction,
+    /// The version the client speaks.
+    version: u32,
     /// The id the client chose for the server, from which the keys come.
     first_id: Id,
     client_id: Id,
@@ -66,7 +68,8 @@ struct Connection {
     cut: bool,
     /// What keys of a key log may open.
     sealed: Option<Box<Sealed>>,
-    /// What the client says after a Retry. It has to be the same again (RFC 9000 section 17.2.5.2), and not every client holds to that.
+    /// What the client says when it begins again. After a Retry it has to be the same (RFC 9000 section 17.2.5.2), and not every client
+    /// holds to that.
     again: Option<CryptoStream>,
 }
 
@@ -87,6 +90,13 @@ impl Connection {
         } else {
             Some(self.client_id.bytes())
         }
+    }
+
+    /// The client says its hello once more, and it may be another: after a Retry, or under a version that the server speaks (RFC 9000
+    /// section 6.2).
+    fn begin_again(&mut self, version: u32) {
+        self.version = version;
+        self.again = self.sealed.is_some().then(CryptoStream::default);
     }
 
     /// The keys for a version: others than the first are derived from the same id (RFC 9369 section 4).
@@ -154,7 +164,7 @@ impl Connections {
             rest = after;
         }
         // A packet with a short header may follow in the same datagram (RFC 9000 section 12.2).
-        if rest.len() < piece.bytes.len() && rest.first().is_some_and(|first| *first & 0xc0 == 0x40) {
+        if rest.len() < piece.bytes.len() && rest.first().is_some_and(|first| !Long::is_long(*first)) {
             self.short(direction, rest, piece.origin, out);
         }
     }
@@ -193,8 +203,10 @@ impl Connections {
                 .receiver(direction)
                 .is_some_and(|id| bytes.get(1..).is_some_and(|it| it.starts_with(id)))
         };
-        // By the id of the handshake; else by one that was given later, of the same length.
-        for by_name in [true, false] {
+        // By the id of the handshake; else by one that was given later, of the same length. The bit that is fixed may be any where both
+        // sides agreed on it (RFC 9287): then only an id tells a packet.
+        let fixed = bytes.first().is_some_and(|first| first & 0x40 != 0);
+        for by_name in [true, false].into_iter().filter(|by_name| *by_name || fixed) {
             for known in known.iter_mut().rev().filter(|known| named(known) == by_name) {
                 let Some(number_at) = known.receiver(direction).map(|id| id.len().saturating_add(1)) else {
                     continue;
@@ -240,6 +252,8 @@ impl Connections {
             if let Some(frames) = known.open(direction, it, &mut room) {
                 if direction != known.client {
                     known.server_id = Some(it.source);
+                } else if it.version != known.version {
+                    known.begin_again(it.version);
                 }
                 known.frames(direction, frames, &dialect, origin, &self.limits, out);
                 self.room = room;
@@ -274,7 +288,7 @@ impl Connections {
             known.server_id = None;
             known.retry_id = None;
             known.keys = vec![(it.version, keys)];
-            known.again = known.sealed.is_some().then(CryptoStream::default);
+            known.begin_again(it.version);
             return place;
         }
         let id = it.destination.bytes();
@@ -288,6 +302,7 @@ impl Connections {
         }
         self.known.push(Connection {
             client: direction,
+            version: it.version,
             first_id: it.destination,
             client_id: it.source,
             server_id: None,
@@ -446,7 +461,7 @@ impl Dissector for Connections {
         };
         match piece.bytes.first() {
             Some(first) if Long::is_long(*first) && google::Header::read(piece.bytes).is_none() => self.datagram(direction, &piece, out),
-            Some(first) if first & 0xc0 == 0x40 && self.known.iter().any(|known| known.sealed.is_some()) => {
+            Some(first) if !Long::is_long(*first) && self.known.iter().any(|known| known.sealed.is_some()) => {
                 self.short(direction, piece.bytes, piece.origin, out);
             }
             // Short headers are the bulk of a flow: one test, nothing else.

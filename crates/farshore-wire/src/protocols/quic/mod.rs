@@ -98,8 +98,8 @@ fn evidence(datagram: &[u8]) -> Evidence {
         found = found.max(match it.kind {
             Kind::Negotiation { known: true } => return Evidence::Negotiates,
             Kind::Negotiation { known: false } => Evidence::Conceivable,
-            Kind::Initial { .. } | Kind::Early | Kind::Handshake | Kind::Retry if it.fixed => Evidence::Fits,
-            Kind::Initial { .. } | Kind::Early | Kind::Handshake | Kind::Retry => Evidence::None,
+            // The bit that is fixed may be any where both sides agreed on it (RFC 9287): the version and the lengths tell.
+            Kind::Initial { .. } | Kind::Early | Kind::Handshake | Kind::Retry => Evidence::Fits,
         });
         rest = after;
     }

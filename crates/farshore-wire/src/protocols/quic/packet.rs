@@ -14,8 +14,6 @@ pub(super) struct Long<'a> {
     pub(super) source: Id,
     /// What kind of packet.
     pub(super) kind: Kind,
-    /// The fixed bit (RFC 9000 section 17.2), which peers that agreed on it may clear (RFC 9287).
-    pub(super) fixed: bool,
     /// The packet from its first byte to the end its length field gives.
     pub(super) bytes: &'a [u8],
     /// Where the packet number begins in `bytes`.
@@ -93,7 +91,6 @@ impl<'a> Long<'a> {
             destination,
             source,
             kind,
-            fixed: first & 0x40 != 0,
             bytes,
             number_at,
         };

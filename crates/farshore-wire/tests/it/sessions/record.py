@@ -4,7 +4,7 @@
     python3 record.py [NAME...]
 
 writes NAME.bin (flights: a byte for the side, two for the length, the bytes) and the lines of its key log to NAME.keys, beside this
-file. Needs openssl 3.0, gnutls-bin, node 20, and for QUIC aioquic 1.x in the Python that runs it. Certificates are made anew each
+file. Needs openssl 3.0, gnutls-bin, node 20, ngtcp2-client and -server, and for QUIC aioquic 1.x in the Python that runs it. Certificates are made anew each
 time; nothing here is secret.
 """
 
@@ -295,7 +295,7 @@ s.on('data', () => {}); s.on('end', () => it.close()); s.end();
 }
 
 
-def quic(name, suite=None, version=None, phases=0, retry=False, resume=False, move=False, negotiate=False):
+def quic(name, suite=None, version=None, phases=0, retry=False, resume=False, move=False, negotiate=False, refuse=False):
     """One connection of two sides of aioquic, speaking HTTP/3."""
     from aioquic.asyncio import serve
     from aioquic.asyncio.client import connect
@@ -350,6 +350,9 @@ def quic(name, suite=None, version=None, phases=0, retry=False, resume=False, mo
         if negotiate:
             client.original_version, client.supported_versions = versions[1], [versions[2], versions[1]]
             server.supported_versions = [versions[2], versions[1]]
+        if refuse:
+            client.original_version, client.supported_versions = versions[2], [versions[2], versions[1]]
+            server.supported_versions = [versions[1]]
         await serve("127.0.0.1", port, configuration=server, create_protocol=Server, retry=retry,
                     session_ticket_fetcher=lambda label: tickets.pop(label, None), session_ticket_handler=lambda it: tickets.__setitem__(it.ticket, it))
         if resume:
@@ -378,6 +381,19 @@ def quic(name, suite=None, version=None, phases=0, retry=False, resume=False, mo
         write_down(name, relay.said, log(keys))
 
     asyncio.run(both())
+
+
+def ngtcp2(name):
+    """One connection of ngtcp2, which leaves the bit to chance that is fixed elsewhere."""
+    port, keys = free_port(socket.SOCK_DGRAM), WORK / f"{name}.log"
+    server = start(["/usr/sbin/gtlsserver", "-q", "-d", str(WORK), "127.0.0.1", str(port), f"{WORK}/ec.key", f"{WORK}/ec.pem"])
+    wait_for(port, datagrams=True)
+    relay = Relay(port, datagrams=True)
+    subprocess.run(["gtlsclient", "-q", "--exit-on-all-streams-close", "127.0.0.1", str(relay.port), f"https://{name}.example/hello"],
+                   env={**os.environ, "SSLKEYLOGFILE": str(keys)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
+    time.sleep(0.3)
+    server.kill()
+    write_down(name, relay.said, log(keys))
 
 
 def suite(name, cipher, *more, server=(), version="-tls1_2"):
@@ -476,6 +492,8 @@ SESSIONS = {
     "quic1-retry": lambda: quic("quic1-retry", version=1, retry=True),
     "quic1-early-data": lambda: quic("quic1-early-data", version=1, resume=True),
     "quic1-moved": lambda: quic("quic1-moved", version=1, move=True),
+    "quic1-refused": lambda: quic("quic1-refused", refuse=True),
+    "quic1-greased": lambda: ngtcp2("quic1-greased"),
     "quic2-aes128-gcm": lambda: quic("quic2-aes128-gcm", suite="AES_128_GCM_SHA256", version=2),
     "quic2-chacha20-key-update": lambda: quic("quic2-chacha20-key-update", suite="CHACHA20_POLY1305_SHA256", version=2, phases=1),
     "quic2-negotiated": lambda: quic("quic2-negotiated", negotiate=True),
