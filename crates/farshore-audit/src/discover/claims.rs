@@ -191,6 +191,10 @@ impl Claims<'_, '_> {
         if fit.place.fixed.is_none() || width >= 4 || is_counted(&fit.place.spots) {
             return None;
         }
+        // Letters that vary are a word, and what is common around them is the name of the field.
+        if fit.place.spots.iter().all(|it| it.value().iter().all(u8::is_ascii_alphabetic)) {
+            return None;
+        }
         let others = self
             .fits
             .iter()
@@ -276,7 +280,7 @@ fn identifier(fit: &Fit<'_>, captures: &Captures, little: Option<bool>) -> Optio
     if widest < 2 && !(place.fixed.is_none() && encoding::is_number(&values)) {
         return None;
     }
-    if values.len() < FEW_VALUES && are_small(&values) || is_length(&place.spots) || is_address(place, captures) {
+    if values.len() < FEW_VALUES && are_small(&values) || is_length(&place.spots) || is_address(place, captures) || place.is_shifted() {
         return None;
     }
     // Without labels, versions and lengths of a few programs go with their addresses as well.
@@ -355,11 +359,14 @@ fn roles(found: Role, place: &Place<'_>, partition: &Partition, captures: &Captu
     if captures.inputs == 1 && partition.distinct() < SURELY_SEVERAL {
         roles.insert(Role::Build);
     }
+    if !captures.labelled.contains_key(&Role::Build) && place.spots.iter().all(|it| encoding::is_version(it.value())) {
+        roles.insert(Role::Build);
+    }
     let [by_client, by_server] = captures.by_address(&place.flows());
     if by_client.is_some_and(|it| it.agrees(partition)) {
         roles.insert(Role::ClientAddress);
     }
-    if by_server.is_some_and(|it| it.agrees(partition)) {
+    if by_server.is_some_and(|it| it.agrees(partition)) || captures.goes_with_relays(partition) {
         roles.extend([Role::Relay, Role::Region]);
     }
     roles.into_iter().collect()

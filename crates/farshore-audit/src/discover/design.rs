@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use farshore_model::identifier::{Role, RoleDesign};
-use farshore_model::{Flow, FlowId, Ledger};
+use farshore_model::{Flow, FlowId, Ledger, Transport};
 
 use super::groups::{Group, Message};
 use super::partition::Partition;
@@ -68,6 +68,8 @@ pub(super) struct Captures {
     pub(super) labelled: BTreeMap<Role, Partition>,
     /// Users are told by the addresses of captures, as no label tells them.
     pub(super) by_address_only: bool,
+    /// By service, captures by the one server that they spoke to.
+    relays: Vec<Partition>,
     /// By flow.
     flows: Vec<Conversation>,
 }
@@ -107,6 +109,7 @@ impl Captures {
             aside,
             labelled,
             by_address_only: false,
+            relays: relays(ledger),
             flows: ledger.flows.iter().map(of_input).collect(),
         };
         if !captures.labelled.contains_key(&Role::User) && !captures.labelled.contains_key(&Role::Device) {
@@ -152,6 +155,7 @@ impl Captures {
                 .collect(),
             labelled,
             by_address_only,
+            relays: Vec::new(),
             flows,
         }
     }
@@ -227,6 +231,14 @@ impl Captures {
             let moved = (0..self.count).filter_map(of).any(|it| it.len() > 1);
             (!moved).then(|| Partition::of((0..self.count).map(of)))
         })
+    }
+
+    /// Whether some service parts these captures by its servers just so: whatever else names them, in a question for their
+    /// name or at another server, may be theirs.
+    pub(super) fn goes_with_relays(&self, partition: &Partition) -> bool {
+        self.relays
+            .iter()
+            .any(|it| it.within(partition, |_| true).known() == partition.known() && it.agrees(partition))
     }
 
     /// Whether all that is known of rooms is that there is one.
@@ -310,4 +322,24 @@ impl Captures {
         })
         .collect()
     }
+}
+
+/// By service, captures by the one server that each spoke to. Resolvers are left out: they are of the network.
+fn relays(ledger: &Ledger) -> Vec<Partition> {
+    const RESOLVERS: [u16; 2] = [53, 853];
+    let mut services: BTreeMap<(Transport, u16), BTreeMap<usize, BTreeSet<IpAddr>>> = BTreeMap::new();
+    let spoken: BTreeSet<FlowId> = ledger.specimens.iter().map(|it| it.flow).collect();
+    for it in spoken.iter().filter_map(|it| ledger.flows.get(it.0 as usize)) {
+        if !RESOLVERS.contains(&it.server.port) {
+            let of_capture = services.entry((it.transport, it.server.port)).or_default();
+            of_capture.entry(it.input.0 as usize).or_default().insert(it.server.ip);
+        }
+    }
+    let one = |servers: &BTreeSet<IpAddr>| servers.first().filter(|_| servers.len() == 1).copied();
+    let partition =
+        |of_capture: BTreeMap<usize, BTreeSet<IpAddr>>| Partition::of((0..ledger.inputs.len()).map(|it| of_capture.get(&it).and_then(one)));
+    let mut relays: Vec<Partition> = services.into_values().map(partition).filter(|it| it.distinct() > 1).collect();
+    relays.sort_unstable();
+    relays.dedup();
+    relays
 }

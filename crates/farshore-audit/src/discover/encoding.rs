@@ -53,6 +53,13 @@ fn text(values: &[&[u8]]) -> &'static str {
     "ascii"
 }
 
+/// Numbers with dots between them, as versions of programs are written; an address has one more.
+pub(super) fn is_version(it: &[u8]) -> bool {
+    let mut parts = it.split(|byte| *byte == b'.');
+    let number = |it: &[u8]| (1..=5).contains(&it.len()) && it.iter().all(u8::is_ascii_digit);
+    (2..=3).contains(&parts.clone().count()) && parts.all(number)
+}
+
 /// 8-4-4-4-12 hexadecimal digits (RFC 9562 section 4).
 fn is_uuid_text(it: &[u8]) -> bool {
     it.len() == 36
@@ -113,6 +120,16 @@ fn is_little(values: &[&[u8]], hint: Option<bool>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_told_from_numbers_and_addresses() {
+        assert!(is_version(b"2.14") && is_version(b"10.0.3"));
+        assert!(
+            ["214", "10.0.0.3", "2.x", "2.", ".5", "1.234567"]
+                .iter()
+                .all(|it| !is_version(it.as_bytes()))
+        );
+    }
 
     #[test]
     fn encodings_are_told_by_the_values() {

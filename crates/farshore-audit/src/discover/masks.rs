@@ -56,7 +56,9 @@ fn mask(messages: &[&Specimen]) -> u8 {
             bytes.len() > 8 && text::is_text(&bytes) && bytes.iter().any(u8::is_ascii_alphabetic)
         })
     };
-    if messages.len() < 4 || is_text(0) {
+    // A word of few letters, or a message cut in two, makes a service of texts no less one.
+    let texts = messages.iter().filter(|it| it.bytes.len() < 4 || text::is_text(&it.bytes)).count();
+    if messages.len() < 4 || texts.saturating_mul(20) >= messages.len().saturating_mul(19) {
         return 0;
     }
     // A mask that leaves letters letters has neighbours that do so as well: the one under which most is words is told.

@@ -85,6 +85,55 @@ impl<'a> Place<'a> {
         Some(column)
     }
 
+    /// Whether its position makes its values: a place counted from the end, or from behind a text, slides over what stands
+    /// still in messages whose lengths an id makes, and has other bytes under it for each.
+    pub(super) fn is_shifted(&self) -> bool {
+        let Some(Fixed { anchor, .. }) = &self.fixed else { return false };
+        let starts = !matches!(anchor, Anchor::Start) && self.goes_with_its_start();
+        starts || self.stands_still()
+    }
+
+    /// Whether each value stands at one position from the start, another than all the rest.
+    fn goes_with_its_start(&self) -> bool {
+        let mut starts: BTreeMap<&[u8], usize> = BTreeMap::new();
+        let one_each = self
+            .spots
+            .iter()
+            .all(|it| *starts.entry(it.value()).or_insert(it.range.start) == it.range.start);
+        let different: BTreeSet<usize> = starts.values().copied().collect();
+        one_each && different.len() > 1 && different.len() == starts.len()
+    }
+
+    /// Whether most captures have there what all have at the same distance from the other end of the message.
+    fn stands_still(&self) -> bool {
+        let Some(first) = self.spots.first() else { return false };
+        // A constant from an end: what the first message has there, until another has something else.
+        let (mut heads, mut tails) = (first.message.bytes().to_vec(), first.message.bytes().to_vec());
+        tails.reverse();
+        for it in &self.spots {
+            let bytes = it.message.bytes();
+            heads.truncate(bytes.len());
+            tails.truncate(bytes.len());
+        }
+        let (mut same_heads, mut same_tails) = (vec![true; heads.len()], vec![true; tails.len()]);
+        for it in &self.spots {
+            let bytes = it.message.bytes();
+            for ((same, a), b) in same_heads.iter_mut().zip(&heads).zip(bytes) {
+                *same &= a == b;
+            }
+            for ((same, a), b) in same_tails.iter_mut().zip(&tails).zip(bytes.iter().rev()) {
+                *same &= a == b;
+            }
+        }
+        let is_still = |it: &Spot<'_>| {
+            let length = it.message.bytes().len();
+            let head = |at: usize| same_heads.get(at) == Some(&true);
+            let tail = |at: usize| same_tails.get(length.saturating_sub(1).saturating_sub(at)) == Some(&true);
+            it.range.clone().all(head) || it.range.clone().all(tail)
+        };
+        self.spots.iter().filter(|it| is_still(it)).count().saturating_mul(2) > self.spots.len()
+    }
+
     /// The conversations it was seen in.
     pub(super) fn flows(&self) -> BTreeSet<FlowId> {
         self.spots.iter().map(|it| it.message.specimen.flow).collect()

@@ -334,3 +334,101 @@ fn forms_are_seen_through() {
         [claim(&user, "tag 0x04", "ascii-decimal^5a"), claim(&room, "tag 0x02", "u64be^5a")]
     );
 }
+
+/// Names of different lengths push what stands behind them aside: constants that are counted from the other end then have a
+/// value for each name.
+#[test]
+fn what_slides_over_constants_is_no_identifier() {
+    let name = |room: u64| &["lab", "attic", "kitchen", "auditorium"][usize::try_from(room).unwrap()];
+    let ledger = world(20, 6, 4, &["user", "room"], |who, number| {
+        let mut bytes = vec![0x48, 32];
+        bytes.extend((0..12_u8).map(|it| 0x80 | it.wrapping_mul(37)));
+        bytes.extend(noise(who.user).to_be_bytes());
+        bytes.extend((0..12_u8).map(|it| 0x80 | it.wrapping_mul(53)));
+        bytes.extend([71, 0, u8::try_from(name(who.room).len()).unwrap()]);
+        bytes.extend(name(who.room).as_bytes());
+        bytes.extend((0..24_u8).map(|it| 0x80 | it.wrapping_mul(91)));
+        bytes.extend(noise(who.capture * 100 + number).to_be_bytes());
+        bytes
+    });
+    let found = discover(&ledger).identifiers;
+    assert_eq!(found.len(), 2);
+    for it in found.iter().filter(|it| it.roles == [Role::Room]) {
+        for locus in &it.evidence {
+            let specimen = ledger.specimens.iter().find(|it| it.locus.input == locus.input).unwrap();
+            let (start, end) = (locus.span.offset - 42, locus.span.offset - 42 + locus.span.length);
+            let name_ends = 37 + u64::from(specimen.bytes[36]);
+            assert!(start >= 37 && end <= name_ends, "{}: {start}..{end} of {name_ends}", it.place);
+        }
+    }
+}
+
+/// One relay for each room: whatever says which room it is may say which relay, also in a question for its name.
+#[test]
+fn what_goes_with_relays_may_be_of_a_relay() {
+    let mut ledger = world(20, 6, 3, &["user", "room"], message);
+    let room = |input: InputId| noise(u64::from(input.0) / 6 * 31 + u64::from(input.0) % 6) % 3;
+    for it in &mut ledger.flows {
+        it.server.ip = [203, 0, 113, u8::try_from(room(it.input)).unwrap()].into();
+    }
+    for number in 0..20 {
+        let (input, flow) = (InputId(number), FlowId(u32::try_from(ledger.flows.len()).unwrap()));
+        let mut asking = conversation_of(u64::from(number), 2);
+        asking.server.port = 53;
+        ledger.flows.push(asking);
+        let like = ledger.specimens.iter().find(|it| it.locus.input == input).unwrap().clone();
+        let bytes = format!("edge{}.relays.example", room(input)).into_bytes();
+        ledger.specimens.push(Specimen {
+            flow,
+            path: "dns.question".into(),
+            payload: false,
+            length: bytes.len() as u64,
+            bytes: bytes.into(),
+            ..like
+        });
+    }
+    let found = told(&ledger);
+    let asked = found.iter().find(|it| it.2 == "dns.question").unwrap();
+    assert_eq!(asked.0, [Role::Room, Role::Relay, Role::Region]);
+    assert!(found.iter().any(|it| it.0 == [Role::User, Role::Device]), "{found:?}");
+}
+
+/// A word of few letters is as much a text as the rest of its service.
+#[test]
+fn short_words_among_texts_hide_under_no_mask() {
+    let ledger = world(20, 6, 4, &["user", "room"], |who, number| match number % 4 {
+        3 => b"PING 3\r\n".to_vec(),
+        _ => {
+            let (user, room) = (2_838_900 + 17 * who.user, 714_000 + 31 * who.room);
+            format!("JOIN {user} {} #{room} {}\r\n", 1_760_549_635 + number, 20_000 + number).into_bytes()
+        }
+    });
+    let found = told(&ledger);
+    assert!(found.len() >= 2 && found.iter().all(|it| !it.3.contains('^')), "{found:?}");
+}
+
+/// In two kinds of messages the same name stands before a word of two letters: it is no part of it.
+#[test]
+fn names_of_fields_are_no_part_of_what_they_name() {
+    let ledger = world(20, 2, 4, &["user"], |who, number| {
+        let nonce = noise(who.capture * 100 + number).to_be_bytes();
+        let locale = [b"\xa6locale\xa2en", b"\xa6locale\xa2de"][usize::try_from(who.user).unwrap()];
+        match number % 2 {
+            0 => [b"\x83\xa1t\x11\xc5\x08".as_slice(), &nonce, locale].concat(),
+            _ => [b"\x84\xa1t\x12\xa3\xc5\x08".as_slice(), &nonce, &nonce[..4], locale].concat(),
+        }
+    });
+    let found = discover(&ledger).identifiers;
+    assert!(!found.is_empty());
+    assert!(found.iter().flat_map(|it| &it.evidence).all(|it| it.span.length == 2), "{found:?}");
+}
+
+/// Nobody labelled the builds, and the values look like versions.
+#[test]
+fn a_version_may_be_of_a_build() {
+    let ledger = world(20, 2, 4, &["user", "room"], |who, number| {
+        format!("HELLO v=4.0.{} n={}\r\n", 3 + who.user * 7, noise(who.capture * 100 + number)).into_bytes()
+    });
+    let roles: Vec<_> = told(&ledger).into_iter().map(|it| it.0).collect();
+    assert_eq!(roles, [[Role::User, Role::Device, Role::Build]]);
+}
