@@ -26,8 +26,9 @@ use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
 use crate::records;
 
-/// Batches that may wait for a shard, and chunks for the digest.
-const WAITING: usize = 8;
+/// Batches that may wait for a shard, and chunks for the digest, each of what a chunk of a mebibyte holds. With a third of
+/// them a shard that tries sound holds up the router, and then the other shard.
+const WAITING: usize = 24;
 
 type Chunk = Arc<Vec<u8>>;
 
