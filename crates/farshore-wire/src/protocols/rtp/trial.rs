@@ -2,16 +2,18 @@
 //!
 //! # The test
 //! Sound repeats itself, a voice with its pitch, a tone with its period; and its level moves slowly, also where it pauses. In blocks of
-//! 40 ms, or of a packet where that is longer, the payloads are decoded by a decoder that has read nothing but the payload before, and
-//! that is measured: over frames of 40 ms the largest correlation with itself 2.4 to 12.6 ms later, on average; less, of Opus, how far
-//! the level moves from one hundredth of a second to the next. The same is done three times with each payload XOR random bytes, its
-//! framing and the payload before left as they are. What is measured decides how many blocks it takes, not how sure the answer is.
+//! 40 ms, or of a packet where that is longer, the payloads are decoded by a decoder that has read nothing, of Opus nothing but the
+//! payload before, and that is measured: over frames of 40 ms the largest correlation with itself 2.4 to 12.6 ms later, on average;
+//! less, of Opus, how far the level moves from one hundredth of a second to the next. The same is done three times with each payload
+//! XOR random bytes, its framing and the payload before left as they are. What is measured decides how many blocks it takes, not how
+//! sure the answer is.
 //!
 //! *Null*: the bytes behind the framing are independent and even, as cipher text is. The four versions of a block are then alike in
-//! distribution, and independent of other blocks: the real one is the strict best of four with a probability of 1/4 at most. Each
-//! block multiplies a stake by [`WON`] or by [`LOST`], so that what is expected of it is never more than before, and a stake of one
-//! reaches a million with a probability of 1e-6 at most, however often it is looked at (J. Ville, *Étude critique de la notion de
-//! collectif*, 1939). That is exact. Half of the stake is put in little by little, so that sound which begins late is found too.
+//! distribution, and independent of other blocks. Each is given a weight by what was measured of it, and a stake is multiplied by what
+//! the real one's weight is to the mean of all four ([`gain`]). As each of them could as well be the real one, that is one on average:
+//! what is expected of the stake is never more than before, and a stake of one reaches a million with a probability of 1e-6 at most,
+//! however often it is looked at (J. Ville, *Étude critique de la notion de collectif*, 1939). That is exact, whatever the weights.
+//! Half of the stake is put in little by little, so that sound which begins late is found too.
 //!
 //! For a codec without framing, tables would be told from cipher text as well; there the *order* of the bytes within their packets
 //! must matter too, by the same comparison with shuffled payloads. That is no test of secrecy: 1e-3 is small enough, since pauses,
@@ -24,22 +26,21 @@ use super::{g722, opus};
 /// Probability under the null that is small enough.
 pub const SMALL: f64 = 1e-6;
 
-/// The same of the order of bytes.
+/// The same of the order of bytes, and how often a weight doubles there.
 const SMALL_ENOUGH_FOR_ORDER: f64 = 1e-3;
+const ORDER_DOUBLINGS: f64 = 16.0;
 
 /// Blocks after which the trial is over.
 const MOST: u32 = 320;
 
 /// Blocks without which nothing can be shown.
-const LEAST: u32 = 12;
+const LEAST: u32 = 11;
 
 /// Versions of a block that the real one is held against.
 const CONTROLS: usize = 3;
 
-/// What a block multiplies the stake by when the real one is the best, and when it is not: what is likely of sound (0.85) by what is
-/// likely of cipher text.
-const WON: f64 = 0.85 / 0.25;
-const LOST: f64 = 0.15 / 0.75;
+/// What part of the stake each block leaves aside: one block cannot lose all.
+const ASIDE: f64 = 1.0 / 16.0;
 
 /// Blocks to a second, where packets are short enough.
 const BLOCKS: u32 = 25;
@@ -100,14 +101,20 @@ impl Subject {
         }
     }
 
-    /// How much like sound it is what a decoder that has just read `before` makes of these; infinitely little where it makes nothing.
+    /// How often the weight of a version doubles as it becomes more like sound by one.
+    const fn doublings(self) -> f64 {
+        match self {
+            Self::G722 => 28.0,
+            Self::Opus => 12.0,
+        }
+    }
+
+    /// How much like sound it is what a decoder that has just read `before`, where it needs to settle, makes of these; infinitely little
+    /// where it makes nothing.
     fn likeness(self, before: &[u8], payloads: &[Vec<u8>]) -> f64 {
         match self {
             Self::G722 => {
                 let mut decoder = g722::Decoder::new();
-                for code in before {
-                    decoder.decode(*code);
-                }
                 let samples: Vec<i16> = payloads.iter().flatten().flat_map(|code| decoder.decode(*code)).collect();
                 repetition(&samples, self.thinning())
             }
@@ -137,6 +144,8 @@ impl Subject {
 #[derive(Clone, Copy, Debug)]
 struct Wins {
     small: f64,
+    /// As of [`Subject::doublings`].
+    doublings: f64,
     blocks: u32,
     wins: u32,
     stake: f64,
@@ -145,9 +154,10 @@ struct Wins {
 }
 
 impl Wins {
-    const fn new(small: f64) -> Self {
+    const fn new(small: f64, doublings: f64) -> Self {
         Self {
             small,
+            doublings,
             blocks: 0,
             wins: 0,
             stake: FIRST,
@@ -155,12 +165,13 @@ impl Wins {
         }
     }
 
-    fn count(&mut self, won: bool) {
+    fn count(&mut self, real: f64, controls: [f64; CONTROLS]) {
         self.blocks = self.blocks.saturating_add(1);
+        let won = controls.iter().all(|it| *it < real);
         self.wins = self.wins.saturating_add(u32::from(won));
         let added = self.rest * LATER;
         self.rest -= added;
-        self.stake = (self.stake + added) * if won { WON } else { LOST };
+        self.stake = (self.stake + added) * gain(real, controls, self.doublings);
     }
 
     fn are_shown(&self) -> bool {
@@ -202,8 +213,8 @@ impl Trial {
             ticks: 0,
             blocks: 0,
             random: Random(0),
-            against_random: Wins::new(SMALL),
-            against_order: (subject == Subject::G722).then_some(Wins::new(SMALL_ENOUGH_FOR_ORDER)),
+            against_random: Wins::new(SMALL, subject.doublings()),
+            against_order: (subject == Subject::G722).then_some(Wins::new(SMALL_ENOUGH_FOR_ORDER, ORDER_DOUBLINGS)),
         }
     }
 
@@ -238,11 +249,11 @@ impl Trial {
         let real = subject.likeness(before, block);
         let compare = |it: &mut Wins, change: &mut dyn FnMut(&[u8]) -> Vec<u8>| {
             if !it.are_shown() {
-                let beaten = (0..CONTROLS).all(|_| {
+                let controls = [(); CONTROLS].map(|()| {
                     let control: Vec<Vec<u8>> = block.iter().map(|it| change(it)).collect();
-                    subject.likeness(before, &control) < real
+                    subject.likeness(before, &control)
                 });
-                it.count(beaten);
+                it.count(real, controls);
             }
         };
         let random = &mut self.random;
@@ -273,6 +284,27 @@ impl Trial {
         }
         Outcome::Nothing(format!("not told from cipher text: {figures}"))
     }
+}
+
+/// What a block multiplies the stake by: the weight of the real version by the mean of all, as far as the stake is not left aside. A
+/// version's weight doubles so often as it becomes more like sound by one.
+fn gain(real: f64, controls: [f64; CONTROLS], doublings: f64) -> f64 {
+    let best = controls.into_iter().fold(real, f64::max);
+    if !best.is_finite() {
+        // Nothing was made of any of them.
+        return 1.0;
+    }
+    let weight = |likeness: f64| doubled((likeness - best) * doublings);
+    let all = controls.into_iter().fold(weight(real), |sum, it| sum + weight(it));
+    let versions = CONTROLS as f64 + 1.0;
+    ASIDE + (1.0 - ASIDE) * versions * weight(real) / all
+}
+
+/// Two to the power of a number up to 0, in straight lines between whole ones: the same on every machine, which the library's is not.
+fn doubled(times: f64) -> f64 {
+    let times = times.max(-1_000.0);
+    let whole = times.floor();
+    (1.0 + times - whole) * 0.5_f64.powi(-whole as i32)
 }
 
 /// How far the level moves from each hundredth of a second to the next, in doublings of its power, on average.
@@ -430,14 +462,41 @@ mod tests {
         assert_eq!((movement(&[]), movement(&[5; 200])), (0.0, 0.0));
     }
 
-    /// What is staked never grows by itself: of a block that wins with a probability of 1/4, nothing is expected.
+    /// What is staked never grows by itself: which of four versions is the real one is a matter of chance, and then nothing is gained
+    /// on average.
     #[test]
     fn stakes_are_fair() {
-        assert!((WON / 4.0 + LOST * 3.0 / 4.0 - 1.0).abs() < 1e-12);
-        let mut late = Wins::new(SMALL);
-        (0..100).for_each(|_| late.count(false));
+        for four in [
+            [0.1, 0.2, 0.3, 0.9],
+            [0.5; 4],
+            [-3.0, f64::NEG_INFINITY, 0.7, 0.7],
+            [f64::NEG_INFINITY; 4],
+        ] {
+            let [a, b, c, d] = four;
+            let turns = [(a, [b, c, d]), (b, [a, c, d]), (c, [a, b, d]), (d, [a, b, c])];
+            let mean = turns.map(|(real, controls)| gain(real, controls, 12.0)).iter().sum::<f64>() / 4.0;
+            assert!((mean - 1.0).abs() < 1e-12, "{four:?}: {mean}");
+        }
+        let mut late = Wins::new(SMALL, 12.0);
+        (0..100).for_each(|_| late.count(0.1, [0.2, 0.3, 0.9]));
         assert!(late.stake > 1e-4, "what is still to come is not lost");
-        (0..40).for_each(|_| late.count(true));
+        (0..40).for_each(|_| late.count(0.9, [0.2, 0.3, 0.1]));
         assert!(late.are_shown());
+    }
+
+    #[test]
+    fn fewer_blocks_than_the_least_show_nothing() {
+        let mut best = Wins::new(SMALL, 1_000.0);
+        let needed = (1..).find(|_| {
+            best.count(1.0, [0.0; CONTROLS]);
+            best.are_shown()
+        });
+        assert_eq!(needed, Some(LEAST));
+    }
+
+    #[test]
+    fn weights_double() {
+        assert_eq!([0.0, -1.0, -1.5, -2.0, -10.0].map(doubled), [1.0, 0.5, 0.375, 0.25, 1.0 / 1_024.0]);
+        assert_eq!(doubled(f64::NEG_INFINITY), doubled(-1_000.0));
     }
 }
