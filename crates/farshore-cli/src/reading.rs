@@ -231,15 +231,15 @@ pub(crate) fn limits(settings: &[String]) -> anyhow::Result<Ceilings> {
             .parse()
             .with_context(|| format!("--limit {setting}: expected a whole number"))?;
         let set = if Limits::NAMES.contains(&name) {
-            ceilings.reading.set(name, value).map_err(anyhow::Error::from)
+            ceilings.reading.set(name, value)
         } else if DetectingLimits::NAMES.contains(&name) {
-            ceilings.detecting.set(name, value).map_err(anyhow::Error::from)
+            ceilings.detecting.set(name, value)
         } else if JudgingLimits::NAMES.contains(&name) {
-            ceilings.judging.set(name, value).map_err(anyhow::Error::from)
+            ceilings.judging.set(name, value)
         } else {
             let names: BTreeSet<_> = limit_names().collect();
             let names: Vec<_> = names.into_iter().collect();
-            Err(anyhow::anyhow!("no limit is named `{name}`; there are: {}", names.join(", ")))
+            anyhow::bail!("--limit {setting}: no limit is named `{name}`; there are: {}", names.join(", "));
         };
         set.with_context(|| format!("--limit {setting}"))?;
     }
