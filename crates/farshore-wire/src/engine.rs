@@ -122,6 +122,10 @@ impl Outlet for Straight<'_> {
         self.shard.take(&it, bytes, self.out);
     }
 
+    fn stray(&mut self, it: Parcel, bytes: &[u8]) {
+        self.shard.stray(&it, bytes, self.out);
+    }
+
     fn anomaly(&mut self, it: Anomaly) {
         self.out.anomaly(it);
     }

@@ -27,6 +27,7 @@ pub mod media_keys;
 mod media_names;
 pub mod net;
 pub mod packet;
+mod paths;
 pub mod protocols;
 pub mod recording;
 pub mod router;

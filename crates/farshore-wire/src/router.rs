@@ -17,6 +17,7 @@ use crate::flow::silence::{self, Silent};
 use crate::limits::Limits;
 use crate::net::fragments::{Datagram, Fragments, Place, Within};
 use crate::packet::{Descent, Header, Packet, Reason};
+use crate::paths::Ends;
 use crate::shard::{Beginning, Ended, Gaps, Numbers, Parcel};
 use crate::transport::sctp::{self, Chunk};
 
@@ -28,6 +29,8 @@ pub trait Outlet {
     fn set_aside(&mut self, flow: FlowId, frame: u64);
     /// Payload. If it stands [in the frame](Parcel::in_frame), it is a part of the frame handed in.
     fn parcel(&mut self, it: Parcel, bytes: &[u8]);
+    /// The same once more, of a flow in which a connection may go on that began in another: for whoever reads that.
+    fn stray(&mut self, it: Parcel, bytes: &[u8]);
     /// An oddity.
     fn anomaly(&mut self, it: Anomaly);
     /// A ceiling was hit.
@@ -48,6 +51,7 @@ pub struct Router {
     settled: u32,
     fragments: Fragments,
     watch: Watch,
+    ends: Ends,
     /// Connections whose server did not answer for long.
     silent: Vec<Silent>,
     coverage: Coverage,
@@ -66,6 +70,7 @@ impl Router {
             settled: 0,
             fragments: Fragments::default(),
             watch: Watch::default(),
+            ends: Ends::default(),
             silent: Vec::new(),
             coverage: Coverage::default(),
             input: InputId(0),
@@ -111,7 +116,9 @@ impl Router {
     /// Completes the records of all flows with what reading them came to.
     pub fn close(self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Rows<Flow>, Coverage) {
         let (mut flows, mut coverage, mut tracks) = (self.flows, self.coverage, self.tracks);
-        for it in ended {
+        // A flow that was followed was also read by itself: that is closed first, whichever shard it comes from.
+        let (followed, alone): (Vec<Ended>, Vec<Ended>) = ended.into_iter().partition(|it| it.followed);
+        for it in alone.into_iter().chain(followed) {
             let at = it.flow.0 as usize;
             if let (Some(flow), Some(track)) = (flows.get_mut(at), tracks.get_mut(at)) {
                 track.close(flow, Some(it));
@@ -341,11 +348,16 @@ impl Router {
                 within: track.rare.as_ref().and_then(|it| it.within.clone()),
             };
             out.begin(FlowId(slot), beginning);
+            let ends = [flow.client, flow.server];
+            if flow.transport == Transport::Udp && self.ends.begin(ends, packet.payload, packet.payload_missing) {
+                track.rare.get_or_insert_default().stray = true;
+            }
             self.settle(slot, frame.number, out);
         }
         let Some(track) = self.tracks.get(slot as usize) else {
             return;
         };
+        let stray = track.rare.as_ref().is_some_and(|it| it.stray);
         let numbers = header.tcp.map(|tcp| {
             let (initial, acknowledged) = track.numbers(direction);
             Numbers {
@@ -369,6 +381,9 @@ impl Router {
             numbers,
         };
         out.parcel(parcel, packet.payload);
+        if stray {
+            out.stray(parcel, packet.payload);
+        }
     }
 
     /// No longer waits for flows that had one packet only, so many flows ago.

@@ -4,6 +4,7 @@
 //!
 //! It decodes no header, counts no frame, and numbers nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use farshore_model::{Direction, FlowId, InputId, Rows, Timestamp, Transport};
@@ -13,6 +14,7 @@ use crate::flow::reading::{Outcome, Reading, Scene};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
+use crate::paths::Paths;
 use crate::protocols::{Protocol as _, ipsec};
 use crate::secrets::Secrets;
 use crate::stream::tcp::{Half, Receipt};
@@ -79,6 +81,8 @@ pub struct Ended {
     pub flow: FlowId,
     pub(crate) gaps: u64,
     pub(crate) outcome: Outcome,
+    /// It was read as the continuation of another: what reading it alone came to does not count.
+    pub(crate) followed: bool,
 }
 
 /// Stream bytes that were never captured, over all flows.
@@ -104,6 +108,8 @@ pub struct Shard {
     /// The master keys of media that are known, and those that the flows of this shard tell.
     media_keys: Arc<MediaKeys>,
     found: MediaKeys,
+    /// Where connections went on that began in flows of this shard.
+    paths: Paths,
 }
 
 /// Where a flow stands.
@@ -167,6 +173,7 @@ impl Shard {
             gaps: Gaps::default(),
             media_keys: Arc::default(),
             found: MediaKeys::default(),
+            paths: Paths::default(),
         }
     }
 
@@ -218,6 +225,7 @@ impl Shard {
                 secrets: &self.secrets,
                 media_keys: &self.media_keys,
                 found: &mut self.found,
+                paths: &mut self.paths,
                 reading: u64::MAX,
             };
             live.reading.finish(&mut scene(flow, None, None, &live.beginning, known, out));
@@ -254,6 +262,7 @@ impl Shard {
             secrets: &self.secrets,
             media_keys: &self.media_keys,
             found: &mut self.found,
+            paths: &mut self.paths,
             reading: parcel.frame,
         };
         let mut scene = scene(parcel.flow, parcel.time, Some(parcel.mark), beginning, known, out);
@@ -297,6 +306,7 @@ impl Shard {
                         flow: parcel.flow,
                         gaps: *gaps,
                         outcome: std::mem::take(reading).outcome(),
+                        followed: false,
                     }));
                 }
                 for name in hits {
@@ -331,6 +341,42 @@ impl Shard {
         }
     }
 
+    /// Takes a datagram of a flow of whatever shard, in which a connection may go on that began in one of this.
+    pub fn stray(&mut self, parcel: &Parcel, bytes: &[u8], out: &mut dyn Recorder) {
+        let Some(home) = self.paths.home(parcel.flow, parcel.direction, bytes) else {
+            return;
+        };
+        let place = self.place(home.flow);
+        let Some(Slot::Live(live)) = self.flows.get_mut(place) else {
+            return;
+        };
+        let known = Known {
+            limits: &self.limits,
+            secrets: &self.secrets,
+            media_keys: &self.media_keys,
+            found: &mut self.found,
+            paths: &mut self.paths,
+            reading: parcel.frame,
+        };
+        known.paths.forget();
+        let mut scene = Scene {
+            home: home.flow,
+            ..scene(parcel.flow, parcel.time, Some(parcel.mark), &live.beginning, known, out)
+        };
+        let piece = Piece {
+            bytes,
+            missing: parcel.missing as usize,
+            origin: Origin {
+                carrier: parcel.carrier,
+                frame: parcel.frame,
+                offset: u64::from(parcel.offset),
+                in_frame: parcel.in_frame,
+            },
+        };
+        live.reading.segment(home.direction, Segment::Bytes(piece), &mut scene);
+        self.paths.follow(parcel.flow, parcel.direction, home);
+    }
+
     /// The capture has ended: reads what still waits, in the order of the flows.
     pub fn settle(&mut self, out: &mut dyn Recorder) {
         let (number, of, sum) = (self.number, self.of, &mut self.gaps);
@@ -354,6 +400,7 @@ impl Shard {
                 secrets: &self.secrets,
                 media_keys: &self.media_keys,
                 found: &mut self.found,
+                paths: &mut self.paths,
                 reading: u64::MAX,
             };
             let Live {
@@ -387,7 +434,12 @@ impl Shard {
             let (gaps, outcome) = (live.gaps, live.reading.outcome());
             // Floods make millions of flows of which nothing is told.
             if gaps > 0 || !outcome.is_empty() {
-                self.ended.push(Ended { flow, gaps, outcome });
+                self.ended.push(Ended {
+                    flow,
+                    gaps,
+                    outcome,
+                    followed: false,
+                });
             }
         }
     }
@@ -395,7 +447,7 @@ impl Shard {
     /// All flows have ended, and what they told each other is [known](Self::know): tells what it all came to.
     pub fn finish(mut self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
         self.settle(out);
-        let (mut found, mut ended) = (MediaKeys::default(), self.ended);
+        let (mut found, mut paths, mut ended) = (MediaKeys::default(), self.paths, self.ended);
         for (place, slot) in self.flows.into_iter().enumerate() {
             let Slot::Waiting(live) = slot else { continue };
             let flow = flow_at(place, self.number, self.of);
@@ -410,12 +462,31 @@ impl Shard {
                 secrets: &self.secrets,
                 media_keys: &self.media_keys,
                 found: &mut found,
+                paths: &mut paths,
                 reading: u64::MAX,
             };
             reading.conclude(&mut scene(flow, None, None, &beginning, known, out));
             let outcome = reading.outcome();
-            ended.push(Ended { flow, gaps, outcome });
+            ended.push(Ended {
+                flow,
+                gaps,
+                outcome,
+                followed: false,
+            });
         }
+        // What is spoken in a flow was agreed on where its connection began.
+        let homes = ended.iter().filter(|it| paths.is_home(it.flow));
+        let spoken: BTreeMap<FlowId, Vec<&'static str>> = homes.map(|it| (it.flow, it.outcome.protocols.clone())).collect();
+        let followed = paths.outcomes(|home| {
+            let spoken = spoken.get(&home).into_iter().flatten();
+            spoken.copied().filter(|it| *it != "tls").collect()
+        });
+        ended.extend(followed.into_iter().map(|(flow, outcome)| Ended {
+            flow,
+            gaps: 0,
+            outcome,
+            followed: true,
+        }));
         (ended, self.gaps)
     }
 
@@ -446,6 +517,7 @@ struct Known<'a> {
     secrets: &'a Secrets,
     media_keys: &'a MediaKeys,
     found: &'a mut MediaKeys,
+    paths: &'a mut Paths,
     reading: u64,
 }
 
@@ -459,6 +531,7 @@ fn scene<'a>(
 ) -> Scene<'a> {
     Scene {
         flow,
+        home: flow,
         input: beginning.input,
         time,
         mark,
@@ -470,6 +543,7 @@ fn scene<'a>(
         secrets: known.secrets,
         media_keys: known.media_keys,
         found: known.found,
+        paths: known.paths,
         reading: known.reading,
         recorder,
     }

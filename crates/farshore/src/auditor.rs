@@ -206,6 +206,11 @@ impl Outlet for Straight<'_> {
         self.shard.take(&it, bytes, self.notebook);
     }
 
+    fn stray(&mut self, it: Parcel, bytes: &[u8]) {
+        self.notebook.turn_to(it.frame);
+        self.shard.stray(&it, bytes, self.notebook);
+    }
+
     fn anomaly(&mut self, it: Anomaly) {
         self.notebook.anomaly(it);
     }

@@ -90,6 +90,10 @@ impl Outlet for Straight<'_> {
         self.0.take(&it, bytes, &mut Deaf);
     }
 
+    fn stray(&mut self, it: Parcel, bytes: &[u8]) {
+        self.0.stray(&it, bytes, &mut Deaf);
+    }
+
     fn anomaly(&mut self, _: Anomaly) {}
 
     fn limit(&mut self, _: &'static str) {}

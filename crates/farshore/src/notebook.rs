@@ -10,7 +10,7 @@ use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::sighting::{Disguise, KEPT};
 use farshore_model::{DatumKind, Direction, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span, Specimen};
-use farshore_wire::{Readable, Recorder, recording};
+use farshore_wire::{Readable, Recorder, Shard, recording};
 
 use crate::{Reading, Tape};
 
@@ -99,7 +99,7 @@ pub(crate) fn join(notebooks: Vec<Notebook>, flows: Rows<Flow>) -> Ledger {
     let (mut kept, mut kept_sightings, mut kept_anomalies, mut kept_specimens) = (0, 0, 0, 0);
     in_order(
         observations,
-        |it| it.flow,
+        |it| Some(it.flow),
         |it| {
             if room(&mut kept, most) {
                 ledger.observations.push(it);
@@ -110,7 +110,7 @@ pub(crate) fn join(notebooks: Vec<Notebook>, flows: Rows<Flow>) -> Ledger {
     );
     in_order(
         sightings,
-        |(it, _)| it.flow,
+        |(it, _)| Some(it.flow),
         |(it, weak)| {
             if !room(&mut kept_sightings, most_sightings) {
                 add(limits, "sightings", it.count);
@@ -132,7 +132,7 @@ pub(crate) fn join(notebooks: Vec<Notebook>, flows: Rows<Flow>) -> Ledger {
     );
     in_order(
         specimens,
-        |it| it.flow,
+        |it| Some(it.flow),
         |it| {
             if room(&mut kept_specimens, most_specimens) {
                 ledger.specimens.push(it);
@@ -184,15 +184,22 @@ fn room(kept: &mut usize, most: usize) -> bool {
 }
 
 /// Hands out what several found, by frame and within a frame by flow. Rows are let go as they are taken.
-fn in_order<T, K: Ord>(found: Vec<Rows<At<T>>>, flow: impl Fn(&T) -> K, mut to: impl FnMut(T)) {
+fn in_order<T>(found: Vec<Rows<At<T>>>, flow: impl Fn(&T) -> Option<FlowId>, mut to: impl FnMut(T)) {
     let mut found: Vec<_> = found.into_iter().map(|it| by_frame(it).peekable()).collect();
+    let shards = found.len().saturating_sub(1);
     let mut of_frame = Vec::new();
     while let Some(frame) = found.iter_mut().filter_map(|it| it.peek().map(|it| it.frame)).min() {
-        for it in &mut found {
-            of_frame.extend(std::iter::from_fn(|| it.next_if(|it| it.frame == frame)).map(|it| it.it));
+        for (place, it) in found.iter_mut().enumerate() {
+            let items = std::iter::from_fn(|| it.next_if(|it| it.frame == frame));
+            // What a flow says by itself comes before what it says as the continuation of another, which another shard may read.
+            of_frame.extend(items.map(|it| {
+                let flow = flow(&it.it);
+                let own = flow.is_none_or(|flow| place.checked_sub(1).is_none_or(|shard| shard == Shard::of(flow, shards)));
+                ((flow, !own), it.it)
+            }));
         }
-        of_frame.sort_by_key(&flow);
-        of_frame.drain(..).for_each(&mut to);
+        of_frame.sort_by_key(|(place, _)| *place);
+        of_frame.drain(..).for_each(|(_, it)| to(it));
     }
 }
 

@@ -48,6 +48,9 @@ enum Item {
     Part(Parcel, u32, u32),
     /// Payload that was put together.
     Whole(Parcel, Box<[u8]>),
+    /// The same of a flow in which a connection may go on that began in another.
+    StrayPart(Parcel, u32, u32),
+    StrayWhole(Parcel, Box<[u8]>),
 }
 
 /// Reads one input to its end; also tells how many bytes it had.
@@ -163,6 +166,16 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> 
                     notebook.turn_to(parcel.frame);
                     shard.take(&parcel, &bytes, &mut notebook);
                 }
+                Item::StrayPart(parcel, at, length) => {
+                    let at = at as usize;
+                    let bytes = batch.chunk.get(at..at.saturating_add(length as usize)).unwrap_or_default();
+                    notebook.turn_to(parcel.frame);
+                    shard.stray(&parcel, bytes, &mut notebook);
+                }
+                Item::StrayWhole(parcel, bytes) => {
+                    notebook.turn_to(parcel.frame);
+                    shard.stray(&parcel, &bytes, &mut notebook);
+                }
             }
         }
     }
@@ -209,6 +222,12 @@ impl Fan {
         }
     }
 
+    /// Where payload stands in the chunk, if it does.
+    fn place(&self, it: &Parcel, bytes: &[u8]) -> Option<(u32, u32)> {
+        let at = it.in_frame.then(|| self.frame_at.saturating_add(it.offset as usize))?;
+        Some((u32::try_from(at).ok()?, u32::try_from(bytes.len()).ok()?))
+    }
+
     fn to(&mut self, flow: FlowId, item: Item) {
         let shards = self.batches.len();
         if let Some(batch) = self.batches.get_mut(Shard::of(flow, shards)) {
@@ -227,12 +246,21 @@ impl Outlet for Fan {
     }
 
     fn parcel(&mut self, it: Parcel, bytes: &[u8]) {
-        let at = it.in_frame.then(|| self.frame_at.saturating_add(it.offset as usize));
-        let item = match (at.and_then(|at| u32::try_from(at).ok()), u32::try_from(bytes.len())) {
-            (Some(at), Ok(length)) => Item::Part(it, at, length),
-            _ => Item::Whole(it, bytes.into()),
+        let item = match self.place(&it, bytes) {
+            Some((at, length)) => Item::Part(it, at, length),
+            None => Item::Whole(it, bytes.into()),
         };
         self.to(it.flow, item);
+    }
+
+    fn stray(&mut self, it: Parcel, bytes: &[u8]) {
+        let place = self.place(&it, bytes);
+        for batch in &mut self.batches {
+            batch.push(match place {
+                Some((at, length)) => Item::StrayPart(it, at, length),
+                None => Item::StrayWhole(it, bytes.into()),
+            });
+        }
     }
 
     fn anomaly(&mut self, it: Anomaly) {

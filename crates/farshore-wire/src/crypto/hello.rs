@@ -13,6 +13,7 @@ mod extension {
     pub(super) const EXTENDED_MASTER: u16 = 0x0017;
     pub(super) const EARLY_DATA: u16 = 0x002a;
     pub(super) const SUPPORTED_VERSIONS: u16 = 0x002b;
+    pub(super) const TRANSPORT_PARAMETERS: u16 = 0x0039;
 }
 
 /// SHA-256 of "HelloRetryRequest" (RFC 8446 section 4.1.3).
@@ -142,6 +143,20 @@ pub(crate) fn encrypted_alpn(message: &[u8]) -> Option<Vec<u8>> {
         Ok(())
     });
     alpn
+}
+
+/// What a server of QUIC says of the transport, in the same message (RFC 9001 section 8.2).
+pub(crate) fn transport_parameters(message: &[u8]) -> Option<Vec<u8>> {
+    let mut at = Cursor::new("tls", message);
+    at.skip(HEADER).ok()?;
+    let mut parameters = None;
+    let _ = extensions(&mut at, &mut |number, body| {
+        if number == extension::TRANSPORT_PARAMETERS {
+            parameters = body.take(body.left()).ok().map(<[u8]>::to_vec);
+        }
+        Ok(())
+    });
+    parameters
 }
 
 /// RFC 7301 section 3.1.

@@ -134,6 +134,8 @@ pub(crate) struct Rare {
     pub(crate) within: Option<Arc<[&'static str]>>,
     /// The tunnels it is, by name.
     pub(crate) carries: Vec<&'static str>,
+    /// A connection may go on here that began in another flow.
+    pub(crate) stray: bool,
 }
 
 /// A flow that begins with this frame.

@@ -15,6 +15,7 @@ use crate::engine::{Readable, Recorder};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
+use crate::paths::Paths;
 use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
@@ -26,6 +27,8 @@ const RETRIES: u32 = 32;
 /// The circumstances of one call.
 pub(crate) struct Scene<'a> {
     pub(crate) flow: FlowId,
+    /// The flow in which the conversation began: the same, unless it went on elsewhere.
+    pub(crate) home: FlowId,
     pub(crate) input: InputId,
     pub(crate) time: Option<Timestamp>,
     /// What the IP header of the packet tells of its sender.
@@ -40,6 +43,8 @@ pub(crate) struct Scene<'a> {
     /// The master keys of media that are known, and those that this flow tells.
     pub(crate) media_keys: &'a MediaKeys,
     pub(crate) found: &'a mut MediaKeys,
+    /// Connections that may go on in other flows.
+    pub(crate) paths: &'a mut Paths,
     /// The frame that is being read; the last possible once the capture has ended.
     pub(crate) reading: u64,
     pub(crate) recorder: &'a mut dyn Recorder,

@@ -17,6 +17,7 @@ use super::reading::{Chain, Scene, Talk, guarded, transport_name};
 use crate::engine::Recorder;
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
+use crate::paths::Paths;
 use crate::protocols::{Dissector, Progress, Segment, Sink, http};
 use crate::secrets::Secrets;
 
@@ -202,10 +203,11 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
     for protocol in [sealed, http].into_iter().flatten() {
         talk.names(protocol);
     }
-    // No media stands in a record: the keys it may tell open nothing.
-    let mut found = MediaKeys::default();
+    // No media stands in a record, and no packet: the keys it may tell open nothing.
+    let (mut found, mut paths) = (MediaKeys::default(), Paths::default());
     let mut scene = Scene {
         flow: id,
+        home: id,
         input: it.input,
         time: it.time,
         mark: None,
@@ -217,6 +219,7 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
         secrets: Secrets::none(),
         media_keys: MediaKeys::none(),
         found: &mut found,
+        paths: &mut paths,
         reading: it.number,
         recorder: out,
     };

@@ -14,7 +14,8 @@ use crate::crypto::srtp::Suite;
 use crate::engine::Readable;
 use crate::media_keys::{MediaKeys, Place};
 use crate::packet::Mark;
-use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Progress, Protocol, Session, Sink, Start};
+use crate::paths::Home;
+use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Path, Progress, Protocol, Session, Sink, Start};
 use crate::recording;
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
@@ -345,6 +346,18 @@ impl Sink for FlowSink<'_, '_> {
 
     fn media_keys(&self) -> &MediaKeys {
         self.scene.media_keys
+    }
+
+    fn path(&mut self, it: Path<'_>) {
+        let home = |direction| Home {
+            flow: self.scene.home,
+            direction,
+        };
+        match it {
+            Path::Issued(id, direction) => self.scene.paths.issue(id, home(direction)),
+            Path::Retired(id) => self.scene.paths.retire(id),
+            Path::Opened(print, client) => self.scene.paths.open(print, client),
+        }
     }
 
     fn session(&mut self, it: Session) {

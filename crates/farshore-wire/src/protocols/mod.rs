@@ -322,6 +322,10 @@ pub trait Sink {
     fn sound(&mut self, it: recording::Piece<'_>) {
         let _ = it;
     }
+    /// What is learnt of the ways that a connection may take.
+    fn path(&mut self, it: Path<'_>) {
+        let _ = it;
+    }
     /// What became of a session for which there might have been keys.
     fn session(&mut self, it: Session) {
         let _ = it;
@@ -346,6 +350,17 @@ pub trait Sink {
         let _ = (number, end);
         self.stream(direction, hint, it);
     }
+}
+
+/// The ids by which packets of a connection are known, wherever they go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path<'a> {
+    /// Packets that go this way may name this id from here on.
+    Issued(&'a [u8], Direction),
+    /// None does any more.
+    Retired(&'a [u8]),
+    /// A packet of the session was opened; which way its client speaks.
+    Opened(SessionPrint, Direction),
 }
 
 /// What became of a session for which there might have been keys.

@@ -13,6 +13,7 @@ mod labelled;
 mod leaky;
 mod legs;
 mod links;
+mod moved;
 mod naming;
 mod packed;
 mod readers;

@@ -39,9 +39,10 @@ impl Recorder for Counter {
 /// Hands `times` segments over; says at which of them they ceased to be wanted.
 fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8], out: &mut Counter) -> [Option<usize>; 2] {
     let (limits, secrets) = (Limits::default(), Secrets::default());
-    let mut found = MediaKeys::default();
+    let (mut found, mut paths) = (MediaKeys::default(), Paths::default());
     let mut scene = Scene {
         flow: FlowId(0),
+        home: FlowId(0),
         input: InputId(0),
         time: None,
         mark: None,
@@ -53,6 +54,7 @@ fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8],
         secrets: &secrets,
         media_keys: MediaKeys::none(),
         found: &mut found,
+        paths: &mut paths,
         reading: 0,
         recorder: out,
     };

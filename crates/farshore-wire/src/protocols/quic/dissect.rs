@@ -13,7 +13,7 @@ use super::sealed::{Level, Packet, Sealed};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 use crate::protocols::hexadecimal::spelled;
-use crate::protocols::{Dissector, Field, Milestone, Origin, Piece, Progress, Segment, Session, Sink};
+use crate::protocols::{Dissector, Field, Milestone, Origin, Path, Piece, Progress, Segment, Session, Sink};
 
 /// Connections remembered per flow: a client that comes back from the same port has one or two.
 const CONNECTIONS: usize = 16;
@@ -68,6 +68,8 @@ struct Connection {
     cut: bool,
     /// What keys of a key log may open.
     sealed: Option<Box<Sealed>>,
+    /// Its handshake is over: from here on its packets may come from elsewhere, and its ids were told.
+    may_move: bool,
     /// What the client says when it begins again. After a Retry it has to be the same (RFC 9000 section 17.2.5.2), and not every client
     /// holds to that.
     again: Option<CryptoStream>,
@@ -97,6 +99,13 @@ impl Connection {
     fn begin_again(&mut self, version: u32) {
         self.version = version;
         self.again = self.sealed.is_some().then(CryptoStream::default);
+    }
+
+    /// The length of the id that a packet names which goes this way, if that is known.
+    fn named(&self, direction: Direction, receiver: &[u8]) -> Option<usize> {
+        let first = self.receiver(direction).filter(|id| receiver.starts_with(id));
+        let later = || self.sealed.as_ref()?.named(direction, receiver).map(Id::bytes);
+        first.or_else(later).map(<[u8]>::len)
     }
 
     /// The keys for a version: others than the first are derived from the same id (RFC 9369 section 4).
@@ -198,19 +207,21 @@ impl Connections {
     /// A packet with a short header: it names the receiver's id, without its length.
     fn short(&mut self, direction: Direction, bytes: &[u8], origin: Origin, out: &mut dyn Sink) {
         let Self { known, limits, room, .. } = self;
-        let named = |known: &Connection| {
-            known
-                .receiver(direction)
-                .is_some_and(|id| bytes.get(1..).is_some_and(|it| it.starts_with(id)))
-        };
-        // By the id of the handshake; else by one that was given later, of the same length. The bit that is fixed may be any where both
+        let receiver = bytes.get(1..).unwrap_or_default();
+        // By an id that is known; else by one that was given in a packet nobody saw, as long as that of the handshake. The bit that is fixed may be any where both
         // sides agreed on it (RFC 9287): then only an id tells a packet.
         let fixed = bytes.first().is_some_and(|first| first & 0x40 != 0);
         for by_name in [true, false].into_iter().filter(|by_name| *by_name || fixed) {
-            for known in known.iter_mut().rev().filter(|known| named(known) == by_name) {
-                let Some(number_at) = known.receiver(direction).map(|id| id.len().saturating_add(1)) else {
+            for known in known.iter_mut().rev() {
+                let named = known.named(direction, receiver);
+                if named.is_some() != by_name {
+                    continue;
+                }
+                let Some(length) = named.or_else(|| known.receiver(direction).map(<[u8]>::len)) else {
                     continue;
                 };
+                let number_at = length.saturating_add(1);
+                let (client, ids) = (known.client, [known.server_id, Some(known.client_id)]);
                 let Some(sealed) = &mut known.sealed else { continue };
                 let packet = Packet {
                     level: Level::Traffic,
@@ -220,6 +231,15 @@ impl Connections {
                     origin,
                 };
                 if sealed.packet(packet, limits, room, out) {
+                    if !std::mem::replace(&mut known.may_move, true) {
+                        for (id, direction) in ids.iter().zip([client, client.reverse()]) {
+                            let id = id.as_ref().map(Id::bytes).unwrap_or_default();
+                            out.path(Path::Issued(id, direction));
+                        }
+                    }
+                    if let Some(print) = sealed.print() {
+                        out.path(Path::Opened(print, client));
+                    }
                     return;
                 }
             }
@@ -315,6 +335,7 @@ impl Connections {
             answered: false,
             cut: false,
             sealed: None,
+            may_move: false,
             again: None,
         });
         self.known.len().saturating_sub(1)

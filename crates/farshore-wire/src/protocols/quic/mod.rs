@@ -4,10 +4,11 @@
 //! id gives to anyone on the path, and handed to the TLS reader: server name, version, suite, fingerprints. The
 //! connection id itself (a session, never a person). The server's name and the client's software from Google's
 //! hello. A hello that was sent again, because it voids the reading of the round trip. With keys of a key log, 0-RTT, Handshake and 1-RTT
-//! packets of all phases: the certificates, and what runs in the streams.
+//! packets of all phases: the certificates, and what runs in the streams; also where a connection moved to other addresses, in
+//! the flow in which it went on, by the ids that its ends gave each other (`paths.rs`).
 //!
-//! **Not extracted.** Packets under keys that are not public, where there is no key log; datagrams inside (RFC 9221). Migration to
-//! other addresses: it is another flow here, of which it is told, where keys are offered, that its packets look so
+//! **Not extracted.** Packets under keys that are not public, where there is no key log; datagrams inside (RFC 9221). Of a
+//! connection that moved to where none of its ends was before it is told, where keys are offered, that its packets look so
 //! (`flow/headless.rs`). Drafts before the 22nd, whose headers differ. The server's
 //! side of Google's versions, whose acknowledgements differ.
 //!

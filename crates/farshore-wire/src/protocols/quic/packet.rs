@@ -43,7 +43,7 @@ pub(super) struct Id {
 }
 
 impl Id {
-    fn read(at: &mut Cursor<'_>) -> Result<Self, Stop> {
+    pub(super) fn read(at: &mut Cursor<'_>) -> Result<Self, Stop> {
         let length = usize::from(at.u8()?);
         let mut it = Self { length, ..Self::default() };
         let Some(place) = it.bytes.get_mut(..length) else {
@@ -167,6 +167,22 @@ pub(super) fn skip_acknowledgement(at: &mut Cursor<'_>, with_counts: bool) -> Re
         }
     }
     Ok(())
+}
+
+/// The id for the address that a server prefers, of its transport parameters (RFC 9000 section 18.2).
+pub(super) fn preferred_id(parameters: &[u8]) -> Option<Id> {
+    let mut at = Cursor::new("quic", parameters);
+    while !at.is_empty() {
+        let kind = variable_u64(&mut at).ok()?;
+        let length = variable(&mut at).ok()?;
+        let mut body = at.sub(length).ok()?;
+        if kind == 0x0d {
+            // An address and a port of each family.
+            body.skip(24).ok()?;
+            return Id::read(&mut body).ok();
+        }
+    }
+    None
 }
 
 /// How a version protects its Initial packets.

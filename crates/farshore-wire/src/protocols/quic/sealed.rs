@@ -3,22 +3,25 @@
 //! the TLS reader, streams to whatever ALPN names.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
-use farshore_model::flow::KeyUse;
+use farshore_model::flow::{KeyUse, SessionPrint};
 use farshore_model::{Direction, Protection};
 
 use super::crypto_stream::{Added, CryptoStream};
-use super::packet;
+use super::packet::{self, Id};
 use super::streams::{Part, Streams, To};
-use crate::crypto::hello::{Answer, Offer, encrypted_alpn};
+use crate::crypto::hello::{Answer, Offer, encrypted_alpn, transport_parameters};
 use crate::crypto::{Packets, Suite, suites};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
-use crate::protocols::{Origin, Piece, Segment, Session, Sink};
+use crate::protocols::{Origin, Path, Piece, Segment, Session, Sink};
 use crate::secrets::{Known, Purpose, Secrets};
 
 /// Packets kept until the keys for them are there: those that overtake a ServerHello.
 const WAITING: usize = 16;
+/// Ids of both ends that are known of a connection: of many it gave, few are in use (RFC 9000 section 5.1.1).
+const IDS: usize = 64;
 /// Packets that fit no key, one after another, before a connection is given up.
 const PATIENCE: u32 = 256;
 
@@ -54,6 +57,8 @@ pub(super) struct Sealed {
     down: Way,
     alpn: Option<Vec<u8>>,
     waiting: Vec<(Level, Direction, Vec<u8>, usize, Origin)>,
+    /// The ids that the ends gave each other since, each with the way that packets to it go; the latest last.
+    ids: VecDeque<(Direction, Id)>,
     opened: bool,
     /// A protected packet went by; some of them did not open, the latest so many one after another.
     sealed: bool,
@@ -96,6 +101,7 @@ impl Sealed {
             down: Way::default(),
             alpn: None,
             waiting: Vec::new(),
+            ids: VecDeque::new(),
             opened: false,
             sealed: false,
             closed: false,
@@ -198,8 +204,8 @@ impl Sealed {
         self.failed = 0;
         if !self.opened {
             self.opened = true;
-            if let Some(print) = self.offer.random.first_chunk() {
-                out.session(Session::Opened(*print));
+            if let Some(print) = self.print() {
+                out.session(Session::Opened(print));
             }
         }
         let frames = room.get(frames).unwrap_or_default();
@@ -312,8 +318,9 @@ impl Sealed {
                 // NEW_CONNECTION_ID.
                 0x18 => {
                     skip(2, &mut at)?;
-                    let length = at.u8()?;
-                    at.skip(usize::from(length).saturating_add(16))?;
+                    let id = Id::read(&mut at)?;
+                    at.skip(16)?;
+                    self.issued(it.direction.reverse(), id, out);
                 }
                 // PATH_CHALLENGE, PATH_RESPONSE.
                 0x1a | 0x1b => at.skip(8)?,
@@ -334,6 +341,31 @@ impl Sealed {
         Ok(())
     }
 
+    /// Packets that go this way may name that id from here on.
+    fn issued(&mut self, direction: Direction, id: Id, out: &mut dyn Sink) {
+        if self.ids.contains(&(direction, id)) {
+            return;
+        }
+        if self.ids.len() >= IDS
+            && let Some((_, oldest)) = self.ids.pop_front()
+        {
+            out.path(Path::Retired(oldest.bytes()));
+        }
+        self.ids.push_back((direction, id));
+        out.path(Path::Issued(id.bytes(), direction));
+    }
+
+    /// The id that a packet names, of those given since the handshake.
+    pub(super) fn named(&self, direction: Direction, receiver: &[u8]) -> Option<&Id> {
+        let ids = self.ids.iter().rev().filter(|(way, _)| *way == direction);
+        ids.map(|(_, id)| id).find(|id| receiver.starts_with(id.bytes()))
+    }
+
+    /// What the session goes by.
+    pub(super) fn print(&self) -> Option<SessionPrint> {
+        self.offer.random.first_chunk().copied()
+    }
+
     fn crypto(&mut self, it: &Packet<'_>, offset: u64, bytes: &[u8], limits: &Limits, out: &mut dyn Sink) {
         let way = match it.direction {
             Direction::Up => &mut self.up,
@@ -347,13 +379,15 @@ impl Sealed {
                 return;
             }
         }
+        let mut preferred = None;
         while let Some(message) = way.crypto.next(limits.crypto_bytes) {
             let Ok(message) = message else {
                 out.limit("crypto-bytes");
-                return;
+                break;
             };
             if message.bytes.first() == Some(&8) {
                 self.alpn = encrypted_alpn(&message.bytes).or(self.alpn.take());
+                preferred = transport_parameters(&message.bytes).and_then(|it| packet::preferred_id(&it));
             }
             let origin = Origin {
                 carrier: message.first_frame,
@@ -367,6 +401,9 @@ impl Sealed {
                 origin,
             };
             out.inner(it.direction, "tls", Segment::Bytes(piece));
+        }
+        if let Some(id) = preferred {
+            self.issued(it.direction.reverse(), id, out);
         }
     }
 

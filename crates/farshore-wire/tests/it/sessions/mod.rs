@@ -150,6 +150,7 @@ const ROWS: &[(&str, &str, &str, Protection)] = &[
     ("quic1-moved", "1.3", "TLS_AES_256_GCM_SHA384", Protection::Quic),
     ("quic1-refused", "1.3", "TLS_AES_256_GCM_SHA384", Protection::Quic),
     ("quic1-retry", "1.3", "TLS_AES_256_GCM_SHA384", Protection::Quic),
+    ("quic1-wanders", "1.3", "TLS_AES_256_GCM_SHA384", Protection::Quic),
     ("quic2-aes128-gcm", "1.3", "TLS_AES_128_GCM_SHA256", Protection::Quic),
     ("quic2-chacha20-key-update", "1.3", "TLS_CHACHA20_POLY1305_SHA256", Protection::Quic),
     ("quic2-negotiated", "1.3", "TLS_AES_256_GCM_SHA384", Protection::Quic),
@@ -325,6 +326,26 @@ fn requests(kept: &Kept) -> Vec<(String, Protection)> {
     requests.collect()
 }
 
+/// Whether a session of that name asks for that, and where it moves, for that as well.
+fn is_said(name: &str, what: &str) -> bool {
+    let path = what.strip_prefix(name).and_then(|rest| rest.strip_prefix(".example"));
+    path.is_some_and(|path| {
+        path == "/hello"
+            || WAYS
+                .iter()
+                .any(|(moved, ways)| *moved == name && ways.iter().any(|(_, it)| *it == path))
+    })
+}
+
+/// Connections that move: the flows they take and what they ask for there, in this order.
+const WAYS: [(&str, &[(u32, &str)]); 2] = [
+    ("quic1-moved", &[(0, "/hello"), (1, "/moved")]),
+    (
+        "quic1-wanders",
+        &[(0, "/hello"), (1, "/moved"), (2, "/rebound"), (3, "/again"), (0, "/returned")],
+    ),
+];
+
 /// Facts and fields, for comparisons that leave places out.
 fn learnt(kept: &Kept) -> Vec<String> {
     let facts = kept.facts.iter().map(|it| format!("{:?} {:?}", it.what, it.protection));
@@ -368,9 +389,9 @@ fn every_session_is_opened() {
     let all = Arc::new(all);
     for (session, (name, version, suite, protection)) in SESSIONS.iter().zip(ROWS) {
         let kept = read(&session.frames(1_440), &all);
-        let expected = (format!("{name}.example/hello"), *protection);
         let found = requests(&kept);
-        assert!(!found.is_empty() && found.iter().all(|it| *it == expected), "{name}: {found:?}");
+        let expected = |(what, under): &(String, Protection)| is_said(name, what) && under == protection;
+        assert!(!found.is_empty() && found.iter().all(expected), "{name}: {found:?}");
         let heard = kept
             .fields
             .iter()
@@ -400,6 +421,39 @@ fn every_session_is_opened() {
             let shown: Vec<Protection> = shown.map(|it| it.protection).collect();
             assert_eq!(shown, [*protection], "{name}");
         }
+    }
+}
+
+/// To another port under another id or under the same, and back: each request stands in the flow and the frame in which it was made.
+#[test]
+fn a_connection_that_moves_is_read_where_it_goes_on() {
+    for (name, ways) in WAYS {
+        let session = SESSIONS.iter().find(|it| it.name == name).unwrap();
+        let kept = read(&session.frames(1_440), &session.secrets());
+        let asked = kept.facts.iter().filter_map(|it| match &it.what {
+            Observation::Request { path, .. } => Some(((it.flow.0, path.as_str()), it.locus.span.frame)),
+            _ => None,
+        });
+        let (asked, frames): (Vec<_>, Vec<u64>) = asked.unzip();
+        assert_eq!(asked, ways, "{name}");
+        assert!(frames.is_sorted(), "{name}: {frames:?}");
+        for ((flow, _), frame) in asked.iter().zip(frames) {
+            let (side, which, _) = &session.said[frame as usize - 1];
+            assert_eq!((*side, *which as u32), (Up, *flow), "{name}: frame {frame}");
+        }
+        let answers = kept.fields.iter().filter(|(path, _)| path == "http.response.body").count();
+        assert_eq!(answers, ways.len(), "{name}");
+        for flow in &kept.flows {
+            assert_eq!((flow.protection, flow.is_opened()), (Protection::Quic, true), "{name}");
+            assert_eq!(flow.protocols.first(), Some(&"quic"), "{name}");
+            assert!(flow.protocols.contains(&"http3"), "{name}: {:?}", flow.protocols);
+        }
+        // Without keys nobody can tell where it went.
+        let blind = read(&session.frames(1_440), &Arc::default());
+        assert!(
+            blind.flows.iter().skip(1).all(|flow| flow.protection == Protection::Opaque),
+            "{name}"
+        );
     }
 }
 
@@ -458,11 +512,7 @@ fn a_lost_frame_costs_no_more_than_it_must() {
             rest.remove(lost);
             let kept = read(&rest, &secrets);
             let found = requests(&kept);
-            assert!(
-                found.iter().all(|(what, _)| *what == format!("{}.example/hello", row.0)),
-                "{}: {found:?}",
-                row.0
-            );
+            assert!(found.iter().all(|(what, _)| is_said(row.0, what)), "{}: {found:?}", row.0);
             assert!(found.len() <= whole);
         }
     }

@@ -89,18 +89,19 @@ class Relay(threading.Thread):
     def pass_datagrams(self):
         # The client may come from another port: that is told by a side of its own.
         out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        clients = []
+        clients, latest = [], 0
         while True:
             for s in select.select([self.socket, out], [], [])[0]:
                 data, who = s.recvfrom(65535)
                 if s is self.socket:
                     if who not in clients:
                         clients.append(who)
-                    self.said.append((UP + 2 * clients.index(who), data))
+                    latest = clients.index(who)
+                    self.said.append((UP + 2 * latest, data))
                     out.sendto(data, self.server)
                 else:
-                    self.said.append((DOWN + 2 * (len(clients) - 1), data))
-                    self.socket.sendto(data, clients[-1])
+                    self.said.append((DOWN + 2 * latest, data))
+                    self.socket.sendto(data, clients[latest])
 
 
 def wait_for(port, datagrams=False):
@@ -295,7 +296,7 @@ s.on('data', () => {}); s.on('end', () => it.close()); s.end();
 }
 
 
-def quic(name, suite=None, version=None, phases=0, retry=False, resume=False, move=False, negotiate=False, refuse=False):
+def quic(name, suite=None, version=None, phases=0, retry=False, resume=False, move="", negotiate=False, refuse=False):
     """One connection of two sides of aioquic, speaking HTTP/3."""
     from aioquic.asyncio import serve
     from aioquic.asyncio.client import connect
@@ -367,16 +368,20 @@ def quic(name, suite=None, version=None, phases=0, retry=False, resume=False, mo
                 for _ in range(phases):
                     it._quic.request_key_update()
                     await it.ask("/hello")
-                if move:
-                    # From now on it speaks through another port.
-                    class Door(asyncio.DatagramProtocol):
-                        def datagram_received(self, data, who):
-                            it.datagram_received(data, who)
+                # From now on it speaks through another port, under another id or the same.
+                class Door(asyncio.DatagramProtocol):
+                    def datagram_received(self, data, who):
+                        it.datagram_received(data, who)
 
-                    it.change_connection_id()
-                    loop = asyncio.get_running_loop()
-                    it._transport, _ = await loop.create_datagram_endpoint(Door, local_addr=("::", 0))
-                    await it.ask("/moved")
+                first = it._transport
+                for step in move.split():
+                    if step != "rebound":
+                        it.change_connection_id()
+                    if step == "returned":
+                        it._transport = first
+                    else:
+                        it._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Door, local_addr=("::", 0))
+                    await it.ask(f"/{step}")
         await asyncio.sleep(0.3)
         write_down(name, relay.said, log(keys))
 
@@ -491,7 +496,8 @@ SESSIONS = {
     "quic1-key-update": lambda: quic("quic1-key-update", version=1, phases=3),
     "quic1-retry": lambda: quic("quic1-retry", version=1, retry=True),
     "quic1-early-data": lambda: quic("quic1-early-data", version=1, resume=True),
-    "quic1-moved": lambda: quic("quic1-moved", version=1, move=True),
+    "quic1-moved": lambda: quic("quic1-moved", version=1, move="moved"),
+    "quic1-wanders": lambda: quic("quic1-wanders", version=1, move="moved rebound again returned"),
     "quic1-refused": lambda: quic("quic1-refused", refuse=True),
     "quic1-greased": lambda: ngtcp2("quic1-greased"),
     "quic2-aes128-gcm": lambda: quic("quic2-aes128-gcm", suite="AES_128_GCM_SHA256", version=2),
