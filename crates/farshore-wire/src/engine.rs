@@ -8,6 +8,7 @@ use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Protecti
 
 use crate::limits::Limits;
 use crate::recording;
+use crate::resumption::Resumptions;
 use crate::router::{Outlet, Router};
 use crate::secrets::Secrets;
 use crate::shard::{Beginning, Parcel, Shard};
@@ -94,6 +95,8 @@ impl Engine {
         self.shard.settle(out);
         let keys = self.shard.media_keys();
         self.shard.know(Arc::new(keys));
+        let resumptions = Resumptions::pool([self.shard.resumptions()], usize::MAX);
+        self.shard.recall(Arc::new(resumptions));
         let (ended, gaps) = self.shard.finish(out);
         let (flows, coverage) = self.router.close(ended, gaps);
         for (index, flow) in flows.into_iter().enumerate() {

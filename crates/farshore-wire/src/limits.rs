@@ -60,6 +60,10 @@ farshore_model::ceilings! {
         /// Newer flows after which one of a single datagram that no protocol has claimed is no longer kept: a flood makes
         /// millions of them. It begins anew with its next datagram.
         "waiting-flows" waiting_flows: usize = 1 << 19;
+        /// Connections of TLS that keep what they cannot open until it is known which session they go on with.
+        "resumed-sessions" resumed_sessions: usize = 1 << 8;
+        /// Bytes that one of them keeps.
+        "resumed-bytes" resumed_bytes: usize = 1 << 18;
         /// Flows that are followed at once; further ones are counted as frames only.
         "flows" flows: usize = 1 << 22;
     }

@@ -14,6 +14,8 @@ pub(crate) struct Name {
     pub(crate) encoding: String,
     /// Ticks of its clock in a second.
     pub(crate) clock: u32,
+    /// Channels; one, where none are told.
+    pub(crate) channels: u8,
     /// The first frame with which that was told.
     pub(crate) frame: u64,
 }
@@ -55,8 +57,15 @@ impl MediaNames {
         for line in description.split(|byte| matches!(byte, b'\r' | b'\n')) {
             if let Some(media) = line.strip_prefix(b"m=") {
                 port = port_of(media);
-            } else if let (Some(port), Some((payload_type, encoding, clock))) = (port, line.strip_prefix(b"a=rtpmap:").and_then(mapped)) {
-                let it = Name { encoding, clock, frame };
+            } else if let (Some(port), Some((payload_type, encoding, clock, channels))) =
+                (port, line.strip_prefix(b"a=rtpmap:").and_then(mapped))
+            {
+                let it = Name {
+                    encoding,
+                    clock,
+                    channels,
+                    frame,
+                };
                 self.keep((port, payload_type), Some(it), most);
             }
         }
@@ -97,14 +106,15 @@ fn port_of(media: &[u8]) -> Option<u16> {
 }
 
 /// `96 opus/48000/2`.
-fn mapped(line: &[u8]) -> Option<(u8, String, u32)> {
+fn mapped(line: &[u8]) -> Option<(u8, String, u32, u8)> {
     let mut words = line.split(|byte| *byte == b' ').filter(|it| !it.is_empty());
     let payload_type = number(words.next()?).filter(|it| *it < 128)?;
     let mut parts = words.next()?.split(|byte| *byte == b'/');
     let (encoding, clock) = (std::str::from_utf8(parts.next()?).ok()?, number(parts.next()?)?);
+    let channels = parts.next().and_then(number).unwrap_or(1);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+');
     let taken = (1..=LONGEST).contains(&encoding.len()) && encoding.bytes().all(plain);
-    taken.then(|| (payload_type, encoding.to_owned(), clock))
+    taken.then(|| (payload_type, encoding.to_owned(), clock, channels))
 }
 
 fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {

@@ -16,6 +16,7 @@ use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
 use crate::paths::Paths;
 use crate::protocols::{Protocol as _, ipsec};
+use crate::resumption::Resumptions;
 use crate::secrets::Secrets;
 use crate::stream::tcp::{Half, Receipt};
 use crate::stream::{Origin, Piece, Segment};
@@ -108,6 +109,9 @@ pub struct Shard {
     /// The master keys of media that are known, and those that the flows of this shard tell.
     media_keys: Arc<MediaKeys>,
     found: MediaKeys,
+    /// What is known of sessions that go on in other connections, and what the flows of this shard tell of theirs.
+    resumptions: Arc<Resumptions>,
+    resumed: Resumptions,
     /// Where connections went on that began in flows of this shard.
     paths: Paths,
 }
@@ -173,6 +177,8 @@ impl Shard {
             gaps: Gaps::default(),
             media_keys: Arc::default(),
             found: MediaKeys::default(),
+            resumptions: Arc::default(),
+            resumed: Resumptions::default(),
             paths: Paths::default(),
         }
     }
@@ -195,6 +201,16 @@ impl Shard {
     /// The master keys of media that were told so far.
     pub fn media_keys(&mut self) -> MediaKeys {
         MediaKeys::pool([std::mem::take(&mut self.found)], self.limits.media_keys)
+    }
+
+    /// What the flows told so far of sessions that may go on in others.
+    pub fn resumptions(&mut self) -> Resumptions {
+        std::mem::take(&mut self.resumed)
+    }
+
+    /// What all flows told of them. Said after [all were read](Self::settle).
+    pub fn recall(&mut self, resumptions: Arc<Resumptions>) {
+        self.resumptions = resumptions;
     }
 
     /// A flow begins: said before its first parcel, and again after it was [set aside](Self::set_aside).
@@ -226,6 +242,8 @@ impl Shard {
                 media_keys: &self.media_keys,
                 found: &mut self.found,
                 paths: &mut self.paths,
+                resumptions: &self.resumptions,
+                resumed: &mut self.resumed,
                 reading: u64::MAX,
             };
             live.reading.finish(&mut scene(flow, None, None, &live.beginning, known, out));
@@ -263,6 +281,8 @@ impl Shard {
             media_keys: &self.media_keys,
             found: &mut self.found,
             paths: &mut self.paths,
+            resumptions: &self.resumptions,
+            resumed: &mut self.resumed,
             reading: parcel.frame,
         };
         let mut scene = scene(parcel.flow, parcel.time, Some(parcel.mark), beginning, known, out);
@@ -299,15 +319,17 @@ impl Shard {
                     half.close(numbers.sequence.wrapping_add(length));
                 }
                 if halves.iter().all(Half::is_complete) {
-                    if reading.finish(&mut scene) {
-                        reading.conclude(&mut scene);
+                    let waits = reading.finish(&mut scene);
+                    if !waits {
+                        *slot = Slot::Ended(Box::new(Ended {
+                            flow: parcel.flow,
+                            gaps: *gaps,
+                            outcome: std::mem::take(reading).outcome(),
+                            followed: false,
+                        }));
+                    } else if let Slot::Live(live) = std::mem::take(slot) {
+                        *slot = Slot::Waiting(live);
                     }
-                    *slot = Slot::Ended(Box::new(Ended {
-                        flow: parcel.flow,
-                        gaps: *gaps,
-                        outcome: std::mem::take(reading).outcome(),
-                        followed: false,
-                    }));
                 }
                 for name in hits {
                     out.limit(name);
@@ -356,6 +378,8 @@ impl Shard {
             media_keys: &self.media_keys,
             found: &mut self.found,
             paths: &mut self.paths,
+            resumptions: &self.resumptions,
+            resumed: &mut self.resumed,
             reading: parcel.frame,
         };
         known.paths.forget();
@@ -401,6 +425,8 @@ impl Shard {
                 media_keys: &self.media_keys,
                 found: &mut self.found,
                 paths: &mut self.paths,
+                resumptions: &self.resumptions,
+                resumed: &mut self.resumed,
                 reading: u64::MAX,
             };
             let Live {
@@ -448,6 +474,7 @@ impl Shard {
     pub fn finish(mut self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
         self.settle(out);
         let (mut found, mut paths, mut ended) = (MediaKeys::default(), self.paths, self.ended);
+        let mut resumed = Resumptions::default();
         for (place, slot) in self.flows.into_iter().enumerate() {
             let Slot::Waiting(live) = slot else { continue };
             let flow = flow_at(place, self.number, self.of);
@@ -463,6 +490,8 @@ impl Shard {
                 media_keys: &self.media_keys,
                 found: &mut found,
                 paths: &mut paths,
+                resumptions: &self.resumptions,
+                resumed: &mut resumed,
                 reading: u64::MAX,
             };
             reading.conclude(&mut scene(flow, None, None, &beginning, known, out));
@@ -518,6 +547,8 @@ struct Known<'a> {
     media_keys: &'a MediaKeys,
     found: &'a mut MediaKeys,
     paths: &'a mut Paths,
+    resumptions: &'a Resumptions,
+    resumed: &'a mut Resumptions,
     reading: u64,
 }
 
@@ -544,6 +575,8 @@ fn scene<'a>(
         media_keys: known.media_keys,
         found: known.found,
         paths: known.paths,
+        resumptions: known.resumptions,
+        resumed: known.resumed,
         reading: known.reading,
         recorder,
     }

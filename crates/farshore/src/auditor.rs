@@ -10,7 +10,7 @@ use farshore_model::{FlowId, Frame, InputId, Ledger};
 use farshore_sources::{AtOnce, Capture, OpenError, Opened, Summary};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
-use farshore_wire::{Limits, MediaKeys, Recorder, Router, Secrets, Shard};
+use farshore_wire::{Limits, MediaKeys, Recorder, Resumptions, Router, Secrets, Shard};
 
 use crate::keys::Learnt;
 use crate::media::Studio;
@@ -104,6 +104,7 @@ pub struct Auditor {
     learnt: Learnt,
     media_keys: Arc<MediaKeys>,
     most_media_keys: usize,
+    most_resumed: usize,
 }
 
 impl Auditor {
@@ -119,6 +120,7 @@ impl Auditor {
             learnt: Learnt::new(&how.secrets),
             media_keys: Arc::clone(&how.media_keys),
             most_media_keys: how.limits.media_keys,
+            most_resumed: how.limits.resumed_sessions,
         }
     }
 
@@ -147,6 +149,8 @@ impl Auditor {
         let found = [self.shard.media_keys()];
         self.shard
             .know(pool(found, &self.media_keys, self.most_media_keys, &mut self.notebook));
+        let told = Resumptions::pool([self.shard.resumptions()], self.most_resumed);
+        self.shard.recall(Arc::new(told));
         self.notebook.turn_to(notebook::CONCLUDED);
         let (ended, gaps) = self.shard.finish(&mut self.notebook);
         let (flows, coverage) = self.router.close(ended, gaps);

@@ -18,7 +18,7 @@ use farshore_model::{FlowId, InputId, Ledger};
 use farshore_sources::{AtOnce, Digester, OpenError, Opened};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Gaps, Parcel};
-use farshore_wire::{Recorder, Router, Secrets, Shard};
+use farshore_wire::{Recorder, Resumptions, Router, Secrets, Shard};
 
 use crate::Reading;
 use crate::auditor::{conclude, pool};
@@ -119,10 +119,13 @@ pub(crate) fn read(
         let mut settled: Vec<_> = workers.into_iter().map(rejoin).collect();
         let found: Vec<_> = settled.iter_mut().map(|(shard, _)| shard.media_keys()).collect();
         let keys = pool(found, &how.media_keys, how.limits.media_keys, &mut notebook);
+        let told: Vec<_> = settled.iter_mut().map(|(shard, _)| shard.resumptions()).collect();
+        let told = Arc::new(Resumptions::pool(told, how.limits.resumed_sessions));
         let mut notebooks = vec![notebook];
         let mut workers = Vec::new();
         for (mut shard, mut notebook) in settled {
             shard.know(Arc::clone(&keys));
+            shard.recall(Arc::clone(&told));
             workers.push(scope.spawn(move || {
                 notebook.turn_to(notebook::CONCLUDED);
                 let (ended, gaps) = shard.finish(&mut notebook);

@@ -2,6 +2,7 @@
 //! and the extensions that change how records are sealed. Names and fingerprints are read elsewhere.
 
 use crate::cursor::{Cursor, Stop};
+use crate::resumption::{Token, token};
 
 /// Bytes of a message's kind and length.
 const HEADER: usize = 4;
@@ -11,6 +12,7 @@ mod extension {
     pub(super) const ALPN: u16 = 0x0010;
     pub(super) const ENCRYPT_THEN_MAC: u16 = 0x0016;
     pub(super) const EXTENDED_MASTER: u16 = 0x0017;
+    pub(super) const SESSION_TICKET: u16 = 0x0023;
     pub(super) const EARLY_DATA: u16 = 0x002a;
     pub(super) const SUPPORTED_VERSIONS: u16 = 0x002b;
     pub(super) const TRANSPORT_PARAMETERS: u16 = 0x0039;
@@ -31,6 +33,9 @@ pub(crate) struct Offer {
     pub(crate) early_data: bool,
     /// The protocol inside that it would like best.
     pub(crate) alpn: Option<Vec<u8>>,
+    /// What it would go on with: a session by its id, one by a ticket.
+    pub(crate) session_id: Vec<u8>,
+    pub(crate) ticket: Option<Token>,
 }
 
 impl Offer {
@@ -44,9 +49,11 @@ impl Offer {
             suites: Vec::new(),
             early_data: false,
             alpn: None,
+            session_id: Vec::new(),
+            ticket: None,
         };
         let session = at.u8()?;
-        at.skip(session.into())?;
+        it.session_id = at.take(session.into())?.to_vec();
         if is_datagram_version(version) {
             let cookie = at.u8()?;
             at.skip(cookie.into())?;
@@ -64,6 +71,7 @@ impl Offer {
         extensions(at, &mut |number, body| {
             match number {
                 extension::EARLY_DATA => self.early_data = true,
+                extension::SESSION_TICKET => self.ticket = token(body.take(body.left())?),
                 extension::ALPN => self.alpn = first_name(body).ok(),
                 _ => {}
             }
@@ -143,6 +151,15 @@ pub(crate) fn encrypted_alpn(message: &[u8]) -> Option<Vec<u8>> {
         Ok(())
     });
     alpn
+}
+
+/// The ticket of a message of type 4, up to TLS 1.2 (RFC 5077 section 3.3).
+pub(crate) fn new_ticket(message: &[u8]) -> Option<Token> {
+    let mut at = Cursor::new("tls", message);
+    at.skip(HEADER).ok()?;
+    at.u32().ok()?;
+    let length = at.u16().ok()?;
+    token(at.take(length.into()).ok()?)
 }
 
 /// What a server of QUIC says of the transport, in the same message (RFC 9001 section 8.2).

@@ -17,6 +17,7 @@ use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
 use crate::paths::Paths;
 use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
+use crate::resumption::Resumptions;
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
 use crate::transport::sctp;
@@ -43,6 +44,9 @@ pub(crate) struct Scene<'a> {
     /// The master keys of media that are known, and those that this flow tells.
     pub(crate) media_keys: &'a MediaKeys,
     pub(crate) found: &'a mut MediaKeys,
+    /// What is known of sessions that go on in other connections, and what this flow tells of its own.
+    pub(crate) resumptions: &'a Resumptions,
+    pub(crate) resumed: &'a mut Resumptions,
     /// Connections that may go on in other flows.
     pub(crate) paths: &'a mut Paths,
     /// The frame that is being read; the last possible once the capture has ended.
@@ -486,7 +490,12 @@ fn waits(chain: &mut Chain) -> bool {
 /// Tells those who waited that all flows have ended.
 pub(super) fn conclude(chain: &mut Chain, talk: &mut Talk, scene: &mut Scene<'_>) {
     if chain.dissector.waits() {
+        let before = chain.inner.chains().len();
         guarded(chain, talk, scene, |dissector, sink| dissector.conclude(sink));
+        // What began only now is over as well.
+        for inner in chain.inner.chains().iter_mut().skip(before) {
+            finish(inner, talk, scene);
+        }
     }
     for inner in chain.inner.chains() {
         conclude(inner, talk, scene);

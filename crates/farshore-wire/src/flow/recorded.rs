@@ -19,6 +19,7 @@ use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::paths::Paths;
 use crate::protocols::{Dissector, Progress, Segment, Sink, http};
+use crate::resumption::Resumptions;
 use crate::secrets::Secrets;
 
 /// Reads the exchanges of one input.
@@ -205,6 +206,7 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
     }
     // No media stands in a record, and no packet: the keys it may tell open nothing.
     let (mut found, mut paths) = (MediaKeys::default(), Paths::default());
+    let mut resumed = Resumptions::default();
     let mut scene = Scene {
         flow: id,
         home: id,
@@ -220,6 +222,8 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
         media_keys: MediaKeys::none(),
         found: &mut found,
         paths: &mut paths,
+        resumptions: Resumptions::none(),
+        resumed: &mut resumed,
         reading: it.number,
         recorder: out,
     };

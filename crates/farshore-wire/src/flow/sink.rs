@@ -17,7 +17,8 @@ use crate::packet::Mark;
 use crate::paths::Home;
 use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Path, Progress, Protocol, Session, Sink, Start};
 use crate::recording;
-use crate::secrets::Secrets;
+use crate::resumption::Token;
+use crate::secrets::{Secret, Secrets};
 use crate::stream::{Piece, Segment};
 
 /// A dissector's sink.
@@ -346,6 +347,27 @@ impl Sink for FlowSink<'_, '_> {
 
     fn media_keys(&self) -> &MediaKeys {
         self.scene.media_keys
+    }
+
+    fn resumable(&mut self, tokens: &[Token], master: Secret) {
+        let when = (self.scene.reading, self.scene.flow);
+        for token in tokens {
+            self.scene.resumed.tell(*token, when, master);
+        }
+    }
+
+    fn renewed(&mut self, token: Token, others: &[Token]) {
+        self.scene.resumed.renew(token, (self.scene.reading, self.scene.flow), others);
+    }
+
+    fn may_keep(&mut self) -> bool {
+        let when = (self.scene.reading, self.scene.flow);
+        self.scene.resumed.may_keep(when, self.scene.limits.resumed_sessions)
+    }
+
+    fn resumed(&self, tokens: &[Token]) -> (bool, Option<Secret>) {
+        let known = self.scene.resumptions;
+        (known.keeps(self.scene.flow), known.master(tokens))
     }
 
     fn path(&mut self, it: Path<'_>) {

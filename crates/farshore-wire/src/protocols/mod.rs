@@ -78,7 +78,8 @@ use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
 use crate::recording;
-use crate::secrets::Secrets;
+use crate::resumption::Token;
+use crate::secrets::{Secret, Secrets};
 pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
 /// All protocols, sorted by id.
@@ -321,6 +322,23 @@ pub trait Sink {
     /// The next piece of sound.
     fn sound(&mut self, it: recording::Piece<'_>) {
         let _ = it;
+    }
+    /// These stand for a session of that master secret: another connection may go on with it.
+    fn resumable(&mut self, tokens: &[Token], master: Secret) {
+        let _ = (tokens, master);
+    }
+    /// This stands for the same session as one of those.
+    fn renewed(&mut self, token: Token, others: &[Token]) {
+        let _ = (token, others);
+    }
+    /// Whether to keep what may be opened once it is known what the other flows tell of their sessions.
+    fn may_keep(&mut self) -> bool {
+        false
+    }
+    /// Whether what was kept counts; and the master secret that one of these stands for, now that all flows have told theirs.
+    fn resumed(&self, tokens: &[Token]) -> (bool, Option<Secret>) {
+        let _ = tokens;
+        (false, None)
     }
     /// What is learnt of the ways that a connection may take.
     fn path(&mut self, it: Path<'_>) {

@@ -40,6 +40,7 @@ impl Recorder for Counter {
 fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8], out: &mut Counter) -> [Option<usize>; 2] {
     let (limits, secrets) = (Limits::default(), Secrets::default());
     let (mut found, mut paths) = (MediaKeys::default(), Paths::default());
+    let mut resumed = Resumptions::default();
     let mut scene = Scene {
         flow: FlowId(0),
         home: FlowId(0),
@@ -55,6 +56,8 @@ fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8],
         media_keys: MediaKeys::none(),
         found: &mut found,
         paths: &mut paths,
+        resumptions: Resumptions::none(),
+        resumed: &mut resumed,
         reading: 0,
         recorder: out,
     };

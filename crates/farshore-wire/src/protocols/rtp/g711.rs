@@ -48,7 +48,8 @@ impl Law {
 /// The signs of the codes so far.
 #[derive(Debug)]
 pub struct Signs {
-    law: Law,
+    /// `None` of samples that are sent as they are.
+    law: Option<Law>,
     codes: u64,
     /// The byte all payloads consist of; `Err` once there are two.
     constant: Result<Option<u8>, ()>,
@@ -59,7 +60,7 @@ pub struct Signs {
 }
 
 impl Signs {
-    pub const fn new(law: Law) -> Self {
+    pub const fn new(law: Option<Law>) -> Self {
         Self {
             law,
             codes: 0,
@@ -99,10 +100,17 @@ impl Signs {
         }
     }
 
+    /// The same of one channel's samples that are sent as they are: their signs stand where those of codes do.
+    pub fn take_linear(&mut self, samples: impl Iterator<Item = i16>) {
+        // Silence is nothing but zeros, and a code of one byte would hide what stands below it.
+        let codes: Vec<u8> = samples.map(|it| if it < 0 { 0x80 } else { u8::from(it > 0) }).collect();
+        self.take(&codes);
+    }
+
     /// What the codes come to.
     pub fn outcome(&self) -> Outcome {
         match self.constant {
-            Ok(Some(code)) if self.law.is_silence(code) => {
+            Ok(Some(code)) if self.law.map_or(code == 0, |law| law.is_silence(code)) => {
                 return Outcome::Sound(format!(
                     "constant silence pattern: all {} codes are 0x{code:02x}, which no cipher gives",
                     self.codes

@@ -2,8 +2,8 @@
 //!
 //! # What is extracted, and why it matters
 //! Each source of a flow is one [`Observation::Media`](farshore_model::Observation::Media): SSRC, payload type, codec
-//! where the type is static or the payloads show it, packets, and whether anyone on the path can turn it back into sound. G.711, G.722 and Opus
-//! are decoded, hashed (with silence where packets are missing), and put to a test that cipher
+//! where the type is static or the payloads show it, packets, and whether anyone on the path can turn it back into sound. G.711, G.722, L16 and
+//! Opus are decoded, hashed (with silence where packets are missing), and put to a test that cipher
 //! text fails (stated in `g711.rs` and `trial.rs`, with its error), because their decoders make something of any bytes. A voice that can be heard is the
 //! gravest thing a capture of a call can show, so it is said only when shown. A dynamic payload type is taken for Opus when its packets
 //! last, by their own framing (RFC 6716, section 3), as long as the clock says, too often for chance.
@@ -24,7 +24,8 @@
 //! - *like audio*: the timestamp goes on by one same step per packet, 40 to 11520 ticks and not 256, but where the marker
 //!   says that a talk spurt begins; or
 //! - *like video*: packets of one picture share their timestamp, the last alone carries the marker, pictures are 10 ms
-//!   to 10 s apart at 90 kHz; two pictures begin and one has several packets.
+//!   to 10 s apart at 90 kHz; two pictures begin and one has several packets; or
+//! - *like samples*: each payload takes the same number of bytes, 1 to 12, for each tick until the next, whatever it lasts.
 //!
 //! For PCMU, PCMA, G.722, GSM and G.729 four packets are enough, whose steps may differ, but each payload must be as long as the
 //! step behind it takes, or longer by one same tag of at most 20 bytes; else the flow is not RTP, however it counts.

@@ -21,6 +21,9 @@ const TICKS: std::ops::RangeInclusive<u32> = 40..=11_520;
 /// Ticks between two pictures: a hundredth of a second to ten seconds at 90 kHz.
 const PICTURE_TICKS: std::ops::RangeInclusive<u32> = 900..=900_000;
 
+/// Bytes of a tick: a code of eight bits to four channels of 24.
+const HEAVIEST: std::ops::RangeInclusive<u32> = 1..=12;
+
 /// Bytes an SRTP authentication tag and key index may add (RFC 3711, RFC 7714): 4 to 16 and up to 4 more.
 pub const LONGEST_TAG: u32 = 20;
 
@@ -60,7 +63,7 @@ fn is_run(mut packets: Vec<Packet<'_>>) -> bool {
     let enough = |least: usize| packets.len() >= least;
     match bytes_for(first.payload_type, 160) {
         Some(_) => enough(RUN_WITH_LENGTHS) && lengths_fit(&pairs),
-        None => enough(RUN) && assigned(first.payload_type) && (is_audio(&pairs) || is_video(&pairs)),
+        None => enough(RUN) && assigned(first.payload_type) && (is_audio(&pairs) || is_video(&pairs) || is_linear(&pairs)),
     }
 }
 
@@ -116,6 +119,21 @@ fn is_audio(pairs: &[Pair<'_>]) -> bool {
     let regular = pairs.iter().filter(|it| it.step() == Some(step)).count();
     let explained = pairs.iter().all(|it| it.step() == Some(step) || it.resumes());
     TICKS.contains(&step) && step != 256 && regular >= 3 && explained
+}
+
+/// Each payload takes one and the same number of bytes for each tick, whatever it lasts; four of them are the least.
+fn is_linear(pairs: &[Pair<'_>]) -> bool {
+    let weight = |it: &&Pair<'_>| {
+        let length = u32::try_from(it.before.payload.len()).ok()?;
+        let weight = length.checked_div(it.ticks)?;
+        let fits = it.steps == 1 && TICKS.contains(&it.ticks) && weight.checked_mul(it.ticks)? == length;
+        (fits && HEAVIEST.contains(&weight)).then_some(weight)
+    };
+    let Some(one) = pairs.iter().find_map(|it| weight(&it)) else {
+        return false;
+    };
+    let fitting = pairs.iter().filter(|it| weight(it) == Some(one)).count();
+    fitting >= 4 && pairs.iter().all(|it| weight(&it) == Some(one) || it.resumes())
 }
 
 /// Packets of one picture share their time, the last of them carries the marker, and no other does

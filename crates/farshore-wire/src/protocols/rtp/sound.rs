@@ -36,6 +36,10 @@ const FRAMED_BY_CHANCE: f64 = 0.25;
 const SILENCE: u64 = 60;
 const SILENCE_PER_SOUND: u64 = 16;
 
+/// Samples a second, and channels, that are in use.
+const CLOCKS: std::ops::RangeInclusive<u32> = 4_000..=192_000;
+const CHANNELS: std::ops::RangeInclusive<u8> = 1..=8;
+
 /// One packet, as it waits for its turn.
 #[derive(Debug)]
 struct Held {
@@ -62,11 +66,16 @@ pub enum Decoder {
     A,
     G722,
     Opus,
+    /// Samples of 16 bits as they are (RFC 3551 section 4.5.11): how many a second, in so many channels.
+    Linear(u32, u8),
 }
 
 impl Decoder {
-    /// By the name and the clock that descriptions give it (RFC 3551 section 4.5, RFC 7587 section 4.1).
-    pub fn named(encoding: &str, clock: u32) -> Option<Self> {
+    /// By the name, the clock and the channels that descriptions give it (RFC 3551 section 4.5, RFC 7587 section 4.1).
+    pub fn named(encoding: &str, clock: u32, channels: u8) -> Option<Self> {
+        if encoding.eq_ignore_ascii_case("L16") {
+            return (CLOCKS.contains(&clock) && CHANNELS.contains(&channels)).then_some(Self::Linear(clock, channels));
+        }
         const NAMES: [(&str, u32, Decoder); 4] = [
             ("PCMU", 8_000, Decoder::Mu),
             ("PCMA", 8_000, Decoder::A),
@@ -84,6 +93,7 @@ impl Decoder {
 #[derive(Debug)]
 enum Codec {
     G711(Law, Signs),
+    Linear(u32, u8, Signs),
     G722(Box<g722::Decoder>, Trial, Balance),
     Opus(Opus),
 }
@@ -220,7 +230,7 @@ pub struct Heard {
 impl Sound {
     /// Whether a codec is known that a payload type could be.
     pub const fn is_known(payload_type: u8) -> bool {
-        matches!(payload_type, 0 | 8 | 9 | 35..=63 | 96..=127)
+        matches!(payload_type, 0 | 8..=11 | 35..=63 | 96..=127)
     }
 
     /// The sound of a payload type, which signalling may have named; `None` where no codec is known that it could be. It is handed on
@@ -230,14 +240,17 @@ impl Sound {
             0 => Decoder::Mu,
             8 => Decoder::A,
             9 => Decoder::G722,
+            10 => Decoder::Linear(44_100, 2),
+            11 => Decoder::Linear(44_100, 1),
             // Left to signalling (RFC 3551, section 6).
             35..=63 | 96..=127 => named.unwrap_or(Decoder::Opus),
             _ => return None,
         };
         let codec = match decoder {
-            Decoder::Mu => Codec::G711(Law::Mu, Signs::new(Law::Mu)),
-            Decoder::A => Codec::G711(Law::A, Signs::new(Law::A)),
+            Decoder::Mu => Codec::G711(Law::Mu, Signs::new(Some(Law::Mu))),
+            Decoder::A => Codec::G711(Law::A, Signs::new(Some(Law::A))),
             Decoder::G722 => Codec::G722(Box::new(g722::Decoder::new()), Trial::new(Subject::G722), Balance::default()),
+            Decoder::Linear(clock, channels) => Codec::Linear(clock, channels, Signs::new(None)),
             Decoder::Opus => Codec::Opus(Opus {
                 before: Vec::new(),
                 framed: false,
@@ -269,6 +282,7 @@ impl Sound {
             Codec::G711(Law::A, _) => Decoder::A,
             Codec::G722(..) => Decoder::G722,
             Codec::Opus(_) => Decoder::Opus,
+            Codec::Linear(clock, channels, _) => Decoder::Linear(*clock, *channels),
         };
         decoder == Some(own)
     }
@@ -318,6 +332,7 @@ impl Sound {
         let ticks = match &self.codec {
             Codec::G711(..) | Codec::G722(..) => bytes,
             Codec::Opus(_) => framing.map_or(0, |it| it.ticks),
+            Codec::Linear(_, channels, _) => bytes.checked_div(weight(*channels)).unwrap_or_default(),
         };
         if let Some(last) = self.last {
             let between = number.saturating_sub(last.number).saturating_sub(1);
@@ -339,6 +354,15 @@ impl Sound {
             Codec::G711(law, signs) => {
                 signs.take(&held.payload);
                 held.payload.iter().map(|code| law.sample(*code)).collect()
+            }
+            Codec::Linear(_, channels, signs) => {
+                let (pairs, _) = held.payload.as_chunks::<2>();
+                let samples: Vec<i16> = pairs.iter().map(|it| i16::from_be_bytes(*it)).collect();
+                let channels = usize::from(*channels);
+                for channel in 0..channels {
+                    signs.take_linear(samples.iter().copied().skip(channel).step_by(channels));
+                }
+                samples
             }
             Codec::G722(decoder, trial, balance) => {
                 balance.take(&held.payload);
@@ -380,8 +404,14 @@ impl Sound {
     /// Holds what a packet lasts against the time until the next.
     fn pair(&mut self, last: &Played, passed: u32, marker: bool) {
         match &mut self.codec {
-            Codec::G711(..) | Codec::G722(..) => {
-                let bytes = i64::from(last.ticks).saturating_sub(i64::from(passed));
+            Codec::G711(..) | Codec::G722(..) | Codec::Linear(..) => {
+                let weight = if let Codec::Linear(_, channels, _) = &self.codec {
+                    weight(*channels)
+                } else {
+                    1
+                };
+                let ticks = i64::from(last.ticks).saturating_sub(i64::from(passed));
+                let bytes = ticks.saturating_mul(weight.into());
                 if self.differences.len() < MOST_DIFFERENCES || self.differences.contains_key(&bytes) {
                     let times = self.differences.entry(bytes).or_default();
                     *times = times.saturating_add(1);
@@ -423,6 +453,7 @@ impl Sound {
         let samples = match &self.codec {
             Codec::G711(..) => granted,
             Codec::G722(..) => granted.saturating_mul(2),
+            Codec::Linear(_, channels, _) => granted.saturating_mul((*channels).into()),
             Codec::Opus(it) => granted.saturating_mul(it.decoder.as_ref().map_or(0, |it| it.channels() as u64)),
         };
         let quiet = [0; 8_192];
@@ -456,7 +487,7 @@ impl Sound {
             _ => None,
         };
         // A hash of what was not decoded would be of nothing.
-        let whole = matches!(self.codec, Codec::G711(..)) || self.tape.is_some();
+        let whole = matches!(self.codec, Codec::G711(..) | Codec::Linear(..)) || self.tape.is_some();
         let sound = if whole {
             spelled(&std::mem::take(&mut self.hash).finalize())
         } else {
@@ -465,6 +496,7 @@ impl Sound {
         let (rate, channels) = match &self.codec {
             Codec::G711(..) => (8_000, 1),
             Codec::G722(..) => (16_000, 1),
+            Codec::Linear(clock, channels, _) => (*clock, usize::from(*channels)),
             Codec::Opus(it) => (opus::RATE, it.decoder.as_ref().map_or(1, |it| it.channels())),
         };
         let tape = self.taped();
@@ -500,7 +532,7 @@ impl Sound {
         }
         let (lost, shortened) = (self.lost, self.shortened);
         let outcome = match self.codec {
-            Codec::G711(_, signs) => signs.outcome(),
+            Codec::G711(_, signs) | Codec::Linear(_, _, signs) => signs.outcome(),
             Codec::G722(_, _, balance) if !balance.is_kept() => {
                 Outcome::Nothing("codes of one sign prevail, which no sound gives".to_owned())
             }
@@ -522,7 +554,13 @@ const fn clock(codec: &Codec) -> u32 {
     match codec {
         Codec::G711(..) | Codec::G722(..) => 8_000,
         Codec::Opus(_) => opus::RATE,
+        Codec::Linear(clock, ..) => *clock,
     }
+}
+
+/// Bytes of a tick.
+const fn weight(channels: u8) -> u32 {
+    (channels as u32).saturating_mul(2)
 }
 
 /// The probability of at least so many successes among so many tries, each with probability `one`.

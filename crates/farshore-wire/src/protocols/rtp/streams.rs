@@ -336,7 +336,7 @@ impl Source {
         }
         let name = names.of(self.ports, payload_type)?;
         Some(Named {
-            decoder: Decoder::named(&name.encoding, name.clock),
+            decoder: Decoder::named(&name.encoding, name.clock, name.channels),
             encoding: name.encoding.clone(),
             frame: name.frame,
         })

@@ -1,5 +1,6 @@
 //! Streams made by hand: voices, cipher text, silence, and formats that only look alike. Nothing here leaves the tests.
 
+mod linear;
 mod named;
 mod sealed;
 

@@ -69,7 +69,44 @@ pub(super) struct Records {
     down: Side,
     handshake: Handshake,
     opened: Opened,
+    /// What may be opened once it is known which session goes on here; whether there was no room for it.
+    kept: Option<Kept>,
+    refused: bool,
     longest_message: usize,
+    most_kept: usize,
+}
+
+/// What a side said after it changed its ciphers, in the order in which it came.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Which sides have changed them.
+    changed: [bool; 2],
+    segments: Vec<(Direction, Said)>,
+    bytes: usize,
+    /// There was more than may be kept.
+    clipped: bool,
+}
+
+#[derive(Debug)]
+enum Said {
+    Bytes(Vec<u8>, Origin),
+    Missing(u64),
+}
+
+impl Kept {
+    /// Takes the next of a side; says whether that is kept.
+    fn push(&mut self, direction: Direction, it: Segment<'_>, most: usize) {
+        let (said, bytes) = match it {
+            Segment::Bytes(piece) => (Said::Bytes(piece.bytes.to_vec(), piece.origin), piece.bytes.len()),
+            Segment::Gap(missing) => (Said::Missing(missing), 0),
+        };
+        // A piece without bytes takes room as well.
+        self.bytes = self.bytes.saturating_add(bytes).saturating_add(size_of::<Said>());
+        self.clipped |= self.bytes > most;
+        if !self.clipped {
+            self.segments.push((direction, said));
+        }
+    }
 }
 
 /// One direction.
@@ -196,7 +233,10 @@ impl Records {
             down: Side::new(),
             handshake: Handshake::new(protocol),
             opened: Opened::new(below, limits),
+            kept: None,
+            refused: false,
             longest_message: limits.message_bytes,
+            most_kept: limits.resumed_bytes,
         }
     }
 
@@ -217,6 +257,10 @@ impl Records {
         let mut rest = piece;
         self.side(direction).begun = true;
         while !rest.bytes.is_empty() {
+            if self.keeps(direction) {
+                self.keep(direction, Segment::Bytes(rest));
+                return;
+            }
             let side = self.side(direction);
             match side.reading {
                 Reading::Header | Reading::Search => {
@@ -253,6 +297,21 @@ impl Records {
         }
     }
 
+    /// Whether what comes next of a side is kept: it has changed its ciphers.
+    fn keeps(&self, direction: Direction) -> bool {
+        let reading = match direction {
+            Direction::Up => self.up.reading,
+            Direction::Down => self.down.reading,
+        };
+        reading == Reading::Header && self.kept.as_ref().is_some_and(|kept| *direction.of(&kept.changed))
+    }
+
+    fn keep(&mut self, direction: Direction, it: Segment<'_>) {
+        if let Some(kept) = &mut self.kept {
+            kept.push(direction, it, self.most_kept);
+        }
+    }
+
     /// Reads a header, or searches for one; says how many bytes that took.
     fn header(&mut self, direction: Direction, piece: &Piece<'_>, out: &mut dyn Sink) -> usize {
         let fresh = !self.handshake.begun();
@@ -269,8 +328,19 @@ impl Records {
             let Some(header) = side.window.full() else { continue };
             if let Some(record) = Record::read(header, sealing) {
                 if record.kind == Kind::ChangeCipherSpec && !sealing {
-                    self.opened.change(direction, out.secrets());
+                    self.opened.change(direction, out);
                     side.enter(record, false);
+                    if self.kept.is_none() && !self.refused && self.opened.goes_on() {
+                        self.refused = !out.may_keep();
+                        if self.refused {
+                            out.limit("resumed-sessions");
+                        } else {
+                            self.kept = Some(Kept::default());
+                        }
+                    }
+                    if let Some(kept) = &mut self.kept {
+                        *direction.of_mut(&mut kept.changed) = true;
+                    }
                     return n;
                 }
                 let sealed = self.opened.begin(direction, header, side.past, out.secrets());
@@ -416,6 +486,9 @@ impl Records {
     }
 
     fn progress(&mut self, out: &mut dyn Sink) -> Progress {
+        if self.kept.is_some() {
+            return Progress::More;
+        }
         let agreed = self.handshake.agreed() && self.up.past && self.down.past;
         let stays_closed = agreed && !self.opened.is_live();
         if stays_closed {
@@ -442,15 +515,50 @@ impl Dissector for Records {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         match it {
             Segment::Bytes(piece) => self.bytes(direction, piece, out),
+            Segment::Gap(_) if self.keeps(direction) => self.keep(direction, it),
             Segment::Gap(length) => self.gap(direction, length, out),
         }
         self.progress(out)
     }
 
     fn finish(&mut self, out: &mut dyn Sink) {
+        if self.kept.is_some() {
+            return;
+        }
         self.take_cut_message(Direction::Up, out);
         self.take_cut_message(Direction::Down, out);
         self.opened.close(out);
+    }
+
+    fn waits(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    fn conclude(&mut self, out: &mut dyn Sink) {
+        let Some(kept) = self.kept.take() else { return };
+        let (counts, opens) = self.opened.resume(kept.changed, out);
+        if !counts {
+            out.limit("resumed-sessions");
+        } else if kept.clipped {
+            out.limit("resumed-bytes");
+        }
+        if !opens {
+            self.opened.pass();
+        }
+        for (direction, said) in kept.segments.iter().filter(|_| opens) {
+            match said {
+                Said::Bytes(bytes, origin) => {
+                    let piece = Piece {
+                        bytes,
+                        missing: 0,
+                        origin: *origin,
+                    };
+                    self.bytes(*direction, piece, out);
+                }
+                Said::Missing(length) => self.gap(*direction, *length, out),
+            }
+        }
+        self.finish(out);
     }
 }
 

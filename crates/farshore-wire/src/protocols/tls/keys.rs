@@ -9,9 +9,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384};
 
 use super::opener::{Opener, Stage};
-use crate::crypto::hello::{Answer, Offer, encrypted_alpn};
+use crate::crypto::hello::{Answer, Offer, encrypted_alpn, new_ticket};
 use crate::crypto::{self, Classic, Ends, Hash, Modern, Randoms, Suite, Terms, suites};
 use crate::protocols::{Session, Sink};
+use crate::resumption::{Token, token};
 use crate::secrets::{Known, Purpose, Secrets};
 
 /// Bytes of handshake kept where a master secret has to be made from them.
@@ -35,6 +36,10 @@ pub(super) struct Keys {
     told: bool,
     /// The client's hello came, and could not be read: a part of it is missing.
     cut: bool,
+    /// A session begins: no other goes on.
+    anew: bool,
+    /// The ticket that the server gave.
+    ticket: Option<Token>,
 }
 
 #[derive(Default)]
@@ -59,6 +64,8 @@ impl Keys {
             missed: None,
             told: false,
             cut: false,
+            anew: false,
+            ticket: None,
         }
     }
 
@@ -104,6 +111,15 @@ impl Keys {
                 self.note(message);
                 self.exchange(message, secrets);
             }
+            Some(4) if !modern => {
+                self.note(message);
+                self.ticket = new_ticket(message);
+            }
+            // The server shows a certificate, or agrees on a key: a session that goes on does without (RFC 5246 section 7.3).
+            Some(11 | 12 | 14) => {
+                self.note(message);
+                self.anew = true;
+            }
             _ => self.note(message),
         }
         if !modern {
@@ -130,6 +146,10 @@ impl Keys {
         self.note(message);
         self.answer = None;
         self.next = None;
+        self.anew = false;
+        self.ticket = None;
+        // Another hello that is not answered yet is another session.
+        self.told = false;
         self.known = secrets.of_random(&offer.random);
         // What is sent early is sealed under a suite that only the session before tells: those offered are tried.
         if let Some(early) = self.known.and_then(|it| it.client_early).filter(|_| offer.early_data && !again) {
@@ -237,6 +257,56 @@ impl Keys {
             None => self.suite().and_then(|(suite, _)| Classic::open_to_all(suite)),
         };
         self.side(direction).opener = keys.map(Opener::classic);
+    }
+
+    /// What the session goes by that this one may be, or go on with: an id, a ticket.
+    fn tokens(&self) -> Vec<Token> {
+        let (Some(offer), Some(answer)) = (&self.offer, &self.answer) else {
+            return Vec::new();
+        };
+        let echoed = Some(&answer.session_id).filter(|id| **id == offer.session_id);
+        [offer.ticket, echoed.and_then(|id| token(id))].into_iter().flatten().collect()
+    }
+
+    /// Whether another session goes on whose secret is not known here: the ciphers change, and nothing was agreed on.
+    pub(super) fn goes_on(&self) -> bool {
+        let answered = self
+            .answer
+            .as_ref()
+            .is_some_and(|it| (0x0301..=0x0303).contains(&it.version) && !it.is_retry());
+        let closed = self.known.is_none_or(|it| it.master.is_none());
+        answered
+            && closed
+            && !self.anew
+            && !self.tokens().is_empty()
+            && self.suite().is_some_and(|(suite, _)| Classic::open_to_all(suite).is_none())
+    }
+
+    /// The server changes its ciphers: what the session goes by from here on is known.
+    pub(super) fn tell(&self, out: &mut dyn Sink) {
+        let Some(answer) = self.answer.as_ref().filter(|it| it.version < 0x0304) else {
+            return;
+        };
+        if let Some(master) = self.known.and_then(|it| it.master) {
+            let tokens: Vec<Token> = [token(&answer.session_id), self.ticket].into_iter().flatten().collect();
+            out.resumable(&tokens, master);
+        } else if let Some(ticket) = self.ticket.filter(|_| self.goes_on()) {
+            out.renewed(ticket, &self.tokens());
+        }
+    }
+
+    /// All flows have told theirs: takes up the secret of the session that goes on, for the directions that changed their ciphers. Says
+    /// whether what was kept of them counts, and whether it may be opened.
+    pub(super) fn resume(&mut self, changed: [bool; 2], out: &dyn Sink) -> (bool, bool) {
+        let (counts, master) = out.resumed(&self.tokens());
+        let Some(master) = master.filter(|_| counts) else {
+            return (counts, false);
+        };
+        self.known.get_or_insert_default().master = Some(master);
+        for direction in [Direction::Up, Direction::Down].into_iter().filter(|it| *it.of(&changed)) {
+            self.change(direction, out.secrets());
+        }
+        (true, self.is_live())
     }
 
     fn derive(&mut self, secrets: &Secrets) -> Option<Ends> {

@@ -97,10 +97,21 @@ impl Opened {
     }
 
     /// A change of ciphers went by in clear.
-    pub(super) fn change(&mut self, direction: Direction, secrets: &Secrets) {
+    pub(super) fn change(&mut self, direction: Direction, out: &mut dyn Sink) {
         if let Some(keys) = &mut self.keys {
-            keys.change(direction, secrets);
+            keys.change(direction, out.secrets());
+            keys.tell(out);
         }
+    }
+
+    /// Whether another session goes on whose secret is not known here.
+    pub(super) fn goes_on(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.goes_on())
+    }
+
+    /// All flows have told theirs: see [`Keys::resume`].
+    pub(super) fn resume(&mut self, changed: [bool; 2], out: &dyn Sink) -> (bool, bool) {
+        self.keys.as_mut().map_or((false, false), |keys| keys.resume(changed, out))
     }
 
     /// A record begins; `past` when what comes now is protected whatever its kind.
@@ -178,7 +189,10 @@ impl Opened {
                 lane.position = lane.position.saturating_add(piece.bytes.len() as u64);
                 self.hand(direction, Segment::Bytes(piece), out);
             }
-            20 => keys.change(direction, out.secrets()),
+            20 => {
+                keys.change(direction, out.secrets());
+                keys.tell(out);
+            }
             _ => {}
         }
         out.under(Protection::Plaintext);

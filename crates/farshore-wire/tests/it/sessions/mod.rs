@@ -60,6 +60,11 @@ impl Session {
 
     /// As it looks on Ethernet; streams in segments of that size, with their handshake.
     fn frames(&self, segment: usize) -> Vec<Vec<u8>> {
+        self.frames_of(50_000, segment)
+    }
+
+    /// The same of a client at another port.
+    fn frames_of(&self, port: u16, segment: usize) -> Vec<Vec<u8>> {
         let (client, server) = ("192.0.2.10".parse().unwrap(), "198.51.100.20".parse().unwrap());
         let framed = |side: Direction, protocol: u8, body: Vec<u8>| match side {
             Up => ethernet(0x0800, &ip(client, server, protocol, &body)),
@@ -68,7 +73,7 @@ impl Session {
         let ports = |side: Direction, client: u16| if side == Up { (client, 443) } else { (443, client) };
         if self.datagrams() {
             let datagram = |(side, which, bytes): &(Direction, usize, Vec<u8>)| {
-                let (from, to) = ports(*side, 50_000 + *which as u16);
+                let (from, to) = ports(*side, port + *which as u16);
                 framed(*side, 17, udp(from, to, bytes))
             };
             return self.said.iter().map(datagram).collect();
@@ -77,7 +82,7 @@ impl Session {
         let mut frames = Vec::new();
         let mut push = |side: Direction, flags: u8, bytes: &[u8]| {
             let (mine, theirs) = if side == Up { (0, 1) } else { (1, 0) };
-            let (from, to) = ports(side, 50_000);
+            let (from, to) = ports(side, port);
             let acknowledged = if flags & ACK == 0 { 0 } else { next[theirs] };
             frames.push(framed(side, 6, tcp(from, to, next[mine], acknowledged, flags, bytes)));
             next[mine] += bytes.len() as u32 + u32::from(flags & SYN != 0);
@@ -101,8 +106,12 @@ impl Session {
 }
 
 fn read(frames: &[Vec<u8>], secrets: &Arc<Secrets>) -> Kept {
+    read_within(frames, secrets, Limits::default())
+}
+
+fn read_within(frames: &[Vec<u8>], secrets: &Arc<Secrets>, limits: Limits) -> Kept {
     let mut kept = Kept::default();
-    let mut engine = Engine::new(Limits::default());
+    let mut engine = Engine::new(limits);
     engine.learn(Arc::clone(secrets));
     for (number, bytes) in (1..).zip(frames) {
         engine.frame(&frame(number, number as i64, farshore_model::LinkType::ETHERNET, bytes), &mut kept);
@@ -257,6 +266,18 @@ const ROWS: &[(&str, &str, &str, Protection)] = &[
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
         Protection::Tls,
     ),
+    (
+        "tls12-goes-on-id-begun",
+        "1.2",
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        Protection::Tls,
+    ),
+    (
+        "tls12-goes-on-ticket-begun",
+        "1.2",
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        Protection::Tls,
+    ),
     ("tls12-null-md5", "1.2", "TLS_RSA_WITH_NULL_MD5", Protection::Plaintext),
     ("tls12-null-sha", "1.2", "TLS_RSA_WITH_NULL_SHA", Protection::Plaintext),
     ("tls12-null-sha256", "1.2", "TLS_RSA_WITH_NULL_SHA256", Protection::Plaintext),
@@ -312,6 +333,12 @@ const ROWS: &[(&str, &str, &str, Protection)] = &[
 
 /// A recording under a suite that nothing here opens, and its suite.
 const CLOSED: (&str, &str) = ("tls12-gost", "TLS_GOSTR341112_256_WITH_28147_CNT_IMIT");
+
+/// Connections that go on with the session of another, which the key log tells alone.
+const GOING_ON: [(&str, &str); 2] = [
+    ("tls12-goes-on-id", "tls12-goes-on-id-begun"),
+    ("tls12-goes-on-ticket", "tls12-goes-on-ticket-begun"),
+];
 
 static SESSIONS: LazyLock<Vec<Session>> = LazyLock::new(|| ROWS.iter().map(|row| Session::read(row.0)).collect());
 
@@ -374,7 +401,12 @@ fn every_recording_has_its_row() {
         })
         .collect();
     there.sort();
-    let mut rows: Vec<&str> = ROWS.iter().map(|row| row.0).chain([CLOSED.0]).collect();
+    let mut rows: Vec<&str> = ROWS
+        .iter()
+        .map(|row| row.0)
+        .chain([CLOSED.0])
+        .chain(GOING_ON.map(|it| it.0))
+        .collect();
     rows.sort();
     assert_eq!(there, rows);
 }
@@ -454,6 +486,65 @@ fn a_connection_that_moves_is_read_where_it_goes_on() {
             blind.flows.iter().skip(1).all(|flow| flow.protection == Protection::Opaque),
             "{name}"
         );
+    }
+}
+
+/// An id or a ticket leads to the secret of the session, whichever connection comes first and however few are kept.
+#[test]
+fn a_session_that_goes_on_is_opened_with_the_keys_of_its_beginning() {
+    for (name, begun) in GOING_ON {
+        let (begun, going_on) = (Session::read(begun), Session::read(name));
+        assert!(going_on.keys.is_empty(), "{name}");
+        let (first, second) = (begun.frames_of(50_000, 1_440), going_on.frames_of(50_001, 1_440));
+        for size in [1, 17, 1_440] {
+            let frames = [begun.frames_of(50_000, size), going_on.frames_of(50_001, size)].concat();
+            let kept = read(&frames, &begun.secrets());
+            let asked: Vec<String> = requests(&kept).into_iter().map(|(what, _)| what).collect();
+            assert_eq!(
+                asked,
+                [format!("{name}-begun.example/hello"), format!("{name}.example/hello")],
+                "in pieces of {size}"
+            );
+            let [one, two] = &kept.flows[..] else { panic!("{name}: two flows") };
+            assert!(
+                one.is_opened() && two.is_opened() && missed(&kept).is_empty(),
+                "{name}: {:?}",
+                missed(&kept)
+            );
+            assert!(
+                kept.anomalies.is_empty() && kept.limits.is_empty(),
+                "{name}: {:?} {:?}",
+                kept.anomalies,
+                kept.limits
+            );
+            let place = kept
+                .facts
+                .iter()
+                .rfind(|it| matches!(it.what, Observation::Request { .. }))
+                .unwrap();
+            assert_eq!((place.flow.0, place.protection), (1, Protection::Tls), "{name}");
+            assert!(
+                place.locus.span.frame as usize > frames.len() - going_on.frames(size).len(),
+                "{name}"
+            );
+            let answers = kept.fields.iter().filter(|(path, _)| path == "http.response.body").count();
+            assert_eq!(answers, 2, "{name}");
+        }
+        // Captured the other way round; and without its beginning.
+        let turned = read(&[second.clone(), first.clone()].concat(), &begun.secrets());
+        assert_eq!(requests(&turned).len(), 2, "{name}");
+        let alone = read(&second, &begun.secrets());
+        assert!(requests(&alone).is_empty() && !alone.flows[0].is_opened(), "{name}");
+        assert_eq!(missed(&alone), [misses::NO_SUCH], "{name}");
+        // Ceilings are told: no room for any connection, and for the first bytes of one alone.
+        let both = [first, second].concat();
+        for (limit, opened) in [("resumed-sessions", false), ("resumed-bytes", true)] {
+            let mut limits = Limits::default();
+            limits.set(limit, if opened { 200 } else { 0 }).unwrap();
+            let kept = read_within(&both, &begun.secrets(), limits);
+            assert_eq!((requests(&kept).len(), &kept.limits[..]), (1, &[limit][..]), "{name}");
+            assert_eq!(kept.flows[1].is_opened(), opened, "{name} under {limit}");
+        }
     }
 }
 

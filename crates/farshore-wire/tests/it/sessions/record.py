@@ -223,6 +223,23 @@ def resumed(name, version, *more):
     return lambda: openssl(name, server=[version, *more], client=[version, *more, "-sess_in", str(session)], before=before)
 
 
+def goes_on(name, *more):
+    """Two connections of one session, of which the key log tells the first alone: NAME-begun and NAME."""
+    session, keys = WORK / f"{name}.session", WORK / f"{name}-begun.log"
+
+    def before(port):
+        relay = Relay(port)
+        first = start(["openssl", "s_client", "-connect", f"127.0.0.1:{relay.port}", "-servername", f"{name}.example", "-sess_out", str(session),
+                       "-keylogfile", str(keys), "-ign_eof", "-tls1_2", *more])
+        time.sleep(0.7)
+        say(first, request(f"{name}-begun"))
+        first.kill()
+        time.sleep(0.3)
+        write_down(f"{name}-begun", relay.said, log(keys))
+
+    return lambda: openssl(name, server=["-tls1_2", *more], client=["-tls1_2", *more, "-sess_in", str(session)], before=before, keep=lambda _: False)
+
+
 def early(name):
     session, data = WORK / f"{name}.session", WORK / f"{name}.data"
     data.write_bytes(request(name))
@@ -462,6 +479,8 @@ SESSIONS = {
     "tls12-null-md5": suite("tls12-null-md5", "NULL-MD5"),
     "tls12-resumed-ticket": resumed("tls12-resumed-ticket", "-tls1_2"),
     "tls12-resumed-id": resumed("tls12-resumed-id", "-tls1_2", "-no_ticket"),
+    "tls12-goes-on-ticket": goes_on("tls12-goes-on-ticket"),
+    "tls12-goes-on-id": goes_on("tls12-goes-on-id", "-no_ticket"),
     "tls12-renegotiation": lambda: openssl("tls12-renegotiation", server=["-tls1_2", "-client_renegotiation", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"],
                                            client=["-tls1_2"], talk=renegotiation, www=False),
     "tls12-renegotiation-cbc": lambda: openssl("tls12-renegotiation-cbc", server=["-tls1_2", "-client_renegotiation", "-cipher", "AES128-SHA:@SECLEVEL=0"],
