@@ -357,6 +357,8 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             protocols: vec!["dns"],
             protection: Protection::Plaintext,
             rtt: RoundTrips::default(),
+            spoke: [1, 1],
+            sealed: false,
             ttl: 0,
             randomness: None,
             gaps: 0,

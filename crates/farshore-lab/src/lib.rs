@@ -21,6 +21,7 @@ pub mod net;
 pub mod payload;
 pub mod pcapng;
 pub mod phone;
+pub mod quic;
 pub mod random;
 pub mod relay;
 pub mod rtp;

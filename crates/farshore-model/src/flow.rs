@@ -230,6 +230,11 @@ pub struct Flow {
     pub protection: Protection,
     /// Times a request took.
     pub rtt: RoundTrips,
+    /// The last frame with which each side said something new, up first; 0: it said nothing. Of TCP what was acknowledged before is
+    /// not new (a probe of a keep-alive may carry a byte), nor is what a reset says. `u32::MAX`: a frame beyond that.
+    pub spoke: [u32; 2],
+    /// Whether the client sent something under the keys of a TLS session after its suite was chosen.
+    pub sealed: bool,
     /// The TTL of the server's first packet that is no reset, of TCP alone; 0 where none was seen.
     pub ttl: u8,
     /// Byte spread of what could not be read, client to server and back. Boxed, as most flows have none.
@@ -261,6 +266,8 @@ impl Flow {
             protocols: Vec::new(),
             protection: Protection::Empty,
             rtt: RoundTrips::default(),
+            spoke: [0; 2],
+            sealed: false,
             ttl: 0,
             randomness: None,
             gaps: 0,
@@ -284,6 +291,12 @@ impl Flow {
     /// Whether one of its ends, or a proxy, wrote it down.
     pub const fn is_recorded(&self) -> bool {
         matches!(self.initiator, InitiatorBasis::Recorded)
+    }
+
+    /// Whether the server said something new after the client had sent that frame, or with it.
+    pub fn is_answered_after(&self, frame: u64) -> bool {
+        let [_, down] = self.spoke;
+        down != u32::MAX && frame <= u64::from(down)
     }
 
     /// Whether the address of that end is known.

@@ -298,7 +298,9 @@ impl Router {
         for part in place.arrivals.iter().filter(|it| it.counted != Some(slot)) {
             live::count(flow, part, direction);
         }
-        live::count_payload(flow, direction, payload(packet, header));
+        let said = payload(packet, header);
+        live::count_payload(flow, direction, said);
+        live::note_speech(flow, track, direction, header, said, frame.number);
         if let (Some(app), None) = (packet.app, &flow.app) {
             flow.app = Some(Box::new(App {
                 name: WireText::from_bytes(app.name).to_string(),

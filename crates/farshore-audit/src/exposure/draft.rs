@@ -49,6 +49,8 @@ pub(super) struct Draft {
     pub exposure: Exposure,
     pub sound: Option<Box<Sound>>,
     pub channel: Option<Box<Channel>>,
+    /// Of the flows those in which nothing came back behind the datum, in order.
+    pub unheard: Vec<FlowId>,
     kind: Kind,
     field: Field,
 }
@@ -121,6 +123,7 @@ impl Drafts {
                 },
                 sound: None,
                 channel: None,
+                unheard: Vec::new(),
                 kind: key.kind,
                 field: key.field,
             });
@@ -166,17 +169,29 @@ impl Drafts {
 }
 
 impl Draft {
-    /// Adds a finding in a flow at these places.
-    pub(super) fn add(&mut self, flow: FlowId, places: impl Iterator<Item = Locus>, count: u64) {
+    /// Adds a finding in a flow at these places; `heard` tells whether something came back behind one of them.
+    pub(super) fn add(&mut self, flow: FlowId, places: impl Iterator<Item = Locus>, heard: impl Fn(&Locus) -> bool, count: u64) {
         let it = &mut self.exposure;
-        if let Err(at) = it.flows.binary_search(&flow) {
-            it.flows.insert(at, flow);
-        }
         it.count = it.count.saturating_add(count);
         if it.evidence.is_empty() {
             it.evidence.reserve_exact(places.size_hint().0);
         }
+        let before = it.evidence.len();
         it.evidence.extend(places);
+        let heard = it.evidence.get(before..).unwrap_or_default().iter().any(heard);
+        let unheard = self.unheard.binary_search(&flow);
+        match (it.flows.binary_search(&flow), unheard) {
+            (Err(at), _) => {
+                it.flows.insert(at, flow);
+                if let (Err(at), false) = (unheard, heard) {
+                    self.unheard.insert(at, flow);
+                }
+            }
+            (Ok(_), Ok(at)) if heard => {
+                self.unheard.remove(at);
+            }
+            (Ok(_), _) => {}
+        }
         // Flows come by their first frames, places within them by theirs: keep the first of all.
         if it.evidence.len() > KEPT.saturating_mul(2) {
             self.trim();

@@ -41,7 +41,7 @@ pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u
     let mut recipients = Recipients::of(destinations);
     let read = drafts.into_iter().map(|draft| {
         let mut it = draft.exposure;
-        let passage = passages.of(&it.flows, it.protection);
+        let passage = passages.of(&it.flows, &draft.unheard, it.protection);
         let datum = Datum {
             kind: &it.kind,
             field: &it.field,
@@ -155,9 +155,10 @@ impl<'a> Findings<'a> {
             disguise: it.disguise,
             ..self.key(kind, it.value.print, field, it.protection, it.flow)
         };
+        let flow = self.ledger.flows.get(it.flow.0 as usize);
         if let Some(draft) = self.draft(key, it.flow, || (it.kind, it.value)) {
             draft.exposure.known_as = draft.exposure.known_as.take().or(it.known_as);
-            draft.add(it.flow, it.evidence.into_iter(), it.count);
+            draft.add(it.flow, it.evidence.into_iter(), |at| came_back(flow, at.span.frame), it.count);
         }
     }
 
@@ -190,11 +191,13 @@ impl<'a> Findings<'a> {
                 let value = public(&kind, &format!("{codec}, SSRC 0x{ssrc:08x}"));
                 let (number, field) = (self.drafts.kind(&kind), self.drafts.field_of(protocol, "payload"));
                 let key = self.key(number, value.print, field, protection, flow);
+                let of = self.ledger.flows.get(flow.0 as usize);
                 if let Some(draft) = self.draft(key, flow, || (kind, value)) {
                     if draft.sound.as_ref().is_none_or(|known| known.rank() < sound.rank()) {
                         draft.sound = Some(Box::new(sound));
                     }
-                    draft.add(flow, places(seen), seen.count);
+                    // A stream is a datum of many frames, of which it is not asked which got there.
+                    draft.add(flow, places(seen), |_| came_back(of, 1), seen.count);
                 }
             }
             // No data by themselves, or told by what a detector found in them.
@@ -266,8 +269,9 @@ impl<'a> Findings<'a> {
         };
         let key = self.key(self.hostname, print, field, seen.protection, seen.flow);
         let value = || (DatumKind::HOSTNAME, shown(print, &plain));
+        let flow = self.ledger.flows.get(seen.flow.0 as usize);
         if let Some(draft) = self.draft(key, seen.flow, value) {
-            draft.add(seen.flow, places(seen), seen.count);
+            draft.add(seen.flow, places(seen), |at| came_back(flow, at.span.frame), seen.count);
         }
     }
 
@@ -277,14 +281,19 @@ impl<'a> Findings<'a> {
         let content = self.drafts.kind(&DatumKind::CONTENT);
         for (index, flow) in (0..).zip(&ledger.flows) {
             let id = FlowId(index);
-            let carries = is_channel(flow.protection) || flow.protection == Protection::Opaque;
+            // The weakest channel to a destination decides what can be said of all: group by what was negotiated.
+            let channel = self.negotiated.get(&id).copied();
+            let protection = match (flow.protection, channel) {
+                // What began in clear and went on under keys: behind STARTTLS, a proxy, a relay.
+                (Protection::Plaintext, Some(it)) if it.secrecy != ChannelSecrecy::Readable => it.protection,
+                (whole, _) => whole,
+            };
+            let carries = is_channel(protection) || protection == Protection::Opaque;
             // What is said of media stands with the stream.
             if !carries || flow.protocols.contains(&"rtp") {
                 continue;
             }
-            // The weakest channel to a destination decides what can be said of all: group by what was negotiated.
-            let channel = self.negotiated.get(&id).copied();
-            let carried = match (flow.protection, channel) {
+            let carried = match (protection, channel) {
                 (Protection::Opaque, _) if flow.protocols.first().is_some_and(|it| TUNNELS.contains(it)) => Carried::Tunnel,
                 (Protection::Opaque, _) => Carried::Unknown,
                 (_, Some(it)) => Carried::Under(it.cipher, it.secrecy),
@@ -300,9 +309,11 @@ impl<'a> Findings<'a> {
                 .entry(carried)
                 .or_insert_with(|| public(&DatumKind::CONTENT, &carried.words()).print);
             let locus = channel.map_or_else(|| self.first_frame(flow), |it| it.at.clone());
-            let key = self.key(content, print, field, flow.protection, id);
+            let key = self.key(content, print, field, protection, id);
             if let Some(draft) = self.draft(key, id, || (DatumKind::CONTENT, shown(print, &carried.words()))) {
-                draft.add(id, std::iter::once(locus), 1);
+                let settled = channel.is_none_or(|it| is_settled(flow, it));
+                let heard = |at: &Locus| settled && came_back(Some(flow), at.span.frame);
+                draft.add(id, std::iter::once(locus), heard, 1);
             }
         }
     }
@@ -325,6 +336,8 @@ impl<'a> Findings<'a> {
 struct Negotiated<'l> {
     cipher: &'l str,
     secrecy: ChannelSecrecy,
+    /// What a channel of that protocol is called.
+    protection: Protection,
     at: &'l Locus,
 }
 
@@ -333,6 +346,7 @@ fn negotiated(ledger: &Ledger) -> HashMap<FlowId, Negotiated<'_>> {
     let mut negotiated = HashMap::default();
     for seen in &ledger.observations {
         if let Observation::Channel {
+            protocol,
             cipher: Some(cipher),
             readable,
             ..
@@ -349,11 +363,35 @@ fn negotiated(ledger: &Ledger) -> HashMap<FlowId, Negotiated<'_>> {
                 .or_insert(Negotiated {
                     cipher,
                     secrecy: *readable,
+                    protection: match *protocol {
+                        "quic" => Protection::Quic,
+                        "dtls" => Protection::Dtls,
+                        _ => Protection::Tls,
+                    },
                     at: &seen.locus,
                 });
         }
     }
     negotiated
+}
+
+/// Whether the client went on under the keys: a suite that was chosen is not yet one that both ends agreed on.
+fn is_settled(flow: &Flow, channel: Negotiated<'_>) -> bool {
+    let [up, _] = flow.spoke;
+    match channel.protection {
+        _ if flow.is_recorded() => true,
+        Protection::Tls => flow.sealed,
+        _ => u64::from(up) > channel.at.span.frame,
+    }
+}
+
+/// Whether something came back by which it is shown that what stands in that frame was taken: over TCP a payload, as a bare
+/// acknowledgement, let alone a reset, need not be that of a program that read it.
+fn came_back(flow: Option<&Flow>, frame: u64) -> bool {
+    flow.is_some_and(|flow| match flow.is_recorded() {
+        true => flow.down.frames > 0,
+        false => flow.is_answered_after(frame),
+    })
 }
 
 const fn is_channel(protection: Protection) -> bool {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ahash::{HashMap, HashSet};
 use farshore_model::flow::{Flow, Protection};
 use farshore_model::observation::{Ech, Observed};
-use farshore_model::{FlowId, Ledger, Observation, Transport};
+use farshore_model::{FlowId, Ledger, Observation};
 
 use crate::naming::plain;
 use crate::parties::registrable_domain;
@@ -43,6 +43,8 @@ pub(super) struct Fronting {
 pub(super) struct Passage {
     /// Something came back by which it is shown that the other end took it.
     pub answered: bool,
+    /// In one of its flows somebody on the path spoke in the server's name.
+    pub forged: bool,
     pub way: Way,
     /// One of its flows goes to a TURN server, for somebody else.
     pub relayed: bool,
@@ -153,15 +155,17 @@ impl<'l> Passages<'l> {
         }
     }
 
-    /// How a datum got to the destination over these flows.
-    pub(super) fn of(&self, flows: &[FlowId], protection: Protection) -> Passage {
+    /// How a datum got to the destination over these flows, in some of which nothing came back.
+    pub(super) fn of(&self, flows: &[FlowId], unheard: &[FlowId], protection: Protection) -> Passage {
         let mut all = Passage::default();
         let mut best: Option<(bool, u8, Way)> = None;
         for id in flows {
             let Some(flow) = self.ledger.flows.get(id.0 as usize) else {
                 continue;
             };
-            let answered = !self.forged.contains(id) && is_answered(flow);
+            let forged = self.forged.contains(id);
+            all.forged |= forged;
+            let answered = !forged && unheard.binary_search(id).is_err();
             let way = self.way(*id, flow, protection);
             match way {
                 Way::Relayed => all.relayed = true,
@@ -202,14 +206,6 @@ impl<'l> Passages<'l> {
 /// Whether it carries a call, whose addresses signalling tells.
 fn is_media(flow: &Flow) -> bool {
     flow.protocols.iter().any(|it| matches!(*it, "rtp" | "dtls-srtp"))
-}
-
-/// Of TCP a payload: a bare acknowledgement, let alone a reset, need not be that of a program that read it.
-fn is_answered(flow: &Flow) -> bool {
-    match flow.transport {
-        Transport::Tcp if !flow.is_recorded() => flow.down.payload > 0,
-        _ => flow.down.frames > 0,
-    }
 }
 
 /// Whether two names are of one registered domain: hosts of one party may share a connection (RFC 9113, section 9.1.1).

@@ -141,8 +141,16 @@ fn hosts(destination: &Destination) -> Option<Text> {
     }
 }
 
-/// Nothing shows that it arrived.
-const UNANSWERED: Because = Because::Plain("nothing came back: that it arrived is not shown");
+/// Why it is not shown that the datum was taken.
+fn unanswered(datum: &Datum<'_>) -> Because {
+    Because::Plain(match (datum.passage.forged, datum.channel) {
+        (true, _) => "somebody on the path spoke in its name: that it arrived is not shown",
+        (false, Some(_)) if datum.kind == &DatumKind::CONTENT => {
+            "the client sent nothing under the keys: that both ends agreed on them is not shown"
+        }
+        (false, _) => "nothing came back: that it arrived is not shown",
+    })
+}
 
 /// The readers of a datum, in the order of the way it takes.
 pub(super) fn readers(datum: &Datum<'_>, to: Option<&Recipient<'_>>) -> Vec<Reader> {
@@ -295,7 +303,7 @@ fn resolver(datum: &Datum<'_>, to: &Recipient<'_>) -> Reader {
     let (answer, because) = if datum.passage.answered {
         (Answer::Yes, Because::Plain("the query is addressed to it, and it answered"))
     } else {
-        (Answer::CannotTell, UNANSWERED)
+        (Answer::CannotTell, unanswered(datum))
     };
     Reader {
         role: ReaderRole::DnsResolver,
@@ -356,7 +364,7 @@ fn on_path(datum: &Datum<'_>, (answer, because): &Open, to: &Recipient<'_>) -> R
 fn hosting(datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Option<Reader> {
     let (answer, because) = match open {
         (Answer::Yes, _) if keyed_elsewhere(datum) => (Answer::CannotTell, KEYED_ELSEWHERE),
-        (Answer::Yes, _) if !datum.passage.answered => (Answer::CannotTell, UNANSWERED),
+        (Answer::Yes, _) if !datum.passage.answered => (Answer::CannotTell, unanswered(datum)),
         (Answer::Yes, _) => (
             Answer::Yes,
             Because::Plain("what is in clear reaches the machine through its network"),
@@ -428,7 +436,7 @@ fn relay(it: Relaying, datum: &Datum<'_>, open: &Open, to: &Recipient<'_>) -> Re
     let (answer, because) = match open {
         (Answer::No, _) if own => said_to(datum, open),
         (Answer::Yes, _) if keyed_elsewhere(datum) => (Answer::CannotTell, KEYED_ELSEWHERE),
-        (Answer::Yes, _) if !datum.passage.answered => (Answer::CannotTell, UNANSWERED),
+        (Answer::Yes, _) if !datum.passage.answered => (Answer::CannotTell, unanswered(datum)),
         (Answer::Yes, because) => (
             Answer::Yes,
             told(format!("it passes on the very bytes that were captured: {because}")),
@@ -495,7 +503,7 @@ fn said_to(datum: &Datum<'_>, (open, because): &Open) -> Open {
     // A channel that others may open is one on which both ends agreed all the same.
     let agreed = *open == Answer::No || datum.channel.is_some_and(|it| it.secrecy == ChannelSecrecy::Sealed);
     match (&datum.passage.way, open) {
-        _ if !datum.passage.answered => (Answer::CannotTell, UNANSWERED),
+        _ if !datum.passage.answered => (Answer::CannotTell, unanswered(datum)),
         (_, Answer::CannotTell) if !agreed => (Answer::CannotTell, because.clone()),
         (Way::Strange(frame), _) => (
             Answer::CannotTell,

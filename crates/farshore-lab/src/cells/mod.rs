@@ -8,6 +8,8 @@
 //! passes on what it carries; whoever acts for a party lets it read. Refuses to know how an auditor comes to its answers.
 
 mod calls;
+mod covers;
+mod late;
 mod web;
 
 use std::fmt::Write as _;
@@ -97,7 +99,8 @@ type Play = (&'static str, fn(&mut Stage) -> Told);
 #[must_use]
 pub fn record(seed: u64, with_speech: bool) -> Vec<Scene> {
     let calls = with_speech.then_some(calls::PLAYS).into_iter().flatten();
-    web::PLAYS.iter().chain(calls).map(|play| scene(*play, seed)).collect()
+    let plays = [web::PLAYS, covers::PLAYS, late::PLAYS].into_iter().flatten();
+    plays.chain(calls).map(|play| scene(*play, seed)).collect()
 }
 
 fn scene((name, play): Play, seed: u64) -> Scene {

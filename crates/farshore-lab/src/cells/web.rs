@@ -134,11 +134,11 @@ pub(super) static PLAYS: &[Play] = &[
     ("relay-sealed", |it| relayed(it, false)),
 ];
 
-const HOST: &str = "api.parlour.example";
-const ALL: &[&str] = &["on-path", "hosting", "endpoint"];
+pub(super) const HOST: &str = "api.parlour.example";
+pub(super) const ALL: &[&str] = &["on-path", "hosting", "endpoint"];
 
 /// Everybody on the way gets it.
-const ARRIVED: Behind = &[
+pub(super) const ARRIVED: Behind = &[
     ("on-path", &[]),
     ("hosting", &[]),
     ("endpoint", &[]),
@@ -146,9 +146,9 @@ const ARRIVED: Behind = &[
     ("relay", &[]),
 ];
 /// Nobody but the path got it.
-const LOST: Behind = &[("on-path", &[])];
+pub(super) const LOST: Behind = &[("on-path", &[])];
 /// It ends at whoever it is for, on a machine of its own, or on one that decrypts for it.
-const ENDED: &[Behind] = &[
+pub(super) const ENDED: &[Behind] = &[
     &[
         ("on-path", &[]),
         ("hosting", &[]),
@@ -185,7 +185,7 @@ const GUESSED: &[Behind] = &[
 ];
 
 /// A value of its own.
-fn datum(it: &Identifier, layers: &'static [&'static str], roles: &'static [&'static str], behind: &'static [Behind]) -> Datum {
+pub(super) fn datum(it: &Identifier, layers: &'static [&'static str], roles: &'static [&'static str], behind: &'static [Behind]) -> Datum {
     Datum {
         kind: it.kind,
         value: Some(it.value.clone()),
@@ -196,7 +196,7 @@ fn datum(it: &Identifier, layers: &'static [&'static str], roles: &'static [&'st
     }
 }
 
-fn name(
+pub(super) fn name(
     host: &str,
     field: &'static str,
     layers: &'static [&'static str],
@@ -210,7 +210,7 @@ fn name(
 }
 
 /// What a channel carries as a whole.
-fn content(layers: &'static [&'static str], roles: &'static [&'static str], behind: &'static [Behind]) -> Datum {
+pub(super) fn content(layers: &'static [&'static str], roles: &'static [&'static str], behind: &'static [Behind]) -> Datum {
     Datum {
         kind: "content",
         value: None,
@@ -221,7 +221,7 @@ fn content(layers: &'static [&'static str], roles: &'static [&'static str], behi
     }
 }
 
-fn api(stage: &mut Stage) -> Peer {
+pub(super) fn api(stage: &mut Stage) -> Peer {
     stage.peer(HOST, [198, 51, 100, 20], "parlour")
 }
 
@@ -250,7 +250,7 @@ fn question(stage: &mut Stage, answered: bool) -> Told {
     }
 }
 
-fn get(stage: &Stage, target: &str, host: &str) -> Payload {
+pub(super) fn get(stage: &Stage, target: &str, host: &str) -> Payload {
     let head = Payload::new()
         .put(format!("GET {target}?uid="))
         .plant(&stage.user, Encoding::AsciiDecimal)
@@ -258,7 +258,7 @@ fn get(stage: &Stage, target: &str, host: &str) -> Payload {
     message(head, &Payload::new())
 }
 
-fn ok(body: &str) -> Payload {
+pub(super) fn ok(body: &str) -> Payload {
     let head = Payload::new().put("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n");
     message(head, &Payload::new().put(body))
 }

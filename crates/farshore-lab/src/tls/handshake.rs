@@ -15,14 +15,14 @@ pub(super) const X25519: u16 = 0x001d;
 pub(super) const ECDSA_P256_SHA256: u16 = 0x0403;
 
 /// A TLS 1.3 handshake with the compatibility messages middleboxes want (appendix D.4).
-pub(super) fn tls13(name: &str, suite: Suite, credential: &Credential, speaks: Option<&[u8]>, random: &mut Random) -> (Flights, Session) {
+pub(super) fn tls13(asked: &Asked<'_>, suite: Suite, credential: &Credential, random: &mut Random) -> (Flights, Session) {
     let (client_random, server_random) = (random.bytes::<32>(), random.bytes::<32>());
     let session_id = random.bytes::<32>();
     let (client_secret, server_secret) = (StaticSecret::from(random.bytes::<32>()), StaticSecret::from(random.bytes::<32>()));
     let (client_share, server_share) = (PublicKey::from(&client_secret), PublicKey::from(&server_secret));
     let shared = client_secret.diffie_hellman(&server_share);
 
-    let hello = client_hello((name, speaks), suite, &client_random, &session_id, &client_share);
+    let hello = client_hello(asked, suite, &client_random, &session_id, &client_share);
     let share = [&X25519.to_be_bytes()[..], &vector16(server_share.as_bytes())].concat();
     let answer = server_hello(suite, &server_random, &session_id, &[(43, vec![3, 4]), (51, share)]);
     let mut transcript = [hello.clone(), answer.clone()].concat();
@@ -39,7 +39,7 @@ pub(super) fn tls13(name: &str, suite: Suite, credential: &Credential, speaks: O
     let mut server = protector(suite, &server_handshake);
     let mut down = record::plain(HANDSHAKE, 0x0303, &answer);
     down.extend(record::plain(CHANGE_CIPHER_SPEC, 0x0303, &[1]));
-    let agreed = speaks.map(|it| extension(16, &vector16(&vector8(it)))).unwrap_or_default();
+    let agreed = asked.speaks.map(|it| extension(16, &vector16(&vector8(it)))).unwrap_or_default();
     let mut flight = message(8, &vector16(&agreed));
     flight.extend(certificate13(credential));
     transcript.extend(&flight);
@@ -111,13 +111,8 @@ pub(super) fn tls12(name: &str, suite: Suite, credential: &Credential, speaks: O
     let shared = client_secret.diffie_hellman(&server_share);
 
     // The client would do 1.3 as well, with a share of its own for that.
-    let hello = client_hello(
-        (name, speaks),
-        suite,
-        &client_random,
-        &offered,
-        &PublicKey::from(random.bytes::<32>()),
-    );
+    let asked = Asked { name, speaks, more: &[] };
+    let hello = client_hello(&asked, suite, &client_random, &offered, &PublicKey::from(random.bytes::<32>()));
     let mut extensions = vec![(23, vec![]), (0xff01, vec![0]), (11, vec![1, 0])];
     extensions.extend(speaks.map(|it| (16, vector16(&vector8(it)))));
     let mut flight = vec![server_hello(suite, &server_random, &given, &extensions)];
@@ -172,13 +167,28 @@ pub(super) fn tls12(name: &str, suite: Suite, credential: &Credential, speaks: O
     )
 }
 
-fn client_hello(
-    (name, speaks): (&str, Option<&[u8]>),
-    suite: Suite,
-    random: &[u8; 32],
-    session_id: &[u8; 32],
-    share: &PublicKey,
-) -> Vec<u8> {
+/// What a client asks for.
+pub(super) struct Asked<'a> {
+    /// The server's name.
+    pub(super) name: &'a str,
+    /// What is to be spoken inside.
+    pub(super) speaks: Option<&'a [u8]>,
+    /// Further extensions, as they go on the wire.
+    pub(super) more: &'a [u8],
+}
+
+/// The two hellos of a handshake over QUIC (RFC 9001, section 8), of which no more is needed here.
+pub(super) fn hellos(asked: &Asked<'_>, suite: Suite, random: &mut Random) -> [Vec<u8>; 2] {
+    let mut share = || PublicKey::from(&StaticSecret::from(random.bytes::<32>()));
+    let (ours, theirs) = (share(), share());
+    let key = [&X25519.to_be_bytes()[..], &vector16(theirs.as_bytes())].concat();
+    [
+        client_hello(asked, suite, &random.bytes::<32>(), &[], &ours),
+        server_hello(suite, &random.bytes::<32>(), &[], &[(43, vec![3, 4]), (51, key)]),
+    ]
+}
+
+fn client_hello(asked: &Asked<'_>, suite: Suite, random: &[u8; 32], session_id: &[u8], share: &PublicKey) -> Vec<u8> {
     let mut body = vec![3, 3];
     body.extend(random);
     body.extend(vector8(session_id));
@@ -191,7 +201,7 @@ fn client_hello(
     );
     body.extend(vector16(&suites.iter().flat_map(|it| it.to_be_bytes()).collect::<Vec<_>>()));
     body.extend([1, 0]);
-    let server_name = [&[0][..], &vector16(name.as_bytes())].concat();
+    let server_name = [&[0][..], &vector16(asked.name.as_bytes())].concat();
     let groups: Vec<u8> = [X25519, 0x0017, 0x0018].iter().flat_map(|it| it.to_be_bytes()).collect();
     let schemes: Vec<u8> = [ECDSA_P256_SHA256, 0x0804, 0x0401, 0x0503]
         .iter()
@@ -204,17 +214,18 @@ fn client_hello(
         extension(0xff01, &[0]),
         extension(10, &vector16(&groups)),
         extension(11, &[1, 0]),
-        speaks.map(|it| extension(16, &vector16(&vector8(it)))).unwrap_or_default(),
+        asked.speaks.map(|it| extension(16, &vector16(&vector8(it)))).unwrap_or_default(),
         extension(13, &vector16(&schemes)),
         extension(51, &vector16(&key_share)),
         extension(45, &[1, 1]),
         extension(43, &[4, 3, 4, 3, 3]),
+        asked.more.to_vec(),
     ];
     body.extend(vector16(&extensions.concat()));
     message(1, &body)
 }
 
-fn server_hello(suite: Suite, random: &[u8; 32], session_id: &[u8; 32], extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
+fn server_hello(suite: Suite, random: &[u8; 32], session_id: &[u8], extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let mut body = vec![3, 3];
     body.extend(random);
     body.extend(vector8(session_id));

@@ -11,6 +11,7 @@ mod schedule;
 use crate::client::Direction;
 use crate::random::Random;
 use certificate::{Authority, Credential};
+use handshake::Asked;
 use record::Protector;
 
 /// Protocol version and cipher suite of a session.
@@ -91,9 +92,24 @@ impl Session {
     #[must_use]
     pub fn open_with(name: &str, suite: Suite, credential: &Credential, speaks: Option<&[u8]>, random: &mut Random) -> (Flights, Self) {
         match suite {
-            Suite::Tls13Aes128Gcm | Suite::Tls13ChaCha20Poly1305 => handshake::tls13(name, suite, credential, speaks, random),
+            Suite::Tls13Aes128Gcm | Suite::Tls13ChaCha20Poly1305 => {
+                let asked = Asked { name, speaks, more: &[] };
+                handshake::tls13(&asked, suite, credential, random)
+            }
             Suite::Tls12Aes128Gcm | Suite::Tls12Null => handshake::tls12(name, suite, credential, speaks, random),
         }
+    }
+
+    /// The same over TLS 1.3, with an inner hello that only the holder of that configuration's key can read (RFC 9849); `cover` is the
+    /// name outside. What stands in for the inner hello is random.
+    #[must_use]
+    pub fn open_covered(cover: &str, config: u8, authority: &Authority, random: &mut Random) -> (Flights, Self) {
+        let asked = Asked {
+            name: cover,
+            speaks: Some(HTTP),
+            more: &inner_hello(config, random),
+        };
+        handshake::tls13(&asked, Suite::Tls13Aes128Gcm, &authority.credential(cover), random)
     }
 
     /// Seals application data into records.
@@ -124,4 +140,52 @@ impl Session {
             Direction::Down => &mut self.server,
         }
     }
+}
+
+/// An extension that carries an inner hello for that configuration, sealed (RFC 9849, section 5): random bytes, as nobody here has
+/// the key; GREASE looks the same (section 6.2).
+#[must_use]
+pub fn inner_hello(config: u8, random: &mut Random) -> Vec<u8> {
+    // An outer hello; HKDF-SHA256 with AES-128-GCM.
+    let mut body = vec![0, 0, 1, 0, 1, config];
+    body.extend(handshake::vector16(&random.bytes::<32>()));
+    body.extend(handshake::vector16(&random.bytes::<176>()));
+    handshake::extension(0xfe0d, &body)
+}
+
+/// A list with one configuration under which inner hellos are sealed (RFC 9849, section 4), whose outer hellos name `public`.
+#[must_use]
+pub fn ech_configs(config: u8, public: &str, random: &mut Random) -> Vec<u8> {
+    let mut body = vec![config, 0, 0x20];
+    body.extend(handshake::vector16(&random.bytes::<32>()));
+    body.extend(handshake::vector16(&[0, 1, 0, 1]));
+    body.push(0);
+    body.extend(handshake::vector8(public.as_bytes()));
+    body.extend(handshake::vector16(&[]));
+    handshake::vector16(&handshake::extension(0xfe0d, &body))
+}
+
+/// The two hellos of a connection over QUIC to `name`; `source` is the id under which the client sends (RFC 9000, section 7.3).
+pub(crate) fn hellos_over_quic(name: &str, more: &[u8], source: &[u8; 8], random: &mut Random) -> [Vec<u8>; 2] {
+    // max_idle_timeout and initial_source_connection_id (section 18.2).
+    let mut parameters = vec![1, 4, 0x80, 0, 0x75, 0x30, 0x0f, 8];
+    parameters.extend(source);
+    let more = [&handshake::extension(57, &parameters), more].concat();
+    let asked = Asked {
+        name,
+        speaks: Some(b"h3"),
+        more: &more,
+    };
+    handshake::hellos(&asked, Suite::Tls13Aes128Gcm, random)
+}
+
+/// The secret of one end's Initial packets (RFC 9001, section 5.2).
+pub(crate) fn initial_secret(salt: &[u8], id: &[u8], label: &str) -> [u8; 32] {
+    let secret = schedule::expand_label(&schedule::extract(salt, id), label, &[], 32);
+    secret.as_slice().try_into().expect("32 bytes")
+}
+
+/// HKDF-Expand-Label without a context.
+pub(crate) fn expand(secret: &[u8; 32], label: &str, length: usize) -> Vec<u8> {
+    schedule::expand_label(secret, label, &[], length)
 }

@@ -185,6 +185,23 @@ pub(crate) fn count_payload(flow: &mut Flow, direction: Direction, payload: usiz
     counter.payload = counter.payload.saturating_add(payload as u64);
 }
 
+/// Notes that a side said something in that frame, unless what it says is not new.
+pub(crate) fn note_speech(flow: &mut Flow, track: &Track, direction: Direction, header: &Header, payload: usize, frame: u64) {
+    if let Some(tcp) = &header.tcp {
+        if payload == 0 || tcp.flags.rst() {
+            return;
+        }
+        let length = u32::try_from(payload).unwrap_or(u32::MAX);
+        let end = tcp.sequence.wrapping_add(length);
+        // A keep-alive repeats the last byte, or makes one up (RFC 9293, section 3.8.4).
+        let repeats = |known: u32| end.wrapping_sub(known).cast_signed() <= 0;
+        if direction.of(&track.acknowledged).is_some_and(repeats) {
+            return;
+        }
+    }
+    *direction.of_mut(&mut flow.spoke) = u32::try_from(frame).unwrap_or(u32::MAX);
+}
+
 const fn counter(flow: &mut Flow, direction: Direction) -> &mut Counter {
     match direction {
         Direction::Up => &mut flow.up,
@@ -298,11 +315,13 @@ impl Track {
             .filter(|_| self.syn_marks & REPEATED == 0 && !self.clock_stepped_back);
         flow.rtt.end_to_end = outcome.round_trip.filter(|_| !self.clock_stepped_back);
         flow.ttl = *Direction::Down.of(&self.ttl);
+        flow.sealed = outcome.sealed;
         flow.randomness = outcome.randomness;
         flow.keys = outcome.keys;
         if outcome.server_spoke_first_as_client && flow.initiator != InitiatorBasis::Handshake {
             std::mem::swap(&mut flow.client, &mut flow.server);
             std::mem::swap(&mut flow.up, &mut flow.down);
+            flow.spoke.reverse();
             flow.ttl = *Direction::Up.of(&self.ttl);
             if let Some(randomness) = &mut flow.randomness {
                 randomness.reverse();
@@ -356,7 +375,7 @@ mod tests {
     #[test]
     fn a_flow_takes_little_room() {
         assert!(
-            size_of::<Flow>() + size_of::<Track>() <= 336,
+            size_of::<Flow>() + size_of::<Track>() <= 344,
             "{} and {}",
             size_of::<Flow>(),
             size_of::<Track>()

@@ -80,6 +80,7 @@ pub(crate) struct Outcome {
     pub(crate) randomness: Option<Box<[Option<Randomness>; 2]>>,
     pub(crate) client_confirmed: bool,
     pub(crate) server_spoke_first_as_client: bool,
+    pub(crate) sealed: bool,
     pub(crate) keys: Option<Box<KeyUse>>,
 }
 
@@ -93,10 +94,11 @@ impl Outcome {
             randomness,
             client_confirmed,
             server_spoke_first_as_client,
+            sealed,
             keys,
         } = self;
         let unknown = protocols.is_empty() && protection.is_none() && round_trip.is_none();
-        unknown && randomness.is_none() && !*client_confirmed && !*server_spoke_first_as_client && keys.is_none()
+        unknown && randomness.is_none() && !*client_confirmed && !*server_spoke_first_as_client && !*sealed && keys.is_none()
     }
 }
 
@@ -136,6 +138,8 @@ pub(super) struct Talk {
     pub(super) protection: Option<Protection>,
     pub(super) hello: Hello,
     pub(super) client: Option<Direction>,
+    /// The client went on under the keys that were agreed on.
+    pub(super) sealed: bool,
     pub(super) keys: Option<Box<KeyUse>>,
 }
 
@@ -280,6 +284,7 @@ impl Reading {
             },
             client_confirmed: talk.client == Some(Direction::Up),
             server_spoke_first_as_client: talk.client == Some(Direction::Down),
+            sealed: talk.sealed,
             keys: talk.keys,
         }
     }

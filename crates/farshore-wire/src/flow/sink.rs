@@ -301,6 +301,7 @@ impl Sink for FlowSink<'_, '_> {
     fn milestone(&mut self, it: Milestone) {
         let hello = &mut self.talk.hello;
         match it {
+            Milestone::ClientSealed => self.talk.sealed = true,
             Milestone::HelloSent if !hello.answered => {
                 hello.void |= hello.sent.is_some();
                 hello.sent = self.scene.time;

@@ -271,6 +271,8 @@ pub enum Milestone {
     HelloRepeated,
     /// The ServerHello was seen.
     HelloAnswered,
+    /// After that the client sent something under the keys that were agreed on.
+    ClientSealed,
 }
 
 /// Where a dissector puts what it finds.
@@ -297,7 +299,7 @@ pub trait Sink {
     fn carries(&mut self, it: &'static str);
     /// How this flow's content turned out to be protected.
     fn protection(&mut self, it: Protection);
-    /// The end-to-end round trip.
+    /// How far a handshake got.
     fn milestone(&mut self, it: Milestone);
     /// By the protocol's own words, bytes in this direction come from the client.
     fn client_speaks(&mut self, direction: Direction);

@@ -14,6 +14,7 @@ mod round_trips;
 mod run;
 mod samples;
 mod sessions;
+mod spoken;
 mod streams;
 mod talk;
 mod tunnels;

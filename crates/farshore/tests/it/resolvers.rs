@@ -12,8 +12,12 @@ const HOST: &str = "dns.example";
 /// Both hellos on that port.
 fn session(wire: &mut Wire, port: u16) {
     wire.knock(2 * SECOND, (CLIENT, 50_001), (SERVER, port));
-    wire.data(2 * SECOND, (CLIENT, 50_001), (SERVER, port), &client_hello(HOST, &[]));
+    let hello = client_hello(HOST, &[]);
+    wire.data(2 * SECOND, (CLIENT, 50_001), (SERVER, port), &hello);
     wire.data(3 * SECOND, (SERVER, port), (CLIENT, 50_001), &server_hello());
+    // The client goes on under the keys: a change of ciphers, and a record of which no more is to be seen.
+    let sealed = [&[20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 40][..], &[0x5a; 40]].concat();
+    wire.further(4 * SECOND, (CLIENT, 50_001), (SERVER, port), hello.len(), &sealed);
 }
 
 /// The network's resolver says who answers DNS over HTTPS for it (RFC 9462): over `alpn`, at a path or at none.

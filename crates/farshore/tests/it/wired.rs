@@ -77,6 +77,20 @@ impl Wire {
         self
     }
 
+    /// Payload behind so many bytes that `data` brought.
+    pub fn further(&mut self, at: i64, from: ([u8; 4], u16), to: ([u8; 4], u16), behind: usize, payload: &[u8]) -> &mut Self {
+        let segment = Segment {
+            from: from.1,
+            to: to.1,
+            seq: 2 + behind as u32,
+            flags: 24,
+            window: 1024,
+            ..Segment::default()
+        };
+        self.frames.push((at, net::tcp(&path(from.0, to.0), &segment, payload).0));
+        self
+    }
+
     /// A reset, behind what `data` may have brought.
     pub fn reset(&mut self, at: i64, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> &mut Self {
         let segment = Segment {

@@ -10,7 +10,7 @@ use super::keys::Lost;
 use super::opened::{Opened, Sealed};
 use super::parse;
 use crate::limits::Limits;
-use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
+use crate::protocols::{Dissector, Gathered, Milestone, Origin, Piece, Progress, Segment, Sink};
 
 /// Bytes of a record header (RFC 8446 section 5.1).
 const HEADER: usize = 5;
@@ -327,6 +327,9 @@ impl Records {
             side.window.push(*byte);
             let Some(header) = side.window.full() else { continue };
             if let Some(record) = Record::read(header, sealing) {
+                if self.handshake.agreed_with(direction) && matches!(record.kind, Kind::ChangeCipherSpec | Kind::ApplicationData) {
+                    out.milestone(Milestone::ClientSealed);
+                }
                 if record.kind == Kind::ChangeCipherSpec && !sealing {
                     self.opened.change(direction, out);
                     side.enter(record, false);

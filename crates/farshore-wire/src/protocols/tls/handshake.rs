@@ -74,6 +74,11 @@ impl Handshake {
         self.client.is_some() && self.chosen && !self.retry
     }
 
+    /// Whether both hellos were seen, and this is the client's side.
+    pub(super) fn agreed_with(&self, direction: Direction) -> bool {
+        self.agreed() && self.client == Some(direction)
+    }
+
     /// Whether any hello was seen.
     pub(super) fn begun(&self) -> bool {
         self.client.is_some() || self.chosen
