@@ -486,7 +486,10 @@ fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
     Sighting {
         kind: found.kind.clone(),
         value: found.value.clone(),
-        field: it.path.to_owned(),
+        field: match found.member.as_str() {
+            "" => it.path.to_owned(),
+            member => format!("{}.{member}", it.path),
+        },
         detector: found.detector.clone(),
         known_as: found.known_as.clone(),
         disguise: found.disguise,

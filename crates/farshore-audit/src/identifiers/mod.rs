@@ -37,6 +37,7 @@ mod hints;
 pub mod known;
 pub mod limits;
 mod marks;
+mod members;
 pub mod pack;
 mod program;
 mod scan;
@@ -99,6 +100,8 @@ pub struct Found {
     pub detector: String,
     /// The user's name for a known value.
     pub known_as: Option<String>,
+    /// Where the field is JSON, the names that lead to the place, as they stand in a path: `device.imei`; else nothing.
+    pub member: String,
     /// The bytes of the field that carry it; of something packed, the whole run.
     pub range: Range<usize>,
     /// Decodings from those bytes to the value, outermost first: `url`, `html`, `json`, `utf-16`, `hex`, `base32`, `base64`,

@@ -17,6 +17,7 @@ use super::hints;
 use super::known::{self, Known, KnownError};
 use super::limits::Limits;
 use super::marks::{Marker, Marks, PackSet};
+use super::members::Members;
 use super::pack::{Pack, Ready};
 use super::program::Scripts;
 use super::sieve::Sieve;
@@ -207,8 +208,11 @@ impl Rules {
             self.hidden(hidden, field, &mut work);
         }
         if !work.hits.is_empty() {
-            for hit in self.distinct(work.hits) {
-                found(self.found(hit));
+            let hits = self.distinct(work.hits);
+            let mut members = Members::of(field.value);
+            for hit in hits {
+                let member = members.at(hit.range.start);
+                found(self.found(hit, member));
             }
         }
         work.budget.hit
@@ -466,8 +470,9 @@ impl Rules {
         }
         let same = hit.canonical.eq_ignore_ascii_case(&better.canonical);
         if hit.packed || better.packed {
-            // Several values share one run.
-            return same;
+            // Several values share one run; `user:password` is one, though it looks like a name and a value.
+            let part = matches!((hit.by, better.by), (By::Pack(_), By::Pack(_))) && better.decoded_by == ["base64"] && !better.packed;
+            return same || part && hit.packed && better.canonical.contains(&hit.canonical);
         }
         match (hit.by, better.by) {
             (By::Known(one), By::Known(other)) => one == other,
@@ -489,7 +494,7 @@ impl Rules {
         .unwrap_or(DatumKind::CONTENT)
     }
 
-    fn found(&self, hit: Hit) -> Found {
+    fn found(&self, hit: Hit, member: String) -> Found {
         let kind = self.kind(hit.by);
         let known = match hit.by {
             By::Known(number) => self.known.get(number),
@@ -504,6 +509,7 @@ impl Rules {
             kind,
             detector: pack.map_or_else(|| "known".to_owned(), |it| it.pack.id.clone()),
             known_as: known.map(|it| it.name.clone()),
+            member,
             range: hit.range,
             decoded_by: hit.decoded_by,
             weak: hit.weak,

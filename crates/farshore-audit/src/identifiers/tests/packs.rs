@@ -198,3 +198,32 @@ fn masked_unless_asked_for() {
         assert!(found.value.masked.chars().count() <= 3, "{found:?}");
     }
 }
+
+#[test]
+fn a_name_and_a_password_are_one_credential_even_when_they_look_like_a_key_and_its_value() {
+    let mut detectors = Detectors::new(&[], shown()).unwrap();
+    // `user:password1`.
+    let found = scan(&mut detectors, "http.authorization", b"Basic dXNlcjpwYXNzd29yZDE=");
+    let told: Vec<(&str, Option<&str>)> = found.iter().map(|it| (it.kind.as_str(), it.value.raw.as_deref())).collect();
+    assert_eq!(told, [("credential", Some("user:password1"))]);
+}
+
+#[test]
+fn what_is_found_in_json_is_told_with_the_names_that_lead_there() {
+    let all = [known("grace", "email", "grace@example.org")];
+    let mut detectors = Detectors::new(&all, shown()).unwrap();
+    let text = br#"{"device":{"imei":"490154203237518","owners":["x","R3JhY2VAZXhhbXBsZS5vcmc=","grace@example.org"]},"uid":1009431}"#;
+    let mut told: Vec<(String, String)> = Vec::new();
+    for it in scan(&mut detectors, "http.request.body", text) {
+        told.push((it.kind.as_str().to_owned(), it.member));
+    }
+    let wanted = [
+        ("imei", "device.imei"),
+        ("email", "device.owners"),
+        ("email", "device.owners"),
+        ("user-id", "uid"),
+    ];
+    assert_eq!(told, wanted.map(|(kind, member)| (kind.to_owned(), member.to_owned())));
+    let plain = scan(&mut detectors, "http.request.body", b"mail=grace@example.org");
+    assert_eq!(plain[0].member, "");
+}
