@@ -96,17 +96,22 @@ pub(super) fn named(name: &str) -> Option<Check> {
 fn is_placeholder(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "anonymous",
+        "array",
+        "boolean",
         "default",
         "deleted",
         "disabled",
         "enabled",
         "false",
         "guest",
+        "integer",
         "n/a",
         "nan",
         "nil",
         "none",
         "null",
+        "object",
+        "string",
         "true",
         "undefined",
         "unknown",
@@ -119,6 +124,18 @@ fn is_placeholder(text: &str) -> bool {
             .any(|word| word.eq_ignore_ascii_case("default"))
     };
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || chars.all(|c| Some(c) == first) || default()
+}
+
+/// `"token": "Token"`, `"username": "User name"`: a page's words for its own fields.
+fn is_label(it: &Candidate<'_>) -> bool {
+    let letters = |text: &'_ [u8]| -> Vec<u8> {
+        let letters = text.iter().rev().filter(|b| b.is_ascii_alphabetic());
+        letters.map(u8::to_ascii_lowercase).take(it.value.len()).collect()
+    };
+    let near = it.before.get(it.before.len().saturating_sub(64)..).unwrap_or(it.before);
+    let words = it.value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b' ' | b'-'));
+    let label = letters(it.value);
+    words && it.value.first().is_some_and(u8::is_ascii_uppercase) && letters(near).starts_with(&label)
 }
 
 /// `$num$`, `{{token}}`, `${key}`, `%s`, `<%= id %>`: a page's place for a value.
@@ -406,7 +423,9 @@ fn authorization(it: &Candidate<'_>) -> Option<Accepted> {
     }
     // MS-NLMP §2.2.1.1: how it asks to log on; who does comes later.
     let asks = base64::decode_prefix(rest, Alphabet::Standard).starts_with(b"NTLMSSP\0\x01");
-    (rest.len() >= 6 && !asks).then(|| Accepted {
+    // RFC 7616 §3.4: of unquoted text the name of the first parameter, and nothing of what it says.
+    let name_alone = scheme.eq_ignore_ascii_case(b"digest") && rest.ends_with(b"=");
+    (rest.len() >= 6 && !asks && !name_alone).then(|| Accepted {
         canonical: WireText::from_bytes(rest).as_str().to_owned(),
         part,
         decoded_by: &[],
@@ -434,7 +453,8 @@ fn is_hidden(value: &[u8]) -> bool {
 
 fn secret(it: &Candidate<'_>) -> Option<Accepted> {
     let text = WireText::from_bytes(it.value);
-    (!is_hidden(it.value) && !is_placeholder(text.as_str()) && !is_template(it.value)).then(|| Accepted::plainly(text.as_str()))
+    (!is_hidden(it.value) && !is_placeholder(text.as_str()) && !is_template(it.value) && !is_label(it))
+        .then(|| Accepted::plainly(text.as_str()))
 }
 
 /// Drawn by a machine, so that no two are alike: letters and digits, many of them different, and no date, host or words.
@@ -475,7 +495,14 @@ fn user(it: &Candidate<'_>) -> Option<Accepted> {
     let button = ["login", "log in", "log on", "logon", "sign in", "submit"]
         .iter()
         .any(|it| text.eq_ignore_ascii_case(it));
-    let none = small || button || of_address(it) || is_placeholder(text) || is_version(text) || is_fraction(text) || is_template(it.value);
+    let none = small
+        || button
+        || of_address(it)
+        || is_label(it)
+        || is_placeholder(text)
+        || is_version(text)
+        || is_fraction(text)
+        || is_template(it.value);
     (!none).then(|| Accepted::plainly(text))
 }
 

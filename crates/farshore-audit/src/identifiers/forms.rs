@@ -354,12 +354,17 @@ impl Spellings {
         it.any_case = true;
         let groups: &[(usize, &str)] = match digits.len() {
             32 => &[(0, "-")],
-            12 => &[(2, ":"), (2, "-")],
+            // Colons and hyphens (IEEE Std 802, clause 8.1), and dots as routers write it.
+            12 => &[(2, ":"), (2, "-"), (4, ".")],
             _ => &[],
         };
         let mut more = vec![digits.clone()];
         for (size, separator) in groups {
-            let lengths: &[usize] = if *size == 0 { &[8, 4, 4, 4, 12] } else { &[2; 6] };
+            let lengths: &[usize] = match size {
+                0 => &[8, 4, 4, 4, 12],
+                4 => &[4; 3],
+                _ => &[2; 6],
+            };
             more.push(grouped(&digits, lengths, separator));
         }
         it.texts.extend(more.into_iter().filter(|text| !text.eq_ignore_ascii_case(value)));

@@ -91,9 +91,11 @@ impl Rules {
                     continue;
                 };
                 let range = group.start..end;
-                let value = self.known.get(known).map(|it| it.value.as_bytes());
-                // As it is known it is found anyway.
-                if node.text.get(range.clone()) != value.map(|it| it.strip_prefix(b"+").unwrap_or(it)) {
+                let value = self.known.get(known).map_or(&[][..], |it| it.value.as_bytes());
+                // As it is known it is found anyway, with the sign before it if it has one.
+                let signs = usize::from(value.starts_with(b"+"));
+                let here = range.start.checked_sub(signs).and_then(|start| node.text.get(start..range.end));
+                if here != Some(value) {
                     self.hit(node, &range, (known, &["separators"], Disguise::None), work);
                 }
             }

@@ -107,7 +107,13 @@ mod tests {
         );
         assert_eq!(texts("user-id", "1009431"), ["1009431"]);
         let mac = texts("mac", "3C:5A:B4:01:02:03");
-        for text in ["3c5ab4010203", "3C5AB4010203", "3c-5a-b4-01-02-03", "3c:5a:b4:01:02:03"] {
+        for text in [
+            "3c5ab4010203",
+            "3C5AB4010203",
+            "3c-5a-b4-01-02-03",
+            "3c:5a:b4:01:02:03",
+            "3c5a.b401.0203",
+        ] {
             assert!(mac.iter().any(|it| it == text), "{text} in {mac:?}");
         }
     }

@@ -153,6 +153,23 @@ fn telephone_numbers_are_found_with_any_separators() {
 }
 
 #[test]
+fn a_telephone_number_is_found_without_the_sign_it_is_known_with() {
+    let all = [known("mobile", "phone", "+4917612345678")];
+    let mut detectors = Detectors::new(&all, shown()).unwrap();
+    for (text, wanted) in [
+        ("tel=4917612345678", &["separators"][..]),
+        ("tel=004917612345678", &["separators"]),
+        ("tel=+4917612345678", &[]),
+        ("{\"tel\":4917612345678}", &["separators"]),
+    ] {
+        let found = scan(&mut detectors, "http.request.body", text.as_bytes());
+        let known: Vec<_> = found.iter().filter(|it| it.known_as.is_some()).collect();
+        assert_eq!(known.len(), 1, "{text}: {found:?}");
+        assert_eq!(known[0].decoded_by, wanted, "{text}");
+    }
+}
+
+#[test]
 fn unrelated_bytes_hold_nothing() {
     let mut drawn = drawn(200);
     let mut random = Random(77);
