@@ -131,7 +131,7 @@ fn detectors(args: &args::Audit, limits: DetectingLimits) -> anyhow::Result<Dete
         last = Some(path);
     }
     let digest_key = match &args.digest_key {
-        Some(path) => Some(DigestKey::new(fs::read(path).with_context(|| message::shown(path))?)),
+        Some(path) => Some(digest_key(path)?),
         None => None,
     };
     let options = Detecting {
@@ -144,6 +144,17 @@ fn detectors(args: &args::Audit, limits: DetectingLimits) -> anyhow::Result<Dete
         Some(path) => built.with_context(|| message::shown(path)),
         None => Ok(built?),
     }
+}
+
+/// The key of digests: under none, a table of all telephone numbers reads them.
+fn digest_key(path: &Path) -> anyhow::Result<DigestKey> {
+    let key = fs::read(path).with_context(|| message::shown(path))?;
+    anyhow::ensure!(
+        !key.trim_ascii().is_empty(),
+        "{}: the file is empty; expected the bytes of a secret key, such as `head -c 32 /dev/urandom` gives",
+        message::shown(path)
+    );
+    Ok(DigestKey::new(key))
 }
 
 /// The packs named, by id or file; the default one if none is.

@@ -86,4 +86,7 @@ fn a_digest_takes_a_key() {
     let one = capture("14155550123", "918273645", "490154203237518");
     assert!(!audited(&one, "json", &[]).contains("\"digest\":\""));
     assert!(audited(&one, "json", &["--digest-key", key.to_str().unwrap()]).contains("\"digest\":\""));
+    // Under no key anybody can make the table that reads them.
+    let (none, input) = (write(&folder, "none", "\n"), write(&folder, "one.pcap", one));
+    run(["audit", input.to_str().unwrap(), "--digest-key", none.to_str().unwrap()]).ends(2);
 }
