@@ -27,7 +27,7 @@ pub(super) fn value_after(text: &[u8], key: &Range<usize>, spaces: bool) -> Opti
         at.skip(1);
         return at.until(|b| b == b'<');
     }
-    at.quote();
+    let quoted = at.quote().is_some();
     at.blanks();
     if !matches!(at.peek()?, b'=' | b':') {
         // A percent-encoded separator: a form inside a form.
@@ -45,7 +45,8 @@ pub(super) fn value_after(text: &[u8], key: &Range<usize>, spaces: bool) -> Opti
     at.blanks();
     match at.quote() {
         Some(quote) => at.until(|b| b == quote || b == b'\\'),
-        None if spaces => at.until(|b| matches!(b, b'\r' | b'\n' | b'&' | b'"' | b'<')),
+        // Behind a key in quotes stands a number, or a word of the language: JSON (RFC 8259, section 3).
+        None if spaces && !quoted => at.until(|b| matches!(b, b'\r' | b'\n' | b'&' | b'"' | b'<')),
         None => at.until(|b| b.is_ascii_whitespace() || b"&;,\"'<>(){}[]|\\".contains(&b)),
     }
 }
