@@ -217,6 +217,10 @@ fn in_the_open(datum: &Datum<'_>) -> Open {
         (Some(Sound::Opened { because, .. }), ..) => (Answer::No, told(format!("{because}; opened here with keys"))),
         (Some(Sound::Sealed(why)), ..) => (Answer::No, told(why.clone())),
         (Some(Sound::Unknown(why)), ..) => (Answer::CannotTell, told(why.clone())),
+        // A browser writes down what it was asked to send, even where it was kept from that.
+        (None, Protection::Plaintext, _) if datum.recorded && !datum.passage.answered => {
+            (Answer::CannotTell, Plain("no answer was recorded: that it was sent is not shown"))
+        }
         (None, Protection::Plaintext, _) => (Answer::Yes, Clear { frame }),
         (None, Protection::Opaque, _) if datum.field.strip_suffix(".content").is_some_and(|it| TUNNELS.contains(&it)) => (
             Answer::CannotTell,

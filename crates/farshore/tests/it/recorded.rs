@@ -123,3 +123,30 @@ fn the_number_of_jobs_changes_nothing() {
     assert_eq!(format!("{:?}", one.exposures), format!("{:?}", four.exposures));
     assert_eq!(one.inputs[0].sha256, four.inputs[0].sha256);
 }
+
+#[test]
+fn what_may_have_been_kept_from_the_wire_is_read_by_nobody_for_certain() {
+    // Chrome writes down such a request, and no answer, where an extension stopped it.
+    let entry = |status: u16, url: &str| {
+        format!(
+            r#"{{"startedDateTime":"2023-11-14T22:13:20.000Z","time":1,"request":{{"method":"GET","url":"{url}","httpVersion":"HTTP/1.1","headers":[]}},
+            "response":{{"status":{status},"statusText":"","httpVersion":"","headers":[],"content":{{"size":0}}}}}}"#
+        )
+    };
+    let har = |status| {
+        format!(
+            r#"{{"log":{{"entries":[{}]}}}}"#,
+            entry(status, "http://ads.example/t?mail=alice@rooms.example")
+        )
+    };
+    for (status, answers) in [(0, [Answer::CannotTell; 2]), (200, [Answer::Yes; 2])] {
+        let audit = audit(har(status).as_bytes(), "a.har", 1);
+        let told = mail(&audit, "ads.example");
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            [ReaderRole::OnPath, ReaderRole::Endpoint].map(|role| answer(told[0], role)),
+            answers,
+            "{status}"
+        );
+    }
+}
