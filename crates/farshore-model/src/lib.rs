@@ -3,7 +3,7 @@
 //! This crate depends on nothing. It refuses I/O, clocks and serialisation: every serialised form is a
 //! versioned promise with its own types at the rim, so these stay free to change.
 //!
-//! Beside them stands how ceilings are declared ([`ceilings`]), as every crate has some.
+//! Beside them stands how ceilings are declared ([`mod@ceilings`]), as every crate has some.
 //!
 //! Read in this order: [`frame`] (what was captured) and [`exchange`] (what was written down), [`flow`] (who talked to whom), [`observation`] and
 //! [`sighting`] (what was said), [`ledger`] (all of it), then [`party`], [`exposure`], [`verdict`] and
