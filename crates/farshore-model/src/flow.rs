@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::{InputId, Timestamp};
 
@@ -220,6 +221,8 @@ pub struct Flow {
     pub last: Option<Timestamp>,
     /// Its first frame in the order of the file.
     pub first_frame: u64,
+    /// Where the client's address stands in that frame; `None` where nothing stands for it as it is.
+    pub client_at: Option<NonZeroU32>,
     /// Client to server.
     pub up: Counter,
     /// Server to client.
@@ -261,6 +264,7 @@ impl Flow {
             first: None,
             last: None,
             first_frame: 1,
+            client_at: None,
             up: Counter::default(),
             down: Counter::default(),
             protocols: Vec::new(),

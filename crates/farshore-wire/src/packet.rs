@@ -139,6 +139,8 @@ pub struct Ip {
     pub id: Option<u16>,
     /// The payload's protocol number, past all extension headers.
     pub protocol: u8,
+    /// Where the source address stands in what was decoded; the destination's follows it.
+    pub addresses_at: usize,
 }
 
 impl Ip {

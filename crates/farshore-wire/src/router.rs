@@ -253,7 +253,8 @@ impl Router {
             return None;
         }
         let slot = u32::try_from(self.flows.len()).ok()?;
-        let (flow, mut track) = live::begin(place.arrivals.last()?, &key, hash, header, place.within.map(|tunnel| tunnel.flow));
+        let (mut flow, mut track) = live::begin(place.arrivals.last()?, &key, hash, header, place.within.map(|tunnel| tunnel.flow));
+        flow.client_at = live::client_at(&flow, ip, header).filter(|_| place.in_frame);
         if let Some(tunnel) = place.within
             && let Some((outer, track_of_outer)) = self.flows.get(tunnel.flow.0 as usize).zip(self.tracks.get(tunnel.flow.0 as usize))
         {

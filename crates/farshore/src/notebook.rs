@@ -158,6 +158,7 @@ pub(crate) fn join(notebooks: Vec<Notebook>, flows: Rows<Flow>) -> Ledger {
 fn addressed(id: FlowId, flow: &Flow, detectors: &Detectors) -> Option<Sighting> {
     let IpAddr::V6(address) = flow.client.ip else { return None };
     let (kind, hardware) = (DatumKind::fixed("mac"), hardware_address(address)?);
+    let (at, length) = flow.client_at.map_or((0, 0), |at| (u64::from(at.get()), 16));
     Some(Sighting {
         value: detectors.value(&kind, &hardware),
         kind,
@@ -169,7 +170,7 @@ fn addressed(id: FlowId, flow: &Flow, detectors: &Detectors) -> Option<Sighting>
         flow: id,
         evidence: vec![Locus {
             input: flow.input,
-            span: Span::in_frame(flow.first_frame, 0, 0),
+            span: Span::in_frame(flow.first_frame, at, length),
             layers: ["ipv6"].as_slice().into(),
             decoded_by: vec!["eui-64"],
         }],

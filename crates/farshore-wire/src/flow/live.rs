@@ -3,6 +3,7 @@
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use farshore_model::flow::{Counter, InitiatorBasis};
@@ -166,6 +167,16 @@ pub(crate) fn direction(flow: &Flow, ip: &Ip, header: &Header) -> Direction {
     } else {
         Direction::Down
     }
+}
+
+/// Where the client's address stands in a frame of the flow.
+pub(crate) fn client_at(flow: &Flow, ip: &Ip, header: &Header) -> Option<NonZeroU32> {
+    let behind = match direction(flow, ip, header) {
+        Direction::Up => 0,
+        Direction::Down if ip.source.is_ipv4() => 4,
+        Direction::Down => 16,
+    };
+    NonZeroU32::new(u32::try_from(ip.addresses_at.checked_add(behind)?).ok()?)
 }
 
 /// Counts a frame that brought a packet, or a part of one.

@@ -60,6 +60,7 @@ fn v4<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
     let [version_length, _, total_high, total_low] = cursor.array::<4>()?;
     let id = cursor.array::<2>()?;
     let [fragment_high, fragment_low, ttl, protocol, _, _] = cursor.array::<6>()?;
+    let addresses_at = cursor.offset();
     let (source, destination) = (Ipv4Addr::from(cursor.array::<4>()?), Ipv4Addr::from(cursor.array::<4>()?));
     let header = usize::from(version_length & 0x0f).saturating_mul(4);
     let options = header.checked_sub(20).ok_or(Reason::Stop(start.forbidden()))?;
@@ -78,6 +79,7 @@ fn v4<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
         ttl,
         id: Some(u16::from_be_bytes(id)),
         protocol,
+        addresses_at,
     };
     let missing = announced.saturating_sub(cursor.left());
     let body = cursor.sub(announced.min(cursor.left()))?;
@@ -102,6 +104,7 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
     cursor.skip(4)?;
     let length = usize::from(cursor.u16()?);
     let (protocol, ttl) = (cursor.u8()?, cursor.u8()?);
+    let addresses_at = cursor.offset();
     let (source, destination) = (Ipv6Addr::from(cursor.array::<16>()?), Ipv6Addr::from(cursor.array::<16>()?));
     // Zero: a jumbogram (RFC 2675) or a length left to the card.
     let announced = if length == 0 { cursor.left() } else { length };
@@ -113,6 +116,7 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
         ttl,
         id: None,
         protocol,
+        addresses_at,
     };
     loop {
         ip = extensions(ip, &mut body)?;
