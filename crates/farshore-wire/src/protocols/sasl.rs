@@ -58,13 +58,21 @@ impl Sasl {
             // An empty first response: the real one follows.
             return Some(self);
         }
+        out.decoded(&["base64"]);
+        let next = self.told(&decoded, prefix, line, range, out);
+        out.decoded(&[]);
+        next
+    }
+
+    /// Tells what a response holds, decoded.
+    fn told(self, decoded: &[u8], prefix: &str, line: &Line<'_>, range: Range<usize>, out: &mut dyn Sink) -> Option<Self> {
         let mut tell = |name: &str, value: &[u8]| line.tell_as(&format!("{prefix}.{name}"), value, range.clone(), out);
         match self {
             Self::User => {
-                tell("user", &decoded);
+                tell("user", decoded);
                 return Some(Self::Password);
             }
-            Self::Password => tell("password", &decoded),
+            Self::Password => tell("password", decoded),
             Self::Plain => {
                 let mut parts = decoded.splitn(3, |byte| *byte == 0);
                 let (acting_as, user, password) = (parts.next(), parts.next(), parts.next());

@@ -177,7 +177,11 @@ fn an_address_made_of_hardware_links_the_networks_it_was_used_in() {
             let path = it.readers.iter().find(|it| it.role == ReaderRole::OnPath).unwrap();
             assert_eq!(path.answer, farshore::model::Answer::Yes);
             let at = &it.evidence[0].span;
-            assert_eq!((at.frame, at.offset, at.length), (1, 22, 16), "behind Ethernet and eight bytes of IPv6");
+            assert_eq!(
+                (at.frame, at.offset, at.length),
+                (1, 22, 16),
+                "behind Ethernet and eight bytes of IPv6"
+            );
         }
         let links = audit.links.unwrap();
         (told.len(), links.iter().map(|it| (it.observer, it.label())).collect::<Vec<_>>())

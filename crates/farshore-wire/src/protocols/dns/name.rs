@@ -130,8 +130,11 @@ impl Name {
     }
 
     /// Where [`Name::dotted`] stands: a length byte counts as the dot after it, so the lengths are the same unless
-    /// the name holds a pointer.
+    /// the name holds a pointer; of a name that is nothing else, the pointer.
     pub fn text_place(&self) -> Range<usize> {
+        if self.place.len() == 2 && self.flaw.is_none() {
+            return self.place.clone();
+        }
         let start = self.place.start.saturating_add(1).min(self.place.end);
         start..start.saturating_add(self.dotted.len()).min(self.place.end)
     }
@@ -159,7 +162,8 @@ mod tests {
         assert_eq!(text(message, 13), ("mail.example".into(), 20, None));
         assert_eq!(text(message, 20), ("mail.example".into(), 22, None));
         assert_eq!(text(message, 12), (".".into(), 13, None));
-        assert_eq!(Name::read(message, 0).text_place(), 1..12);
+        let places = [0, 13, 20].map(|at| Name::read(message, at).text_place());
+        assert_eq!(places, [1..12, 14..20, 20..22], "a pointer alone is all that stands there");
     }
 
     #[test]

@@ -45,12 +45,19 @@ pub fn body(list: &List, asked: bool) -> Use {
     }
 }
 
-/// Tells all headers under the names that HTTP/1 gives them.
-pub fn headers(list: &List, asked: bool, block: &Gathered, out: &mut dyn Sink) {
+/// Tells all headers under the names that HTTP/1 gives them; those that do not stand in the block as they are, with how they are
+/// packed.
+pub fn headers(list: &List, asked: bool, packing: &'static str, block: &Gathered, out: &mut dyn Sink) {
     let authority = list.value(b":authority").is_some_and(|it| !it.is_empty());
     for header in &list.headers {
+        out.decoded(if header.plain.is_some() {
+            &[]
+        } else {
+            std::slice::from_ref(&packing)
+        });
         tell_header(header, asked, authority, block, out);
     }
+    out.decoded(&[]);
 }
 
 fn tell_header(header: &Header, asked: bool, authority: bool, block: &Gathered, out: &mut dyn Sink) {
@@ -74,7 +81,7 @@ fn tell_header(header: &Header, asked: bool, authority: bool, block: &Gathered, 
 }
 
 /// Tells a request at its head, with the frame in which it ended.
-pub fn tell((request, head, position): (Observation, Span, u64), frame: u64, out: &mut dyn Sink) {
+pub fn tell((request, head, position): (Observation, Span, u64), frame: u64, packing: &'static str, out: &mut dyn Sink) {
     let whole = if frame > head.frame {
         Span {
             frame,
@@ -85,5 +92,7 @@ pub fn tell((request, head, position): (Observation, Span, u64), frame: u64, out
     } else {
         head
     };
+    out.decoded(&[packing]);
     out.observe(request, whole);
+    out.decoded(&[]);
 }

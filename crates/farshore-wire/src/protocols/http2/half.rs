@@ -39,6 +39,13 @@ pub struct Scene<'a> {
     pub out: &'a mut dyn Sink,
 }
 
+impl Scene<'_> {
+    /// What packs lists of headers: HPACK (RFC 7541) or QPACK (RFC 9204).
+    fn packing(&self) -> &'static str {
+        if self.version == "3" { "qpack" } else { "hpack" }
+    }
+}
+
 impl Half {
     /// Takes a list of headers of that stream; `position` is where they begin in the direction.
     pub fn headers(&mut self, number: u64, list: &List, block: &Gathered, position: u64, scene: &mut Scene<'_>) {
@@ -47,11 +54,11 @@ impl Half {
             scene.out.client_speaks(scene.direction);
             // A second one on the same stream breaks the protocol; the first is still told.
             if let Some(before) = self.request.replace((request, whole, position)) {
-                fields::tell(before, scene.frame, scene.out);
+                fields::tell(before, scene.frame, scene.packing(), scene.out);
             }
             self.asked = true;
         }
-        fields::headers(list, self.asked, block, scene.out);
+        fields::headers(list, self.asked, scene.packing(), block, scene.out);
         if list.is_interim() || self.headed {
             return;
         }
@@ -106,7 +113,7 @@ impl Half {
             self.body.tell_part(scene.out, scene.direction, scene.limits);
         }
         if let Some(request) = self.request.take() {
-            fields::tell(request, scene.frame, scene.out);
+            fields::tell(request, scene.frame, scene.packing(), scene.out);
         }
     }
 }

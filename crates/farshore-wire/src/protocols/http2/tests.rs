@@ -101,6 +101,19 @@ fn server() -> Vec<u8> {
 }
 
 fn check(out: &Notebook) {
+    // Of literals the bytes stand there; what Huffman's code or an index stands for has to be unpacked.
+    let packed: Vec<_> = out
+        .decoded
+        .iter()
+        .filter(|(_, by)| by == &["hpack"])
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!(packed[..2], ["http.path", "http.host"], "the first request");
+    assert!(
+        out.decoded
+            .iter()
+            .all(|(path, _)| path != "http.cookie.sid" && path != "http.query.imei")
+    );
     assert_eq!(
         out.facts(),
         [

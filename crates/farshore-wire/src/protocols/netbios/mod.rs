@@ -147,6 +147,9 @@ fn decoded(encoded: &[u8]) -> Option<Vec<u8>> {
     Some(name)
 }
 
+/// How names stand in messages: in the first-level encoding (RFC 1001, section 14.1).
+const ENCODED: &[&str] = &["netbios-name"];
+
 /// Messages, each in its datagram.
 #[derive(Debug)]
 struct Names;
@@ -157,11 +160,13 @@ impl Dissector for Names {
         if let Ok((name, at)) = sender(piece.bytes) {
             out.client_speaks(direction);
             if !name.is_empty() {
+                out.decoded(ENCODED);
                 out.field(Field {
                     path: "netbios.sender",
                     value: &name,
                     at: piece.origin.span(at),
                 });
+                out.decoded(&[]);
             }
             return Progress::More;
         }
@@ -174,6 +179,7 @@ impl Dissector for Names {
             return Progress::More;
         }
         let at = piece.origin.span(message.at);
+        out.decoded(ENCODED);
         if !message.response && message.operation == 0 {
             let asked = Observation::NameAsked {
                 protocol: "netbios",
@@ -189,6 +195,7 @@ impl Dissector for Names {
             value: &message.name,
             at,
         });
+        out.decoded(&[]);
         Progress::More
     }
 }
@@ -224,6 +231,7 @@ mod tests {
         };
         assert_eq!(out.observed, [(asked, Span::in_frame(1, 42 + 13, 32))]);
         assert_eq!((out.values("netbios.name"), out.client), (vec!["ANNS-LAPTOP".to_owned()], Some(Up)));
+        assert_eq!(out.decoded, [("netbios.name".to_owned(), vec!["netbios-name"])]);
     }
 
     /// A datagram from `ANNS-LAPTOP` to the workgroup, as it announces itself.

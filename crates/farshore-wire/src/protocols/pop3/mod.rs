@@ -245,6 +245,8 @@ mod tests {
         let out = read_stream(&POP3, (50_000, 1_110), TALK);
         assert_eq!(out.fields[1].2, Span::in_frame(4, 42 + 5, 9));
         assert_eq!(out.fields[3].2, Span::in_frame(8, 42, 16), "the encoded text");
+        let encoded = ["pop3.auth.user", "pop3.auth.password"].map(|path| (path.to_owned(), vec!["base64"]));
+        assert_eq!(out.decoded, encoded);
         let turned: Vec<_> = TALK.iter().map(|(d, it)| (d.reverse(), *it)).collect();
         let out = read_stream(&POP3, (1_110, 50_000), &turned);
         assert_eq!((out.fields.len(), out.client), (TOLD.len(), Some(Down)));
