@@ -4,7 +4,7 @@ use farshore_model::audit::{Audit, DataEdition, FlowCoverage, PackEdition, Stale
 use farshore_model::flow::Protection;
 use farshore_model::{Date, Ledger};
 
-use crate::discover::discover;
+use crate::discover;
 use crate::limits::Limits;
 use crate::parties::Datasets;
 use crate::parties::globe::Vantage;
@@ -69,12 +69,16 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
     let mut coverage = ledger.coverage.clone();
     keys::tell(&ledger, &mut coverage.keys);
-    let (links, beyond_links) = links::of(mentions, &exposures, &ledger, with.limits.links);
+    let (mut links, mut beyond_links) = links::of(mentions, &exposures, &ledger, with.limits.links);
+    // Without anything to compare, nothing was searched.
+    let (discovery, carried) = (!ledger.specimens.is_empty()).then(|| discover::search(&ledger)).unzip();
+    if let Some(carried) = carried {
+        let beyond = links::by_found(&mut links, &carried, &ledger, (&destinations, &of_flow), with.limits.links);
+        beyond_links = beyond_links.saturating_add(beyond);
+    }
     if beyond_links > 0 {
         coverage.limits.insert("links", beyond_links);
     }
-    // Without anything to compare, nothing was searched.
-    let discovery = (!ledger.specimens.is_empty()).then(|| discover(&ledger));
     let verdicts = with
         .packs
         .iter()

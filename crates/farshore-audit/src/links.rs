@@ -3,16 +3,22 @@
 //! An id of a room links all who were in it; an id of a device, which only its own device sends, links the addresses it was
 //! sent from, and to a party that several apps send it to, such as the owner of code they have in common, those apps. Each
 //! observer links what it can read itself: whoever is on the path, or one party as resolver, relay or endpoint. Refused: ids
-//! of people, which others send and receive too; what no answer `yes` stands behind; and any guess from times or sizes.
+//! of people, which others send and receive too; what no answer `yes` stands behind; and any guess from times or sizes. What nobody
+//! named links as well, where a comparison of captures claims it for a room's ([`by_found`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ahash::HashMap;
 use farshore_model::flow::Protection;
 use farshore_model::link::Link;
+use farshore_model::party::Destination;
 use farshore_model::sighting::Disguise;
-use farshore_model::{Answer, Exposure, InputId, Ledger, Locus, ReaderRole, Sighting, Text};
+use farshore_model::{Answer, DatumKind, Exposure, InputId, Ledger, Locus, ReaderRole, Sighting, Text};
+
+use crate::discover::Carried;
+use crate::exposure;
+use crate::identifiers::value::sighted;
 
 /// Ids of places where people meet: all that carry one were there.
 const MEETING: &[&str] = &["room-id"];
@@ -51,6 +57,10 @@ type Clients = BTreeMap<Text, BTreeMap<App, Locus>>;
 
 /// The identifiers of a ledger that can link.
 pub(crate) fn mentions(ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
+    mentioned(&ledger.sightings, ledger, of_flow)
+}
+
+fn mentioned(sightings: &[Sighting], ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
     let mention = |it: &Sighting| {
         let flow = ledger.flows.get(it.flow.0 as usize)?;
         Some(Mention {
@@ -71,7 +81,73 @@ pub(crate) fn mentions(ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
             at: it.evidence.first()?.clone(),
         })
     };
-    ledger.sightings.iter().filter(|it| links(it)).filter_map(mention).collect()
+    sightings.iter().filter(|it| links(it)).filter_map(mention).collect()
+}
+
+/// Adds the links that ids of rooms make which nobody named and a comparison found: of two clients that no name links for an
+/// observer, by the first such id. How many there are beyond so many comes back.
+///
+/// They are labelled with the place of the identifier among those found, and the number of the value in its table.
+pub(crate) fn by_found(
+    links: &mut Vec<Link>,
+    carried: &[Carried],
+    ledger: &Ledger,
+    (destinations, of_flow): (&[Destination], &[u32]),
+    most: usize,
+) -> u64 {
+    // The same bytes are one value, wherever they stand; the first identifier that has them names them.
+    let mut first: BTreeMap<&[u8], &Carried> = BTreeMap::new();
+    for it in carried {
+        first.entry(&it.bytes).or_insert(it);
+    }
+    let mut named: BTreeMap<[u8; 16], (usize, u64)> = BTreeMap::new();
+    let mut sighting = |it: &Carried| {
+        let kind = DatumKind::fixed("room-id");
+        let value = sighted(&kind, &hex(&it.bytes), false, None);
+        if let Some(first) = first.get(&*it.bytes) {
+            named.insert(value.print, (first.identifier, first.value));
+        }
+        Sighting {
+            kind,
+            value,
+            field: format!("identifiers[{}]", it.identifier),
+            detector: "discovery".to_owned(),
+            known_as: None,
+            disguise: Disguise::None,
+            protection: it.protection,
+            flow: it.flow,
+            evidence: vec![it.at.clone()],
+            count: 1,
+        }
+    };
+    let sightings: Vec<Sighting> = carried.iter().map(&mut sighting).collect();
+    let mentions = mentioned(&sightings, ledger, of_flow);
+    let exposures = exposure::of_sightings(sightings.into_iter(), ledger, destinations, of_flow);
+    let by_number: BTreeMap<u32, (usize, u64)> = exposures
+        .iter()
+        .filter_map(|it| Some((it.number, *named.get(&it.value.print)?)))
+        .collect();
+    let key = |it: &Link| (it.observer, it.party.clone(), it.a.clone(), it.b.clone());
+    let mut known: BTreeSet<_> = links.iter().map(key).collect();
+    let (mut found, mut beyond) = of(mentions, &exposures, ledger, usize::MAX);
+    found.retain(|it| known.insert(key(it)));
+    for mut it in found {
+        let Some((identifier, value)) = by_number.get(&it.number) else {
+            continue;
+        };
+        if links.len() >= most {
+            beyond = beyond.saturating_add(1);
+            continue;
+        }
+        it.kind = DatumKind::named(&format!("identifiers[{identifier}]"));
+        it.number = u32::try_from(*value).unwrap_or(u32::MAX);
+        links.push(it);
+    }
+    beyond
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }
 
 fn links(it: &Sighting) -> bool {
@@ -125,7 +201,7 @@ pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger
                 party: party.clone(),
                 a,
                 b,
-                kind: farshore_model::DatumKind::named(kind),
+                kind: DatumKind::named(kind),
                 number,
                 anonymity_set,
                 evidence: evidence.map(Clone::clone).to_vec(),

@@ -124,8 +124,13 @@ impl<'a, 'c> Claims<'a, 'c> {
         }
     }
 
-    /// What it all comes to.
-    pub(super) fn settle(mut self, survey: &Survey, groups: &[Group<'_>], orders: &BTreeMap<usize, bool>) -> Vec<Identifier> {
+    /// What it all comes to, each with where it stands.
+    pub(super) fn settle(
+        mut self,
+        survey: &Survey,
+        groups: &[Group<'_>],
+        orders: &BTreeMap<usize, bool>,
+    ) -> Vec<(Identifier, Vec<Spot<'a>>)> {
         // Those that a structure limits, then those that most messages have.
         self.fits.sort_by_key(|it| {
             let narrowed = groups.get(it.place.group).map_or(0, |it| it.narrowed);
@@ -159,21 +164,21 @@ impl<'a, 'c> Claims<'a, 'c> {
             for spot in &fit.place.spots {
                 told.entry((fit.role, spot.message.index)).or_default().push(spot.range.clone());
             }
-            found.push(identifier);
+            found.push((identifier, fit.place.spots));
         }
         // Places of one role and partition are one hypothesis: they share its share of the level.
-        let mut single: Vec<f64> = found.iter().map(|it| it.p_single).collect();
+        let mut single: Vec<f64> = found.iter().map(|it| it.0.p_single).collect();
         single.sort_by(f64::total_cmp);
         single.dedup();
         let corrected = holm(&single, survey.hypotheses());
-        for it in &mut found {
+        for (it, _) in &mut found {
             let at = single.iter().position(|p| *p >= it.p_single).unwrap_or(0);
             it.p_value = corrected.get(at).copied().unwrap_or(1.0).max(it.p_single);
             if it.p_value <= LEVEL {
                 it.firmness = Firmness::Claim;
             }
         }
-        found.sort_by(|a, b| {
+        found.sort_by(|(a, _), (b, _)| {
             let order = a.firmness.cmp(&b.firmness).then(a.p_single.total_cmp(&b.p_single));
             order
                 .then(b.support.messages.cmp(&a.support.messages))
@@ -463,22 +468,24 @@ pub(super) fn evidence(spots: &[Spot<'_>]) -> Vec<Locus> {
     for spot in spots {
         first.entry(spot.message.capture).or_insert(spot);
     }
-    let locus = |spot: &&Spot<'_>| {
-        let whole = &spot.message.specimen.locus;
-        let as_it_stands = whole.span.length == spot.message.specimen.length;
-        Locus {
-            span: if as_it_stands {
-                Span {
-                    offset: whole.span.offset.saturating_add(spot.range.start as u64),
-                    length: spot.range.len() as u64,
-                    ..whole.span
-                }
-            } else {
-                whole.span
-            },
-            decoded_by: if spot.message.mask == 0 { Vec::new() } else { vec!["xor"] },
-            ..whole.clone()
-        }
-    };
-    first.values().take(KEPT).map(locus).collect()
+    first.values().take(KEPT).map(|it| locus(it)).collect()
+}
+
+/// Where a value stands.
+pub(super) fn locus(spot: &Spot<'_>) -> Locus {
+    let whole = &spot.message.specimen.locus;
+    let as_it_stands = whole.span.length == spot.message.specimen.length;
+    Locus {
+        span: if as_it_stands {
+            Span {
+                offset: whole.span.offset.saturating_add(spot.range.start as u64),
+                length: spot.range.len() as u64,
+                ..whole.span
+            }
+        } else {
+            whole.span
+        },
+        decoded_by: if spot.message.mask == 0 { Vec::new() } else { vec!["xor"] },
+        ..whole.clone()
+    }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use farshore_model::{Direction, Ledger, Specimen};
 
 use super::design::Captures;
+use super::text;
 
 /// Leading bytes that may tell the kind of a message.
 const KIND_WITHIN: usize = 12;
@@ -15,6 +16,14 @@ const KIND_WITHIN: usize = 12;
 const KINDS: usize = 16;
 /// First messages of a conversation that are compared by their number.
 const FIRSTS: usize = 3;
+/// Fields in which a protocol carries what an application puts there.
+const CARRIERS: [&str; 5] = [
+    "websocket.sent",
+    "websocket.received",
+    "mqtt.payload",
+    "http.request.body",
+    "http.response.body",
+];
 
 /// A message, as far as it was kept.
 #[derive(Clone, Copy)]
@@ -115,7 +124,7 @@ pub(super) fn groups<'a>(ledger: &'a Ledger, plain: &'a [(Cow<'a, [u8]>, u8)], c
             narrowed: 0,
             messages,
         };
-        if payload {
+        if !whole.field || carries_bytes(&whole) {
             kinds(&whole, &mut groups);
             firsts(&whole, &mut groups);
         }
@@ -123,6 +132,12 @@ pub(super) fn groups<'a>(ledger: &'a Ledger, plain: &'a [(Cow<'a, [u8]>, u8)], c
     }
     groups.sort_by_key(|it| (it.of, it.narrowed));
     groups
+}
+
+/// Whether a field is a way for a protocol of somebody's own, of bytes rather than of words.
+pub(super) fn carries_bytes(it: &Group<'_>) -> bool {
+    let texts = it.messages.iter().filter(|it| text::framed(it.bytes()).is_some()).count();
+    it.field && CARRIERS.iter().any(|path| it.name.starts_with(path)) && texts.saturating_mul(2) < it.messages.len()
 }
 
 /// By each leading byte that takes few values, which most captures know: what it takes them for may be the kind.

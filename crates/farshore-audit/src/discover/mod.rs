@@ -32,8 +32,8 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farshore_model::identifier::{Design, Discovery, Role};
-use farshore_model::{FlowId, Ledger};
+use farshore_model::identifier::{Design, Discovery, Firmness, Identifier, Role};
+use farshore_model::{FlowId, Ledger, Locus, Protection};
 
 use claims::{Claims, Survey};
 use design::Captures;
@@ -48,8 +48,29 @@ const TEXTS: usize = 6;
 /// Bytes of a header behind which a number of varying width is looked for.
 const VARINTS_WITHIN: usize = 48;
 
+/// A conversation that carried a value of an identifier of rooms: what links people by it.
+pub(crate) struct Carried {
+    /// The identifier, by its place among those that were found.
+    pub(crate) identifier: usize,
+    /// The value, by its number in the identifier's table.
+    pub(crate) value: u64,
+    /// It, as it stands in the payload.
+    pub(crate) bytes: Box<[u8]>,
+    /// The conversation.
+    pub(crate) flow: FlowId,
+    /// How it stood there.
+    pub(crate) protection: Protection,
+    /// Where it stands first.
+    pub(crate) at: Locus,
+}
+
 /// Searches a ledger for identifiers nobody named.
 pub fn discover(ledger: &Ledger) -> Discovery {
+    search(ledger).0
+}
+
+/// The same, and who carried the ids of rooms that it claims.
+pub(crate) fn search(ledger: &Ledger) -> (Discovery, Vec<Carried>) {
     let captures = Captures::of(ledger);
     let plain = masks::unmasked(ledger);
     let groups = groups::groups(ledger, &plain, &captures);
@@ -78,11 +99,16 @@ pub fn discover(ledger: &Ledger) -> Discovery {
         ..
     } = search;
     survey.sessions = sessions.tried;
-    let mut identifiers = claims.settle(&survey, &groups, &orders);
-    identifiers.extend(sessions.settle(&captures, &orders, &groups));
-    identifiers.sort_by_key(|it| it.firmness);
+    let mut found = claims.settle(&survey, &groups, &orders);
+    let of_sessions = sessions.settle(&captures, &orders, &groups).into_iter();
+    found.extend(of_sessions.map(|it| (it, Vec::new())));
+    found.sort_by_key(|it| it.0.firmness);
+    let (identifiers, spots): (Vec<Identifier>, Vec<Vec<Spot<'_>>>) = found.into_iter().unzip();
+    let rooms = identifiers.iter().zip(&spots).enumerate();
+    let rooms = rooms.filter(|(_, (it, _))| it.firmness == Firmness::Claim && it.roles.contains(&Role::Room));
+    let carried = rooms.flat_map(|(number, (it, spots))| carried(number, it, spots)).collect();
     let sessions: BTreeSet<FlowId> = ledger.specimens.iter().map(|it| it.flow).collect();
-    Discovery {
+    let discovery = Discovery {
         identifiers,
         design: Design {
             captures: captures.inputs as u64,
@@ -94,7 +120,26 @@ pub fn discover(ledger: &Ledger) -> Discovery {
             hypotheses: survey.hypotheses() as u64,
             cannot_tell: cannot_tell(&captures),
         },
-    }
+    };
+    (discovery, carried)
+}
+
+/// The conversations that carried an identifier, each once for each protection.
+fn carried(identifier: usize, it: &Identifier, spots: &[Spot<'_>]) -> Vec<Carried> {
+    let mut seen = BTreeSet::new();
+    let of_spot = |spot: &Spot<'_>| {
+        let specimen = spot.message.specimen;
+        seen.insert((specimen.flow, specimen.protection)).then_some(())?;
+        Some(Carried {
+            identifier,
+            value: it.table.get(spot.message.capture).copied().flatten()?,
+            bytes: spot.value().into(),
+            flow: specimen.flow,
+            protection: specimen.protection,
+            at: claims::locus(spot),
+        })
+    };
+    spots.iter().filter_map(of_spot).collect()
 }
 
 /// A search under way.
@@ -113,14 +158,15 @@ impl<'a> Search<'a, '_> {
         if group.field {
             self.whole(number, group);
         }
-        let texts = group.messages.iter().filter(|it| text::is_text(it.bytes())).count();
+        let texts = group.messages.iter().filter_map(|it| Some((*it, text::framed(it.bytes())?)));
+        let texts: Vec<(Message<'a>, usize)> = texts.collect();
         // A cut or a stray message among texts makes them no less texts.
-        if texts.saturating_mul(20) >= group.messages.len().saturating_mul(19) {
-            let read = group.messages.iter().filter(|it| text::is_text(it.bytes()));
-            self.elements(number, group, read.map(|it| (*it, text::words(it.bytes()))).collect());
+        if texts.len().saturating_mul(20) >= group.messages.len().saturating_mul(19) {
+            let words = texts.into_iter().map(|(it, begins)| (it, text::words(it.bytes(), begins)));
+            self.elements(number, group, words.collect());
             return;
         }
-        if group.field {
+        if group.field && !groups::carries_bytes(group) {
             return;
         }
         self.elements(number, group, structure::elements(group));

@@ -432,3 +432,65 @@ fn a_version_may_be_of_a_build() {
     let roles: Vec<_> = told(&ledger).into_iter().map(|it| it.0).collect();
     assert_eq!(roles, [[Role::User, Role::Device, Role::Build]]);
 }
+
+/// The same payload, as a field of a protocol that is read.
+fn as_field(mut ledger: Ledger, path: &str) -> Ledger {
+    for it in &mut ledger.specimens {
+        (it.payload, it.path, it.direction) = (false, path.into(), None);
+    }
+    ledger
+}
+
+/// Parts of a path, and bytes of somebody's own inside a protocol that is read.
+#[test]
+fn ids_stand_in_paths_and_in_what_a_protocol_carries() {
+    let labels = ["user", "room"];
+    let path = |who: Who, number: u64| {
+        let what = ["join", "send", "leave"][usize::try_from(number % 3).unwrap()];
+        format!("/v1/users/{}/rooms/{}/{what}", 5_000 + 37 * who.user, 714_000 + 31 * who.room).into_bytes()
+    };
+    let places = |ledger: &Ledger| -> Vec<(Vec<Role>, String)> {
+        let mut places: Vec<_> = told(ledger).into_iter().map(|it| (it.0, it.2)).collect();
+        places.sort();
+        places
+    };
+    let (user, room) = (vec![Role::User, Role::Device], vec![Role::Room]);
+    assert_eq!(
+        places(&as_field(world(20, 6, 4, &labels, path), "http.path")),
+        [
+            (user.clone(), "http.path, part behind users".to_owned()),
+            (room.clone(), "http.path, part behind rooms".to_owned())
+        ]
+    );
+    let carried = places(&as_field(world(20, 6, 4, &labels, message), "websocket.sent"));
+    let of_payload = places(&world(20, 6, 4, &labels, message));
+    let renamed = |it: &(Vec<Role>, String)| (it.0.clone(), it.1.replace("udp/4000 up", "websocket.sent"));
+    assert_eq!(carried, of_payload.iter().map(renamed).collect::<Vec<_>>());
+    // Other fields of bytes have a meaning of their own.
+    assert_eq!(told(&as_field(world(20, 6, 4, &labels, message), "tls.random")), []);
+}
+
+/// A stream of texts behind lengths of one byte or two, and a key that means another thing in each kind of message.
+#[test]
+fn texts_are_read_behind_their_lengths_and_keys_by_the_kind_of_message() {
+    let ledger = world(20, 6, 4, &["user", "room"], |who, number| {
+        let nonce = noise(who.capture * 100 + number);
+        let (user, room) = (5_000 + 37 * who.user, 714_000 + 31 * who.room);
+        let text = match number % 2 {
+            0 => format!("{{\"op\":\"login\",\"id\":{user},\"nonce\":\"{nonce:0100x}\"}}"),
+            _ => format!("{{\"op\":\"join\",\"id\":{room},\"nonce\":\"{nonce:016x}\"}}"),
+        };
+        let length = u8::try_from(text.len()).unwrap();
+        let framing = if length < 128 { vec![length] } else { vec![length, 1] };
+        [framing, text.into_bytes()].concat()
+    });
+    let mut places: Vec<_> = told(&ledger).into_iter().map(|it| (it.0, it.2)).collect();
+    places.sort();
+    assert_eq!(
+        places,
+        [
+            (vec![Role::User, Role::Device], "udp/4000 up, key id of login".to_owned()),
+            (vec![Role::Room], "udp/4000 up, key id of join".to_owned())
+        ]
+    );
+}

@@ -35,6 +35,25 @@ pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u
         findings.observed(seen);
     }
     findings.channels();
+    read(findings, ledger, destinations)
+}
+
+/// Exposures of these sightings alone, which are not of the ledger: values that a comparison found.
+pub(crate) fn of_sightings(
+    sightings: impl Iterator<Item = Sighting>,
+    ledger: &Ledger,
+    destinations: &[Destination],
+    of_flow: &[u32],
+) -> Vec<Exposure> {
+    let mut findings = Findings::new(ledger, of_flow);
+    for sighting in sightings {
+        findings.sighted(sighting);
+    }
+    read(findings, ledger, destinations)
+}
+
+/// Who reads each of the findings.
+fn read(findings: Findings<'_>, ledger: &Ledger, destinations: &[Destination]) -> Vec<Exposure> {
     let drafts = findings.drafts.finish();
     let designated = Designated::collect(ledger);
     let passages = Passages::collect(ledger);

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farshore::model::{Audit, DatumKind, Ledger, ReaderRole};
+use farshore::model::identifier::Firmness;
+use farshore::model::{Audit, DatumKind, Ledger, ReaderRole, Role};
 use farshore::{Detecting, Detectors, Known, Reading};
 use farshore_lab::crowd::grammar::{Code, Grammar, What};
 use farshore_lab::crowd::{Crowd, Design, record};
@@ -107,6 +108,47 @@ fn the_path_links_all_who_were_in_one_room_of_a_crowd_and_nobody_else() {
         "{worlds} worlds, {masked} masked, {edges} edges"
     );
     assert!(found * 100 >= edges * 95, "{found} of {edges} edges over {worlds} worlds");
+}
+
+/// The runs are labelled with their rooms, and nobody says how an id of a room looks: numbers of two bytes and varints count as well.
+#[test]
+fn ids_of_rooms_that_a_comparison_finds_link_as_those_that_are_named() {
+    let detectors = Detectors::new(&[], Detecting::default()).unwrap();
+    let reading = Reading {
+        specimens: true,
+        ..Reading::default()
+    };
+    let (mut edges, mut found, mut claimed) = (0_usize, 0_usize, 0_usize);
+    for seed in 7_100..7_108 {
+        let crowd = record(seed, Design::Ample);
+        let mut ledger = Ledger::default();
+        for run in &crowd.runs {
+            let mut one = farshore::read(run.bytes.as_slice(), &run.file, &reading, &detectors.fork(), &mut |_| {}).unwrap();
+            for input in &mut one.inputs {
+                input.labels.insert("user".to_owned(), user(run.cast.user));
+                input.labels.insert("room".to_owned(), run.cast.room.to_string());
+            }
+            ledger.merge(one);
+        }
+        let audit = audit(ledger, None);
+        let (seen, truth) = (linked(&audit), together(&crowd));
+        let wrong: Vec<_> = seen.difference(&truth).collect();
+        assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
+        let rooms: Vec<String> = (audit.discovery.iter().flat_map(|it| &it.identifiers).enumerate())
+            .filter(|(_, it)| it.firmness == Firmness::Claim && it.roles.contains(&Role::Room))
+            .map(|(at, _)| format!("identifiers[{at}]#"))
+            .collect();
+        for link in audit.links.iter().flatten() {
+            assert!(rooms.iter().any(|it| link.label().starts_with(it)), "seed {seed}: {}", link.label());
+        }
+        if !rooms.is_empty() {
+            claimed += 1;
+            edges += truth.len();
+            found += seen.len();
+        }
+    }
+    assert!(claimed >= 6 && edges > 50, "{claimed} crowds, {edges} edges");
+    assert!(found * 100 >= edges * 95, "{found} of {edges} edges");
 }
 
 #[test]
