@@ -10,7 +10,7 @@ use farshore::{Detecting, Detectors, DigestKey, Known};
 use farshore_audit::identifiers::FieldView;
 use farshore_model::audit::{FlowName, NameVia};
 use farshore_model::exposure::{Answer, Because, Exposure, Reader, ReaderRole};
-use farshore_model::flow::{App, Counter, InitiatorBasis, RoundTrips};
+use farshore_model::flow::App;
 use farshore_model::ledger::{Anomaly, InputRecord, Severity};
 use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech, Observed, Recovery};
 use farshore_model::party::{Destination, Location, LocationState, Network, Organisation, Owner, OwnerRelation, Place, Traffic};
@@ -344,30 +344,13 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             evidence: vec![locus()],
         }],
         flows: Rows::from(vec![Flow {
-            input: InputId(0),
-            transport: Transport::Udp,
-            client: Endpoint { ip: address, port: 1 },
-            server: Endpoint { ip: address, port: 2 },
-            initiator: InitiatorBasis::Port,
-            first: None,
-            last: None,
-            first_frame: 1,
-            up: Counter::default(),
-            down: Counter::default(),
             protocols: vec!["dns"],
             protection: Protection::Plaintext,
-            rtt: RoundTrips::default(),
-            spoke: [1, 1],
-            sealed: false,
-            ttl: 0,
-            randomness: None,
-            gaps: 0,
             app: Some(Box::new(App {
                 name: name(),
                 via: "pktap",
             })),
-            inside: None,
-            keys: None,
+            ..Flow::between(Transport::Udp, Endpoint { ip: address, port: 1 }, Endpoint { ip: address, port: 2 })
         }]),
         flow_names: vec![vec![FlowName {
             name: wire(),
