@@ -117,13 +117,21 @@ impl Router {
     pub fn close(self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Rows<Flow>, Coverage) {
         let (mut flows, mut coverage, mut tracks) = (self.flows, self.coverage, self.tracks);
         // A flow that was followed was also read by itself: that is closed first, whichever shard it comes from.
-        let (followed, alone): (Vec<Ended>, Vec<Ended>) = ended.into_iter().partition(|it| it.followed);
-        for it in alone.into_iter().chain(followed) {
+        let mut followed = Vec::new();
+        let mut close = |it: Ended| {
             let at = it.flow.0 as usize;
             if let (Some(flow), Some(track)) = (flows.get_mut(at), tracks.get_mut(at)) {
                 track.close(flow, Some(it));
             }
+        };
+        for it in ended {
+            if it.followed {
+                followed.push(it);
+            } else {
+                close(it);
+            }
         }
+        followed.into_iter().for_each(close);
         for (flow, track) in flows.iter_mut().zip(tracks.iter_mut()).filter(|(_, track)| !track.complete) {
             track.close(flow, None);
         }

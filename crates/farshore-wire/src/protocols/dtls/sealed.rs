@@ -52,10 +52,38 @@ struct Way {
     begun: u16,
     /// Its keys.
     latest: Option<(u16, Classic)>,
+    /// Which of its records were opened.
+    opened: Window,
     failed: u32,
     /// Protected records went by, and some of them did not open.
     sealed: bool,
     closed: bool,
+}
+
+/// The latest 64 numbers of records: a receiver takes each of them once (RFC 6347 section 4.1.2.6), and networks bring some twice.
+#[derive(Default)]
+struct Window {
+    /// Behind the highest so far.
+    next: u64,
+    /// The one before that is the lowest bit.
+    taken: u64,
+}
+
+impl Window {
+    /// Whether a number is taken for the first time, as far as is remembered.
+    fn take(&mut self, number: u64) -> bool {
+        if let Some(ahead) = number.checked_sub(self.next) {
+            let shift = u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1);
+            self.taken = self.taken.checked_shl(shift).unwrap_or(0) | 1;
+            self.next = number.saturating_add(1);
+            return true;
+        }
+        let back = self.next.saturating_sub(number).saturating_sub(1);
+        let bit = u32::try_from(back).ok().and_then(|back| 1_u64.checked_shl(back)).unwrap_or(0);
+        let first = self.taken & bit == 0;
+        self.taken |= bit;
+        first
+    }
 }
 
 impl Sealed {
@@ -133,6 +161,7 @@ impl Sealed {
                 None => suite().and_then(Classic::open_to_all),
             };
             way.latest = keys.map(|keys| (record.epoch, keys));
+            way.opened = Window::default();
         }
         let content = way
             .latest
@@ -154,6 +183,9 @@ impl Sealed {
             return None;
         };
         way.failed = 0;
+        if !way.opened.take(record.number) {
+            return None;
+        }
         if hidden && !self.opened {
             self.opened = true;
             if let Some(print) = self.offer.as_ref().and_then(|it| it.random.first_chunk()) {

@@ -119,6 +119,12 @@ impl Sample {
         &self.packets
     }
 
+    /// The last of them, as many as prove a key.
+    pub fn last(&self) -> &[(u64, Vec<u8>)] {
+        let others = self.packets.len().saturating_sub(PROOFS);
+        self.packets.get(others..).unwrap_or_default()
+    }
+
     /// The packets.
     pub fn into_packets(self) -> Vec<(u64, Vec<u8>)> {
         self.packets

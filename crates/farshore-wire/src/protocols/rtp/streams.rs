@@ -275,7 +275,10 @@ impl Source {
         if self.opened.is_some() || keys.is_empty() {
             return;
         }
-        let Some(by) = Opener::find(keys, self.sample.packets()) else {
+        // A call may have been set up anew before the capture told of it: its first packets are sealed under a key that nobody told.
+        let kept = self.sample.packets();
+        let of_the_last = || Opener::find(keys, self.sample.last()).filter(|_| at_the_end);
+        let Some(by) = Opener::find(keys, kept).or_else(of_the_last) else {
             if at_the_end {
                 self.late = Opener::find(keys, self.sample.latest().packets()).map(Box::new);
                 self.unfit = if self.late.is_none() && self.sample.len() > 0 {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use farshore_model::Direction;
 
 use super::handshake::{Handshake, Message};
+use super::kept::{Kept, Said};
 use super::keys::Lost;
 use super::opened::{Opened, Sealed};
 use super::parse;
@@ -74,39 +75,6 @@ pub(super) struct Records {
     refused: bool,
     longest_message: usize,
     most_kept: usize,
-}
-
-/// What a side said after it changed its ciphers, in the order in which it came.
-#[derive(Debug, Default)]
-struct Kept {
-    /// Which sides have changed them.
-    changed: [bool; 2],
-    segments: Vec<(Direction, Said)>,
-    bytes: usize,
-    /// There was more than may be kept.
-    clipped: bool,
-}
-
-#[derive(Debug)]
-enum Said {
-    Bytes(Vec<u8>, Origin),
-    Missing(u64),
-}
-
-impl Kept {
-    /// Takes the next of a side; says whether that is kept.
-    fn push(&mut self, direction: Direction, it: Segment<'_>, most: usize) {
-        let (said, bytes) = match it {
-            Segment::Bytes(piece) => (Said::Bytes(piece.bytes.to_vec(), piece.origin), piece.bytes.len()),
-            Segment::Gap(missing) => (Said::Missing(missing), 0),
-        };
-        // A piece without bytes takes room as well.
-        self.bytes = self.bytes.saturating_add(bytes).saturating_add(size_of::<Said>());
-        self.clipped |= self.bytes > most;
-        if !self.clipped {
-            self.segments.push((direction, said));
-        }
-    }
 }
 
 /// One direction.

@@ -18,6 +18,7 @@ mod certificate;
 mod dissect;
 mod handshake;
 mod ja;
+mod kept;
 mod keys;
 mod opened;
 mod opener;

@@ -548,6 +548,23 @@ fn a_session_that_goes_on_is_opened_with_the_keys_of_its_beginning() {
     }
 }
 
+/// Captured at two places, or brought twice by the network.
+#[test]
+fn what_comes_twice_is_told_once() {
+    for session in SESSIONS.iter().filter(|it| it.datagrams()) {
+        let frames = session.frames(1_440);
+        // But for what stays opaque: each datagram of that is shown.
+        let told = |frames: &[Vec<u8>]| {
+            let mut all = learnt(&read(frames, &session.secrets()));
+            all.retain(|it| !it.starts_with("udp.payload"));
+            all
+        };
+        let once = told(&frames);
+        let twice: Vec<Vec<u8>> = frames.iter().flat_map(|it| [it.clone(), it.clone()]).collect();
+        assert_eq!(told(&twice), once, "{}", session.name);
+    }
+}
+
 #[test]
 fn how_often_requests_were_made_is_told() {
     for (name, times) in [

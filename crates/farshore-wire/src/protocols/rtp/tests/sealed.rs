@@ -150,6 +150,31 @@ fn a_key_that_fits_only_what_was_not_kept_is_told() {
     }
 }
 
+/// A key that fits the end of what was kept opens that much; what it does not open is counted.
+#[test]
+fn a_key_that_fits_the_end_of_what_was_kept_opens_it() {
+    let codes: Vec<u8> = voice(160_000).into_iter().map(encode_ulaw).collect();
+    let clear = stream_of(0, 160, codes.chunks(160));
+    for suite in ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"] {
+        // Within a long call, and within a short one of which all was kept.
+        for (changed, all) in [(60, 1_000), (20, 150)] {
+            let (before, after) = clear[..all].split_at(changed);
+            let list = [sealed_under(OTHER, before, suite, &[], 0), sealed(after, suite, &[], 0)].concat();
+            let told = signalled(suite, "", Protection::Plaintext);
+            let mut dissector = RTP.start(&datagrams(1, 2, &[]), &Limits::default());
+            let out = feed_with(dissector.as_mut(), &upward(&list), MediaKeys::default(), told);
+            let Recovery::Yes { because, .. } = recovery(&out) else {
+                panic!("{:?}", recovery(&out))
+            };
+            assert!(
+                because.contains("whose key stands in clear in frame 7") && because.contains(&format!("{changed} ")),
+                "{because}"
+            );
+            assert_eq!(out.missed, [""; 0]);
+        }
+    }
+}
+
 /// Keys that are known beforehand follow each other, and nothing is lost between them; packets that none opens are counted.
 #[test]
 fn a_call_that_is_set_up_anew_is_opened_on() {
