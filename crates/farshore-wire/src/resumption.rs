@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use farshore_model::FlowId;
+use farshore_model::flow::SessionPrint;
 use sha2::{Digest, Sha256};
 
 use crate::secrets::Secret;
@@ -17,13 +18,16 @@ pub type Token = [u8; 16];
 /// Steps from one token to another: each connection may renew its ticket.
 const STEPS: usize = 64;
 
+/// The master secret, and what the session goes by that it was agreed on in.
+type Session = (Secret, SessionPrint);
+
 /// When something was told: the frame that was being read, and the flow.
 type When = (u64, FlowId);
 
 /// What flows tell of the sessions they begin and go on with.
 #[derive(Clone, Default)]
 pub struct Resumptions {
-    masters: BTreeMap<Token, (When, Secret)>,
+    masters: BTreeMap<Token, (When, Session)>,
     /// Tokens that stand for the same as one of others do.
     renewed: BTreeMap<Token, (When, Vec<Token>)>,
     /// The flows that keep what they cannot open yet, the earliest first.
@@ -66,8 +70,8 @@ impl Resumptions {
         pool
     }
 
-    /// A token stands for a master secret. The first word counts.
-    pub(crate) fn tell(&mut self, token: Token, when: When, master: Secret) {
+    /// A token stands for a session. The first word counts.
+    pub(crate) fn tell(&mut self, token: Token, when: When, master: Session) {
         let there = self.masters.entry(token).or_insert((when, master));
         if when < there.0 {
             *there = (when, master);
@@ -96,8 +100,8 @@ impl Resumptions {
         self.keep.iter().any(|(_, it)| *it == flow)
     }
 
-    /// The master secret that one of these stands for.
-    pub(crate) fn master(&self, tokens: &[Token]) -> Option<Secret> {
+    /// The session that one of these stands for.
+    pub(crate) fn master(&self, tokens: &[Token]) -> Option<Session> {
         let mut tokens = tokens.to_vec();
         for _ in 0..STEPS {
             if let Some((_, master)) = tokens.iter().find_map(|token| self.masters.get(token)) {
@@ -120,12 +124,12 @@ mod tests {
     #[test]
     fn the_first_word_counts_in_whatever_order_it_comes() {
         let [id, ticket, second] = [b"id", &b"ticket"[..], b"second"].map(|it| token(it).unwrap());
-        let master = Secret::new(&[7; 48]).unwrap();
+        let master = (Secret::new(&[7; 48]).unwrap(), [7; 8]);
         let mut one = Resumptions::default();
         one.tell(id, at(3), master);
         one.renew(second, at(9), &[ticket]);
         let mut other = Resumptions::default();
-        other.tell(id, at(4), Secret::new(&[8; 48]).unwrap());
+        other.tell(id, at(4), (Secret::new(&[8; 48]).unwrap(), [8; 8]));
         other.renew(ticket, at(5), &[[0; 16], id]);
         other.renew([1; 16], at(5), &[[2; 16]]);
         other.renew([2; 16], at(5), &[[1; 16]]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use farshore_model::flow::KeyUse;
+use farshore_model::flow::{KeyUse, SessionPrint};
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::observation::Observed;
 use farshore_model::{Direction, Locus, Observation, Protection, Span, Transport};
@@ -31,6 +31,8 @@ pub(super) struct FlowSink<'a, 's> {
     protection: Protection,
     /// What was undone to read what it tells now.
     decoded_by: Vec<&'static str>,
+    /// Which of the connections in this flow it tells of now.
+    connection: u64,
     talk: &'a mut Talk,
     scene: &'a mut Scene<'s>,
 }
@@ -44,6 +46,7 @@ impl Chain {
             outer: self.protection,
             protection: self.protection,
             decoded_by: Vec::new(),
+            connection: 0,
             talk,
             scene,
         };
@@ -274,12 +277,18 @@ impl Sink for FlowSink<'_, '_> {
             }
             return;
         };
-        let own = (!protocol.is_multiplexed()).then_some(number);
+        // One reader for all streams of a connection, or one for each.
+        let for_each = !protocol.is_multiplexed();
+        let own = match (for_each, self.connection) {
+            (true, _) => Some(number),
+            (false, 0) => None,
+            (false, connection) => Some(connection),
+        };
         self.call(protocol.id(), own, |dissector, sink| {
             dissector.substream(number, direction, it, end, sink)
         });
         if end
-            && own.is_some()
+            && for_each
             && let Some(mut chain) = self.inside.over(number, direction)
         {
             finish(&mut chain, self.talk, self.scene);
@@ -350,10 +359,10 @@ impl Sink for FlowSink<'_, '_> {
         self.scene.media_keys
     }
 
-    fn resumable(&mut self, tokens: &[Token], master: Secret) {
+    fn resumable(&mut self, tokens: &[Token], master: Secret, session: SessionPrint) {
         let when = (self.scene.reading, self.scene.flow);
         for token in tokens {
-            self.scene.resumed.tell(*token, when, master);
+            self.scene.resumed.tell(*token, when, (master, session));
         }
     }
 
@@ -366,7 +375,7 @@ impl Sink for FlowSink<'_, '_> {
         self.scene.resumed.may_keep(when, self.scene.limits.resumed_sessions)
     }
 
-    fn resumed(&self, tokens: &[Token]) -> (bool, Option<Secret>) {
+    fn resumed(&self, tokens: &[Token]) -> (bool, Option<(Secret, SessionPrint)>) {
         let known = self.scene.resumptions;
         (known.keeps(self.scene.flow), known.master(tokens))
     }
@@ -399,6 +408,10 @@ impl Sink for FlowSink<'_, '_> {
         if self.outer == Protection::Plaintext {
             self.protection = it;
         }
+    }
+
+    fn connection(&mut self, number: u64) {
+        self.connection = number;
     }
 
     fn decoded(&mut self, by: &[&'static str]) {

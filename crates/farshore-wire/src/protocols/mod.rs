@@ -325,9 +325,9 @@ pub trait Sink {
     fn sound(&mut self, it: recording::Piece<'_>) {
         let _ = it;
     }
-    /// These stand for a session of that master secret: another connection may go on with it.
-    fn resumable(&mut self, tokens: &[Token], master: Secret) {
-        let _ = (tokens, master);
+    /// These stand for a session, and its master secret: another connection may go on with it.
+    fn resumable(&mut self, tokens: &[Token], master: Secret, session: SessionPrint) {
+        let _ = (tokens, master, session);
     }
     /// This stands for the same session as one of those.
     fn renewed(&mut self, token: Token, others: &[Token]) {
@@ -337,8 +337,9 @@ pub trait Sink {
     fn may_keep(&mut self) -> bool {
         false
     }
-    /// Whether what was kept counts; and the master secret that one of these stands for, now that all flows have told theirs.
-    fn resumed(&self, tokens: &[Token]) -> (bool, Option<Secret>) {
+    /// Whether what was kept counts; and the session that one of these stands for with its master secret, now that all flows have told
+    /// theirs.
+    fn resumed(&self, tokens: &[Token]) -> (bool, Option<(Secret, SessionPrint)>) {
         let _ = tokens;
         (false, None)
     }
@@ -364,6 +365,10 @@ pub trait Sink {
             self.inner(direction, hint, it);
         }
         Progress::More
+    }
+    /// Which of the connections that share this flow, counted from 0, what is handed on belongs to, for as long as this call lasts.
+    fn connection(&mut self, number: u64) {
+        let _ = number;
     }
     /// The next of one of the streams that run side by side inside, by its number; `end` when it is the last of its direction.
     fn substream(&mut self, number: u64, direction: Direction, hint: Option<&'static str>, it: Segment<'_>, end: bool) {

@@ -25,6 +25,8 @@ const VERSIONS: usize = 3;
 /// Reads QUIC on one flow.
 pub(super) struct Connections {
     known: Vec<Connection>,
+    /// How many began.
+    begun: u64,
     failed: u32,
     limits: Limits,
     /// Holds one packet while it is opened; kept for its room.
@@ -46,6 +48,8 @@ struct Arrival {
 }
 
 struct Connection {
+    /// Counted from 0, in this flow.
+    number: u64,
     client: Direction,
     /// The version the client speaks.
     version: u32,
@@ -143,6 +147,7 @@ impl Connections {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             known: Vec::new(),
+            begun: 0,
             failed: 0,
             limits: limits.clone(),
             room: Vec::new(),
@@ -320,7 +325,10 @@ impl Connections {
                 sealed.close(out);
             }
         }
+        let number = self.begun;
+        self.begun = self.begun.saturating_add(1);
         self.known.push(Connection {
+            number,
             client: direction,
             version: it.version,
             first_id: it.destination,
@@ -397,7 +405,7 @@ impl Connection {
             && again.add(offset, bytes, origin.frame, limit) == Added::New
             && let Some(Ok(message)) = again.next(limit)
         {
-            self.sealed = Sealed::new(direction, &message.bytes, dialect.version_2, out.secrets()).map(Box::new);
+            self.sealed = Sealed::new(self.number, direction, &message.bytes, dialect.version_2, out.secrets()).map(Box::new);
             self.again = None;
         }
         let stream = if from_client { &mut self.up } else { &mut self.down };
@@ -442,7 +450,7 @@ impl Connection {
                 }),
             );
             if from_client && !out.secrets().is_empty() && message.bytes.first() == Some(&1) {
-                self.sealed = Sealed::new(direction, &message.bytes, dialect.version_2, out.secrets()).map(Box::new);
+                self.sealed = Sealed::new(self.number, direction, &message.bytes, dialect.version_2, out.secrets()).map(Box::new);
             }
             if let Some(sealed) = self.sealed.as_mut().filter(|_| answer) {
                 sealed.answered(&message.bytes, dialect.version_2, limits, &mut Vec::new(), out);

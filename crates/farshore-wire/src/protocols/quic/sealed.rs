@@ -46,6 +46,8 @@ pub(super) struct Packet<'a> {
 
 /// One connection, from its hellos on.
 pub(super) struct Sealed {
+    /// Which of the connections in its flow it is.
+    number: u64,
     client: Direction,
     offer: Offer,
     answer: Option<Answer>,
@@ -87,10 +89,11 @@ struct Phases {
 
 impl Sealed {
     /// A ClientHello went by.
-    pub(super) fn new(client: Direction, message: &[u8], version_2: bool, secrets: &Secrets) -> Option<Self> {
+    pub(super) fn new(number: u64, client: Direction, message: &[u8], version_2: bool, secrets: &Secrets) -> Option<Self> {
         let offer = Offer::read(message).ok()?;
         let known = secrets.of_random(&offer.random);
         let mut it = Self {
+            number,
             client,
             offer,
             answer: None,
@@ -210,8 +213,10 @@ impl Sealed {
         }
         let frames = room.get(frames).unwrap_or_default();
         out.under(Protection::Quic);
+        out.connection(self.number);
         // What a frame of a kind that is not known is followed by cannot be told.
         let _ = self.frames(&it, frames, limits, out);
+        out.connection(0);
         out.under(Protection::Plaintext);
         true
     }
@@ -419,10 +424,12 @@ impl Sealed {
     /// Nothing more comes.
     pub(super) fn close(&mut self, out: &mut dyn Sink) {
         out.under(Protection::Quic);
+        out.connection(self.number);
         for direction in [Direction::Up, Direction::Down] {
             let to = self.to(direction);
             self.way(direction).streams.flush(to, out);
         }
+        out.connection(0);
         out.under(Protection::Plaintext);
         if let Some(because) = self.reason() {
             out.session(Session::Missed(because));

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use farshore_model::Direction;
-use farshore_model::flow::KeyUse;
+use farshore_model::flow::{KeyUse, SessionPrint};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384};
 
@@ -13,10 +13,13 @@ use crate::crypto::hello::{Answer, Offer, encrypted_alpn, new_ticket};
 use crate::crypto::{self, Classic, Ends, Hash, Modern, Randoms, Suite, Terms, suites};
 use crate::protocols::{Session, Sink};
 use crate::resumption::{Token, token};
-use crate::secrets::{Known, Purpose, Secrets};
+use crate::secrets::{Known, Purpose, Secret, Secrets};
 
 /// Bytes of handshake kept where a master secret has to be made from them.
 const TRANSCRIPT: usize = 1 << 17;
+
+/// What sessions of one connection go by, at most: those that are renegotiated have a few.
+const OWN: usize = 64;
 
 /// The keys of one conversation.
 pub(super) struct Keys {
@@ -33,13 +36,19 @@ pub(super) struct Keys {
     /// The protocol inside, as the server named it.
     alpn: Option<Vec<u8>>,
     missed: Option<Cow<'static, str>>,
-    told: bool,
+    /// The session whose keys are in use, and the one of which it was told that it was opened.
+    session: Option<SessionPrint>,
+    told: Option<SessionPrint>,
+    /// The sessions of this connection so far, by what they go by.
+    own: Vec<(Token, Secret, SessionPrint)>,
     /// The client's hello came, and could not be read: a part of it is missing.
     cut: bool,
     /// A session begins: no other goes on.
     anew: bool,
     /// The ticket that the server gave.
     ticket: Option<Token>,
+    /// The session that goes on here.
+    goes_on_from: Option<SessionPrint>,
 }
 
 #[derive(Default)]
@@ -62,10 +71,13 @@ impl Keys {
             transcript: Vec::new(),
             alpn: None,
             missed: None,
-            told: false,
+            session: None,
+            told: None,
+            own: Vec::new(),
             cut: false,
             anew: false,
             ticket: None,
+            goes_on_from: None,
         }
     }
 
@@ -148,8 +160,7 @@ impl Keys {
         self.next = None;
         self.anew = false;
         self.ticket = None;
-        // Another hello that is not answered yet is another session.
-        self.told = false;
+        self.goes_on_from = None;
         self.known = secrets.of_random(&offer.random);
         // What is sent early is sealed under a suite that only the session before tells: those offered are tried.
         if let Some(early) = self.known.and_then(|it| it.client_early).filter(|_| offer.early_data && !again) {
@@ -161,6 +172,7 @@ impl Keys {
                 }
             }
             self.side(direction).opener = opener.has(Stage::Early).then_some(opener);
+            self.session = Some(print_of(&offer));
         }
         self.offer = Some(offer);
     }
@@ -196,6 +208,7 @@ impl Keys {
             return false;
         }
         let Some(known) = self.known else { return false };
+        self.session = self.offer.as_ref().map(print_of);
         let mut more = false;
         let client = self.client;
         for (direction, handshake, traffic) in [
@@ -251,6 +264,10 @@ impl Keys {
         }
         if self.next.is_none() {
             self.next = self.derive(secrets);
+            // Until then the keys of the session before are in use.
+            if self.next.is_some() {
+                self.session = self.goes_on_from.or(self.offer.as_ref().map(print_of));
+            }
         }
         let keys = match &mut self.next {
             Some(ends) => ends.take(direction == self.client),
@@ -283,13 +300,18 @@ impl Keys {
     }
 
     /// The server changes its ciphers: what the session goes by from here on is known.
-    pub(super) fn tell(&self, out: &mut dyn Sink) {
+    pub(super) fn tell(&mut self, out: &mut dyn Sink) {
         let Some(answer) = self.answer.as_ref().filter(|it| it.version < 0x0304) else {
             return;
         };
-        if let Some(master) = self.known.and_then(|it| it.master) {
+        if let (Some(master), Some(print)) = (self.known.and_then(|it| it.master), self.session) {
             let tokens: Vec<Token> = [token(&answer.session_id), self.ticket].into_iter().flatten().collect();
-            out.resumable(&tokens, master);
+            out.resumable(&tokens, master, print);
+            for token in tokens {
+                if self.own.len() < OWN && !self.own.iter().any(|(known, ..)| *known == token) {
+                    self.own.push((token, master, print));
+                }
+            }
         } else if let Some(ticket) = self.ticket.filter(|_| self.goes_on()) {
             out.renewed(ticket, &self.tokens());
         }
@@ -299,20 +321,34 @@ impl Keys {
     /// whether what was kept of them counts, and whether it may be opened.
     pub(super) fn resume(&mut self, changed: [bool; 2], out: &dyn Sink) -> (bool, bool) {
         let (counts, master) = out.resumed(&self.tokens());
-        let Some(master) = master.filter(|_| counts) else {
+        let Some((master, print)) = master.filter(|_| counts) else {
             return (counts, false);
         };
         self.known.get_or_insert_default().master = Some(master);
+        self.goes_on_from = Some(print);
         for direction in [Direction::Up, Direction::Down].into_iter().filter(|it| *it.of(&changed)) {
             self.change(direction, out.secrets());
         }
         (true, self.is_live())
     }
 
+    /// Takes up the secret of a session of this connection that goes on, if one does.
+    fn recall(&mut self) {
+        let tokens = self.tokens();
+        let before = self.own.iter().find(|(token, ..)| tokens.contains(token));
+        if let Some((_, master, print)) = before.filter(|_| !self.anew) {
+            self.known.get_or_insert_default().master = Some(*master);
+            self.goes_on_from = Some(*print);
+        }
+    }
+
     fn derive(&mut self, secrets: &Secrets) -> Option<Ends> {
         if self.known.is_none() {
             let offer = self.offer.as_ref()?;
             self.known = secrets.of_random(&offer.random);
+        }
+        if self.known.is_none_or(|it| it.master.is_none()) {
+            self.recall();
         }
         let (suite, answer) = self.suite()?;
         let (offer, master) = (self.offer.as_ref()?, self.known?.master?);
@@ -362,11 +398,9 @@ impl Keys {
 
     /// A record was opened.
     pub(super) fn opened(&mut self, out: &mut dyn Sink) {
-        if !self.told {
-            self.told = true;
-            if let Some([a, b, c, d, e, f, g, h, ..]) = self.offer.as_ref().map(|it| it.random) {
-                out.session(Session::Opened([a, b, c, d, e, f, g, h]));
-            }
+        if let Some(print) = self.session.filter(|it| self.told != Some(*it)) {
+            self.told = Some(print);
+            out.session(Session::Opened(print));
         }
     }
 
@@ -449,6 +483,12 @@ pub(super) enum Lost {
     Bytes,
     /// The first bytes of a side: the connection was seen to begin, and they were not.
     Beginning,
+}
+
+/// What a session goes by: the beginning of its client's random.
+fn print_of(offer: &Offer) -> SessionPrint {
+    let [a, b, c, d, e, f, g, h, ..] = offer.random;
+    [a, b, c, d, e, f, g, h]
 }
 
 /// Suites of TLS 1.3 (RFC 8446 appendix B.4).

@@ -505,6 +505,9 @@ fn a_session_that_goes_on_is_opened_with_the_keys_of_its_beginning() {
                 [format!("{name}-begun.example/hello"), format!("{name}.example/hello")],
                 "in pieces of {size}"
             );
+            // It is one session, and so it counts.
+            let prints = |flow: &farshore_model::Flow| flow.keys.as_ref().map(|it| it.opened.clone());
+            assert_eq!(prints(&kept.flows[0]), prints(&kept.flows[1]), "{name}");
             let [one, two] = &kept.flows[..] else { panic!("{name}: two flows") };
             assert!(
                 one.is_opened() && two.is_opened() && missed(&kept).is_empty(),
@@ -546,6 +549,22 @@ fn a_session_that_goes_on_is_opened_with_the_keys_of_its_beginning() {
             assert_eq!(kept.flows[1].is_opened(), opened, "{name} under {limit}");
         }
     }
+}
+
+/// A client that comes back from the same port has another connection, with tables of its own.
+#[test]
+fn connections_of_one_port_are_not_mixed() {
+    let [one, two] = ["quic1-aes128-gcm", "quic1-aes256-gcm"].map(|name| SESSIONS.iter().find(|it| it.name == name).unwrap());
+    let mut all = Secrets::new();
+    for (label, of, secret) in one.keys.iter().chain(&two.keys) {
+        all.add(label, of, secret);
+    }
+    let kept = read(&[one.frames(1_440), two.frames(1_440)].concat(), &Arc::new(all));
+    let asked: Vec<String> = requests(&kept).into_iter().map(|(what, _)| what).collect();
+    assert_eq!(asked, ["quic1-aes128-gcm.example/hello", "quic1-aes256-gcm.example/hello"]);
+    assert_eq!((kept.flows.len(), kept.anomalies.len()), (1, 0), "{:?}", kept.anomalies);
+    assert_eq!(kept.flows[0].keys.as_ref().unwrap().opened.len(), 2);
+    assert_eq!(kept.fields.iter().filter(|(path, _)| path == "http.response.body").count(), 2);
 }
 
 /// Captured at two places, or brought twice by the network.
