@@ -146,7 +146,7 @@ fn unanswered(datum: &Datum<'_>) -> Because {
     Because::Plain(match (datum.passage.forged, datum.channel) {
         (true, _) => "somebody on the path spoke in its name: that it arrived is not shown",
         (false, Some(_)) if datum.kind == &DatumKind::CONTENT => {
-            "the client sent nothing under the keys: that both ends agreed on them is not shown"
+            "nothing of the client was captured under the keys: that both ends agreed on them is not shown"
         }
         (false, _) => "nothing came back: that it arrived is not shown",
     })
