@@ -143,8 +143,15 @@ impl<'a, 'c> Claims<'a, 'c> {
             }
         }
         let mut told: BTreeMap<(Role, usize), Vec<Range<usize>>> = BTreeMap::new();
+        let mut values: BTreeSet<(usize, usize, usize)> = BTreeSet::new();
+        let value = |it: &Spot<'_>| (it.message.index, it.range.start, it.range.end);
         let mut found = Vec::new();
         for fit in self.fits {
+            // What all captures tell of a value, fewer of them tell no better: among them another role may fit as well.
+            let known = fit.place.spots.iter().filter(|it| values.contains(&value(it))).count();
+            if known.saturating_mul(2) > fit.place.spots.len() {
+                continue;
+            }
             let mut overlaps = 0_usize;
             for spot in &fit.place.spots {
                 let at = told.entry((fit.role, spot.message.index)).or_default();
@@ -164,6 +171,7 @@ impl<'a, 'c> Claims<'a, 'c> {
             for spot in &fit.place.spots {
                 told.entry((fit.role, spot.message.index)).or_default().push(spot.range.clone());
             }
+            values.extend(fit.place.spots.iter().map(value));
             found.push((identifier, fit.place.spots));
         }
         // Places of one role and partition are one hypothesis: they share its share of the level.

@@ -45,6 +45,8 @@ use structure::Element;
 
 /// Texts of varying length in one message, behind which positions are counted anew.
 const TEXTS: usize = 6;
+/// Fields in which servers are named.
+const NAMES: [&str; 7] = ["dns.", "mdns.", "doh.", "tls.", "quic.", "dtls.", "http.host"];
 /// Bytes of a header behind which a number of varying width is looked for.
 const VARINTS_WITHIN: usize = 48;
 
@@ -105,7 +107,9 @@ pub(crate) fn search(ledger: &Ledger) -> (Discovery, Vec<Carried>) {
     found.sort_by_key(|it| it.0.firmness);
     let (identifiers, spots): (Vec<Identifier>, Vec<Vec<Spot<'_>>>) = found.into_iter().unzip();
     let rooms = identifiers.iter().zip(&spots).enumerate();
-    let rooms = rooms.filter(|(_, (it, _))| it.firmness == Firmness::Claim && it.roles.contains(&Role::Room));
+    // A name that is asked for is a server's: that two people speak to one server joins nobody.
+    let of_server = |it: &Identifier| it.roles.contains(&Role::Relay) && NAMES.iter().any(|field| it.place.starts_with(field));
+    let rooms = rooms.filter(|(_, (it, _))| it.firmness == Firmness::Claim && it.roles.contains(&Role::Room) && !of_server(it));
     let carried = rooms.flat_map(|(number, (it, spots))| carried(number, it, spots)).collect();
     let sessions: BTreeSet<FlowId> = ledger.specimens.iter().map(|it| it.flow).collect();
     let discovery = Discovery {
