@@ -19,7 +19,7 @@ fn limits(low: bool) -> Limits {
     if low {
         for name in Limits::NAMES {
             let value = match *name {
-                "encapsulations" => 3,
+                "content-depth" | "encapsulations" => 3,
                 "flows" | "fragments" | "reorder-segments" => 4,
                 "opening-datagrams" => 2,
                 "undecided-datagrams" => 5,

@@ -585,7 +585,9 @@ fn tells_apart(text: &str) -> bool {
         return text.len() >= 10 && !is_time(text);
     }
     // Overwritten by whoever published it.
-    let most = text.chars().map(|c| text.matches(c).count()).max().unwrap_or(0);
+    let mut alike: Vec<char> = text.chars().collect();
+    alike.sort_unstable();
+    let most = alike.chunk_by(PartialEq::eq).map(<[char]>::len).max().unwrap_or_default();
     if most.saturating_mul(2) > text.len() {
         return false;
     }

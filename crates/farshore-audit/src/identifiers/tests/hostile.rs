@@ -50,12 +50,19 @@ fn a_deep_nest_is_left_at_some_depth_and_told() {
     assert!(detectors.limits_hit().contains_key("unpack-depth"), "{:?}", detectors.limits_hit());
 }
 
-/// Eight times the input may cost about eight times the time, not sixty-four. Measured against itself, with room
-/// for a busy machine.
+/// How long this thread has been at work, whoever else is; where the system does not tell, the time that went by.
+#[expect(clippy::disallowed_methods, reason = "what it takes is what is tested")]
+fn at_work(since: Instant) -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = told.and_then(|it| it.split(' ').next()?.parse().ok());
+    nanoseconds.map_or_else(|| since.elapsed(), Duration::from_nanos)
+}
+
+/// Eight times the input may cost about eight times the work, not sixty-four: a ratio, which does not depend on the machine.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "what it takes is what is tested")]
 fn cost_is_linear_on_the_worst_that_was_thought_of() {
-    let mut detectors = detectors();
+    let (mut detectors, started) = (detectors(), Instant::now());
     let header = STANDARD.encode(zlib(b"")).chars().take(8).collect::<String>();
     for piece in [
         "QUJD".to_owned(),
@@ -80,21 +87,21 @@ fn cost_is_linear_on_the_worst_that_was_thought_of() {
     ] {
         let mut time = |size: usize| {
             let text: Vec<u8> = piece.bytes().cycle().take(size).collect();
-            let start = Instant::now();
-            for path in ["http.request.body", "udp.payload"] {
+            let before = at_work(started);
+            for path in ["http.request.body", "http.cookie.session", "udp.payload"] {
                 let found = scan(&mut detectors, path, &text);
                 assert!(found.len() <= 1 << 10);
             }
-            start.elapsed()
+            at_work(started).saturating_sub(before)
         };
-        // Whoever else is at work here stops at some time.
-        let fits = (0..5).any(|_| {
+        // Whoever else is at work here takes of the caches, and stops at some time.
+        let fits = (0..3).any(|_| {
             let small = time(1 << 15).max(Duration::from_millis(20));
             time(1 << 18) < small * 32
         });
         assert!(
             fits,
-            "{piece:?}: more than 32 times as much for eight times the text, five times over"
+            "{piece:?}: more than 32 times as much for eight times the text, three times over"
         );
     }
 }
