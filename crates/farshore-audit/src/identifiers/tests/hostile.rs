@@ -51,7 +51,6 @@ fn a_deep_nest_is_left_at_some_depth_and_told() {
 }
 
 /// How long this thread has been at work, whoever else is; where the system does not tell, the time that went by.
-#[expect(clippy::disallowed_methods, reason = "what it takes is what is tested")]
 fn at_work(since: Instant) -> Duration {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanoseconds = told.and_then(|it| it.split(' ').next()?.parse().ok());
