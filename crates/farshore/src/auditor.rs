@@ -105,6 +105,8 @@ pub struct Auditor {
     media_keys: Arc<MediaKeys>,
     most_media_keys: usize,
     most_resumed: usize,
+    /// The latest frame.
+    frame: u64,
 }
 
 impl Auditor {
@@ -121,6 +123,7 @@ impl Auditor {
             media_keys: Arc::clone(&how.media_keys),
             most_media_keys: how.limits.media_keys,
             most_resumed: how.limits.resumed_sessions,
+            frame: 0,
         }
     }
 
@@ -136,14 +139,14 @@ impl Auditor {
 
     /// Takes the next frame.
     pub fn push(&mut self, frame: &Frame<'_>) {
-        let (shard, notebook) = (&mut self.shard, &mut self.notebook);
-        self.router.frame(frame, &mut Straight { shard, notebook });
+        self.frame = frame.number;
+        self.router
+            .frame(frame, &mut straight(&mut self.shard, &mut self.notebook, self.frame));
     }
 
     /// The capture has ended.
     pub fn finish(mut self, summary: Summary) -> Ledger {
-        let (shard, notebook) = (&mut self.shard, &mut self.notebook);
-        self.router.drain(&mut Straight { shard, notebook });
+        self.router.drain(&mut straight(&mut self.shard, &mut self.notebook, self.frame));
         self.notebook.turn_to(notebook::ENDED);
         self.shard.settle(&mut self.notebook);
         let found = [self.shard.media_keys()];
@@ -193,6 +196,12 @@ pub(crate) fn conclude(ledger: &mut Ledger, summary: Summary) {
 struct Straight<'a> {
     shard: &'a mut Shard,
     notebook: &'a mut Notebook,
+    /// The frame that is being routed. Payload may be that of an earlier one, where a datagram was put together.
+    frame: u64,
+}
+
+const fn straight<'a>(shard: &'a mut Shard, notebook: &'a mut Notebook, frame: u64) -> Straight<'a> {
+    Straight { shard, notebook, frame }
 }
 
 impl Outlet for Straight<'_> {
@@ -216,6 +225,7 @@ impl Outlet for Straight<'_> {
     }
 
     fn anomaly(&mut self, it: Anomaly) {
+        self.notebook.turn_to(self.frame);
         self.notebook.anomaly(it);
     }
 

@@ -78,3 +78,39 @@ fn what_is_cut_short_is_cut_short_in_any_number_of_shards() {
     assert_eq!(several.inputs[0].sha256, alone.inputs[0].sha256);
     assert_eq!(format!("{alone:#?}"), format!("{several:#?}"));
 }
+
+/// Oddities of payload are found by a shard, those of fragments before payload is dealt: they are told in the order of their frames.
+#[test]
+fn oddities_are_told_in_the_order_of_frames() {
+    let ip = |id: u8, fragment: [u8; 2], payload: &[u8]| {
+        let length = (payload.len() as u16 + 20).to_be_bytes();
+        let head = [0x45, 0, length[0], length[1], 0, id, fragment[0], fragment[1], 64, 17, 0, 0];
+        [&head[..], &[192, 0, 2, 1, 192, 0, 2, 53], payload].concat()
+    };
+    // A question, behind whose only record more are announced than there are bytes for.
+    let asked = b"\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x03\x05rooms\x07example\x00\x00\x01\x00\x01";
+    let length = (asked.len() as u8 + 8).to_be_bytes();
+    let datagram = [&[0x9c, 0x40, 0, 53, 0, length[0], 0, 0], &asked[..]].concat();
+    let frames = [
+        ip(1, [0x40, 0], &datagram),
+        ip(2, [0x20, 0], &[1; 16]),
+        // It begins eight bytes into the one before, and says something else there.
+        ip(2, [0x20, 1], &[2; 16]),
+    ];
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x65\x00\x00\x00".to_vec();
+    for (second, frame) in (1_u32..).zip(&frames) {
+        for word in [second, 0, frame.len() as u32, frame.len() as u32] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(frame);
+    }
+    let detectors = Detectors::new(&[], Detecting::default()).unwrap();
+    for jobs in [1, 2, 3] {
+        let told: Vec<_> = ledger(&file, &detectors, jobs, usize::MAX)
+            .anomalies
+            .iter()
+            .map(|it| (it.kind, it.evidence[0].span.frame))
+            .collect();
+        assert_eq!(told, [("dns-cut", 1), ("ip-fragment-overlap", 3)], "{jobs} shards");
+    }
+}
