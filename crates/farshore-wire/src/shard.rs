@@ -47,6 +47,22 @@ pub struct Parcel {
     pub numbers: Option<Numbers>,
 }
 
+impl Parcel {
+    /// Its bytes, with where they stand.
+    const fn piece<'a>(&self, bytes: &'a [u8]) -> Piece<'a> {
+        Piece {
+            bytes,
+            missing: self.missing as usize,
+            origin: Origin {
+                carrier: self.carrier,
+                frame: self.frame,
+                offset: self.offset as u64,
+                in_frame: self.in_frame,
+            },
+        }
+    }
+}
+
 /// TCP sequence numbers, as seen so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Numbers {
@@ -257,17 +273,8 @@ impl Shard {
         let place = self.place(parcel.flow);
         let Some(slot) = self.flows.get_mut(place) else { return };
         let Slot::Live(live) = slot else { return };
-        let origin = Origin {
-            carrier: parcel.carrier,
-            frame: parcel.frame,
-            offset: u64::from(parcel.offset),
-            in_frame: parcel.in_frame,
-        };
-        let piece = Piece {
-            bytes,
-            missing: parcel.missing as usize,
-            origin,
-        };
+        let piece = parcel.piece(bytes);
+        let origin = piece.origin;
         let (direction, limits) = (parcel.direction, &self.limits);
         let Live {
             beginning,
@@ -387,17 +394,8 @@ impl Shard {
             home: home.flow,
             ..scene(parcel.flow, parcel.time, Some(parcel.mark), &live.beginning, known, out)
         };
-        let piece = Piece {
-            bytes,
-            missing: parcel.missing as usize,
-            origin: Origin {
-                carrier: parcel.carrier,
-                frame: parcel.frame,
-                offset: u64::from(parcel.offset),
-                in_frame: parcel.in_frame,
-            },
-        };
-        live.reading.segment(home.direction, Segment::Bytes(piece), &mut scene);
+        live.reading
+            .segment(home.direction, Segment::Bytes(parcel.piece(bytes)), &mut scene);
         self.paths.follow(parcel.flow, parcel.direction, home);
     }
 
