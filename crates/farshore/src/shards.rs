@@ -44,13 +44,31 @@ enum Item {
     Begin(FlowId, Box<Beginning>),
     /// Nobody waits for more of it, as of that frame.
     SetAside(FlowId, u64),
-    /// Payload: so many bytes of the chunk, from there on.
-    Part(Parcel, u32, u32),
-    /// Payload that was put together.
-    Whole(Parcel, Box<[u8]>),
-    /// The same of a flow in which a connection may go on that began in another.
-    StrayPart(Parcel, u32, u32),
-    StrayWhole(Parcel, Box<[u8]>),
+    /// Payload.
+    Payload(Parcel, Where),
+    /// Payload of a flow in which a connection may go on that began in another.
+    Stray(Parcel, Where),
+}
+
+/// Where payload is.
+#[derive(Clone)]
+enum Where {
+    /// So many bytes of the chunk, from there on.
+    Chunk(u32, u32),
+    /// It was put together.
+    Here(Box<[u8]>),
+}
+
+impl Where {
+    fn bytes<'a>(&'a self, chunk: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Chunk(at, length) => {
+                let at = *at as usize;
+                chunk.get(at..at.saturating_add(*length as usize)).unwrap_or_default()
+            }
+            Self::Here(bytes) => bytes,
+        }
+    }
 }
 
 /// Reads one input to its end; also tells how many bytes it had.
@@ -159,25 +177,13 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> 
                     notebook.turn_to(frame);
                     shard.set_aside(flow, &mut notebook);
                 }
-                Item::Part(parcel, at, length) => {
-                    let at = at as usize;
-                    let bytes = batch.chunk.get(at..at.saturating_add(length as usize)).unwrap_or_default();
+                Item::Payload(parcel, place) => {
                     notebook.turn_to(parcel.frame);
-                    shard.take(&parcel, bytes, &mut notebook);
+                    shard.take(&parcel, place.bytes(&batch.chunk), &mut notebook);
                 }
-                Item::Whole(parcel, bytes) => {
+                Item::Stray(parcel, place) => {
                     notebook.turn_to(parcel.frame);
-                    shard.take(&parcel, &bytes, &mut notebook);
-                }
-                Item::StrayPart(parcel, at, length) => {
-                    let at = at as usize;
-                    let bytes = batch.chunk.get(at..at.saturating_add(length as usize)).unwrap_or_default();
-                    notebook.turn_to(parcel.frame);
-                    shard.stray(&parcel, bytes, &mut notebook);
-                }
-                Item::StrayWhole(parcel, bytes) => {
-                    notebook.turn_to(parcel.frame);
-                    shard.stray(&parcel, &bytes, &mut notebook);
+                    shard.stray(&parcel, place.bytes(&batch.chunk), &mut notebook);
                 }
             }
         }
@@ -225,10 +231,13 @@ impl Fan {
         }
     }
 
-    /// Where payload stands in the chunk, if it does.
-    fn place(&self, it: &Parcel, bytes: &[u8]) -> Option<(u32, u32)> {
-        let at = it.in_frame.then(|| self.frame_at.saturating_add(it.offset as usize))?;
-        Some((u32::try_from(at).ok()?, u32::try_from(bytes.len()).ok()?))
+    /// Where payload is: in the chunk, if its frame holds it as it is.
+    fn place(&self, it: &Parcel, bytes: &[u8]) -> Where {
+        let at = it.in_frame.then(|| self.frame_at.saturating_add(it.offset as usize));
+        match (at.and_then(|at| u32::try_from(at).ok()), u32::try_from(bytes.len())) {
+            (Some(at), Ok(length)) => Where::Chunk(at, length),
+            _ => Where::Here(bytes.into()),
+        }
     }
 
     fn to(&mut self, flow: FlowId, item: Item) {
@@ -249,20 +258,14 @@ impl Outlet for Fan {
     }
 
     fn parcel(&mut self, it: Parcel, bytes: &[u8]) {
-        let item = match self.place(&it, bytes) {
-            Some((at, length)) => Item::Part(it, at, length),
-            None => Item::Whole(it, bytes.into()),
-        };
-        self.to(it.flow, item);
+        let place = self.place(&it, bytes);
+        self.to(it.flow, Item::Payload(it, place));
     }
 
     fn stray(&mut self, it: Parcel, bytes: &[u8]) {
         let place = self.place(&it, bytes);
         for batch in &mut self.batches {
-            batch.push(match place {
-                Some((at, length)) => Item::StrayPart(it, at, length),
-                None => Item::StrayWhole(it, bytes.into()),
-            });
+            batch.push(Item::Stray(it, place.clone()));
         }
     }
 
