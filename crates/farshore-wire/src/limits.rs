@@ -22,6 +22,9 @@ farshore_model::ceilings! {
         "body-bytes" body_bytes: usize = 1 << 18;
         /// First bytes of a stream kept while no protocol has recognised it.
         "opening-bytes" opening_bytes: usize = 1 << 11;
+        /// Bytes of each side of an unrecognised stream that are searched for records of TLS: three of the longest and what is left of
+        /// another take 72 KiB.
+        "late-bytes" late_bytes: usize = 1 << 17;
         /// Latest datagrams kept while no protocol has recognised the flow.
         "opening-datagrams" opening_datagrams: usize = 16;
         /// Datagrams after which an unrecognised flow is left alone.

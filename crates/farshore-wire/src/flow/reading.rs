@@ -16,7 +16,8 @@ use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
 use crate::paths::Paths;
-use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
+use crate::protocols::tls::{self, late::Late};
+use crate::protocols::{Dissector, Opening, Origin, Progress, Protocol, Sink, Start};
 use crate::resumption::Resumptions;
 use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
@@ -114,7 +115,7 @@ enum State {
     /// Being read.
     Read(Box<Chain>),
     /// No protocol recognises it.
-    Opaque { looked: u32 },
+    Opaque { looked: u32, late: Option<Box<[Late; 2]>> },
     /// Its dissector has what it came for, or lost the thread.
     Counted,
 }
@@ -181,8 +182,16 @@ impl Reading {
                     self.state = State::Counted;
                 }
             }
-            State::Opaque { looked } => {
-                let Segment::Bytes(piece) = it else { return };
+            State::Opaque { looked, late } => {
+                let piece = match it {
+                    Segment::Bytes(piece) => piece,
+                    Segment::Gap(length) => {
+                        if let Some(late) = late {
+                            direction.of_mut(late).gap(length);
+                        }
+                        return;
+                    }
+                };
                 if is_stream(scene.transport) && *looked < RETRIES {
                     *looked = looked.saturating_add(1);
                     let start = alone(direction, piece.bytes);
@@ -191,7 +200,7 @@ impl Reading {
                         return;
                     }
                 }
-                opaque(direction, &piece, &mut self.samples, scene);
+                self.nobodys(direction, piece, scene);
             }
             State::Counted => {}
         }
@@ -202,7 +211,7 @@ impl Reading {
     pub(crate) fn wants(&self, direction: Direction, scene: &Scene<'_>) -> bool {
         match &self.state {
             State::Counted => false,
-            State::Opaque { looked } => {
+            State::Opaque { looked, late } => {
                 let [up, down] = match &self.samples {
                     Some(samples) => samples.each_ref().map(|it| it.room() > 0),
                     None => [true; 2],
@@ -211,7 +220,9 @@ impl Reading {
                     Direction::Up => up,
                     Direction::Down => down,
                 };
-                room || is_stream(scene.transport) && *looked < RETRIES || scene.recorder.wants_payload()
+                let searched = |late: &[Late; 2]| direction.of(late).searches(scene.limits.late_bytes);
+                let may_tell = *looked < RETRIES || late.as_deref().is_some_and(searched);
+                room || is_stream(scene.transport) && may_tell || scene.recorder.wants_payload()
             }
             State::Silent | State::Stream(_) | State::Datagrams(_) | State::Read(_) => true,
         }
@@ -246,6 +257,7 @@ impl Reading {
 
     /// The flow has ended. Says whether more is told when [all have](Self::conclude).
     pub(crate) fn finish(&mut self, scene: &mut Scene<'_>) -> bool {
+        self.decide(scene);
         match std::mem::replace(&mut self.state, State::Counted) {
             State::Read(mut chain) => {
                 finish(&mut chain, self.talk.get_or_insert_default(), scene);
@@ -254,14 +266,23 @@ impl Reading {
                     return true;
                 }
             }
-            State::Stream(begun) => self.unclaimed(begun.segments(), scene),
             State::Datagrams(window) => {
                 self.untied(&window, scene);
                 self.unclaimed(window.datagrams(), scene);
             }
-            State::Silent | State::Opaque { .. } | State::Counted => {}
+            State::Silent | State::Stream(_) | State::Opaque { .. } | State::Counted => {}
         }
         false
+    }
+
+    /// No more comes of a stream that a protocol might still have recognised.
+    fn decide(&mut self, scene: &mut Scene<'_>) {
+        let State::Stream(begun) = &mut self.state else { return };
+        let begun = std::mem::take(begun);
+        self.state = State::Opaque { looked: 0, late: None };
+        begun
+            .segments()
+            .for_each(|(direction, piece)| self.nobodys(direction, piece, scene));
     }
 
     /// All flows have ended.
@@ -321,12 +342,57 @@ impl Reading {
                 }));
             }
             (_, begun) => {
-                self.state = State::Opaque { looked: 0 };
-                match begun {
-                    None => opaque(direction, &piece, &mut self.samples, scene),
-                    Some(begun) => self.unclaimed(begun.segments(), scene),
+                let begun = begun.map(State::Stream);
+                self.state = begun.unwrap_or(State::Opaque { looked: 0, late: None });
+                match &self.state {
+                    State::Stream(_) => self.decide(scene),
+                    _ => self.nobodys(direction, piece, scene),
                 }
             }
+        }
+    }
+
+    /// Takes the next of a stream that no protocol recognises by how it begins; unless records of TLS stand in it, it is nobody's.
+    fn nobodys(&mut self, direction: Direction, piece: Piece<'_>, scene: &mut Scene<'_>) {
+        let State::Opaque { late, .. } = &mut self.state else {
+            self.segment(direction, Segment::Bytes(piece), scene);
+            return;
+        };
+        let found = if is_stream(scene.transport) && !scene.limits.opaque {
+            let late = direction.of_mut(late.get_or_insert_default());
+            let searches = late.searches(scene.limits.late_bytes);
+            searches.then(|| late.segment(piece.bytes, piece.missing == 0)).flatten()
+        } else {
+            None
+        };
+        let Some(found) = found else {
+            opaque(direction, &piece, &mut self.samples, scene);
+            return;
+        };
+        let (_, rest) = piece.bytes.split_at(found.at.min(piece.bytes.len()));
+        let header = Piece {
+            bytes: &found.header,
+            missing: 0,
+            origin: piece.origin,
+        };
+        // Nor was the other side's beginning lost: it was not captured either.
+        let other = Piece { bytes: &[], ..header };
+        let replay = [(direction.reverse(), other), (direction, header)];
+        self.start(&tls::TLS, alone(direction, &found.header), replay, scene);
+        if found.passed > 0 {
+            self.segment(direction, Segment::Gap(found.passed as u64), scene);
+        }
+        if !rest.is_empty() {
+            let origin = Origin {
+                offset: piece.origin.offset.saturating_add(found.at as u64),
+                ..piece.origin
+            };
+            let rest = Piece {
+                bytes: rest,
+                missing: piece.missing,
+                origin,
+            };
+            self.segment(direction, Segment::Bytes(rest), scene);
         }
     }
 
@@ -367,7 +433,7 @@ impl Reading {
         }
         self.state = if spent {
             self.untied(&window, scene);
-            State::Opaque { looked: 0 }
+            State::Opaque { looked: 0, late: None }
         } else {
             State::Datagrams(window)
         };

@@ -60,7 +60,7 @@ mod stun;
 mod syslog;
 mod telnet;
 mod tftp;
-mod tls;
+pub(crate) mod tls;
 mod tplink;
 mod websocket;
 mod wireguard;

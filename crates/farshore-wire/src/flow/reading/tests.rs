@@ -89,15 +89,13 @@ fn noise() -> Vec<u8> {
 }
 
 #[test]
-fn what_nobody_reads_is_wanted_until_it_is_sampled_and_looked_at() {
+fn what_nobody_reads_is_wanted_until_it_is_sampled_and_searched() {
     let mut out = Counter::default();
     let mut reading = Reading::default();
-    // Two segments of each direction hold the opening, 16 of each the looks that follow; by then the sample is full.
-    let ceased = feed(&mut reading, Transport::Tcp, 40, &noise(), &mut out);
-    assert!(
-        ceased.iter().all(|it| it.is_some_and(|count| (16..20).contains(&count))),
-        "{ceased:?}"
-    );
+    // The looks at how segments begin, and the sample, are over long before.
+    let searched = Limits::default().late_bytes.div_ceil(noise().len());
+    let ceased = feed(&mut reading, Transport::Tcp, 200, &noise(), &mut out);
+    assert_eq!(ceased, [Some(searched); 2]);
     let told = out.fields;
     feed(&mut reading, Transport::Tcp, 40, &noise(), &mut out);
     assert_eq!(out.fields, told, "nothing more is told of it");

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use farshore_model::Direction;
 
+use super::ahead::{Ahead, Turn};
 use super::handshake::{Handshake, Message};
 use super::kept::{Kept, Said};
 use super::keys::Lost;
@@ -73,6 +74,8 @@ pub(super) struct Records {
     /// What may be opened once it is known which session goes on here; whether there was no room for it.
     kept: Option<Kept>,
     refused: bool,
+    /// A server's answer whose hello has not come yet.
+    ahead: Option<Box<Ahead>>,
     longest_message: usize,
     most_kept: usize,
 }
@@ -203,6 +206,7 @@ impl Records {
             opened: Opened::new(below, limits),
             kept: None,
             refused: false,
+            ahead: None,
             longest_message: limits.message_bytes,
             most_kept: limits.resumed_bytes,
         }
@@ -456,6 +460,37 @@ impl Records {
         }
     }
 
+    fn read(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) {
+        match it {
+            Segment::Bytes(piece) => self.bytes(direction, piece, out),
+            Segment::Gap(_) if self.keeps(direction) => self.keep(direction, it),
+            Segment::Gap(length) => self.gap(direction, length, out),
+        }
+    }
+
+    /// Takes a segment of a conversation in which the server's answer came before the hello.
+    fn read_ahead(&mut self, mut ahead: Box<Ahead>, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) {
+        let begun = self.side(direction).begun;
+        let turn = ahead.turn(direction, it, begun);
+        if turn == Turn::First {
+            self.read(direction, it, out);
+        }
+        if turn == Turn::Last || self.handshake.begun() {
+            self.read_held(&ahead, out);
+        } else {
+            self.ahead = Some(ahead);
+        }
+        if turn == Turn::Last {
+            self.read(direction, it, out);
+        }
+    }
+
+    fn read_held(&mut self, ahead: &Ahead, out: &mut dyn Sink) {
+        // What was captured in another order than it was sent tells no round trip.
+        out.milestone(Milestone::HelloRepeated);
+        ahead.held().for_each(|(direction, it)| self.read(direction, it, out));
+    }
+
     fn progress(&mut self, out: &mut dyn Sink) -> Progress {
         if self.kept.is_some() {
             return Progress::More;
@@ -484,15 +519,20 @@ impl Records {
 
 impl Dissector for Records {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        match it {
-            Segment::Bytes(piece) => self.bytes(direction, piece, out),
-            Segment::Gap(_) if self.keeps(direction) => self.keep(direction, it),
-            Segment::Gap(length) => self.gap(direction, length, out),
+        if !self.up.begun && !self.down.begun && self.ahead.is_none() {
+            self.ahead = Ahead::begins(direction, &it).map(Box::new);
+        }
+        match self.ahead.take() {
+            None => self.read(direction, it, out),
+            Some(ahead) => self.read_ahead(ahead, direction, it, out),
         }
         self.progress(out)
     }
 
     fn finish(&mut self, out: &mut dyn Sink) {
+        if let Some(ahead) = self.ahead.take() {
+            self.read_held(&ahead, out);
+        }
         if self.kept.is_some() {
             return;
         }

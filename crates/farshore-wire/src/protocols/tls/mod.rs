@@ -12,14 +12,17 @@
 //! **Read after** RFC 8446 (TLS 1.3), RFC 5246 (TLS 1.2, appendix E.2 for the old hello), RFC 6101 (SSL 3.0),
 //! RFC 6066 section 3 (server name), RFC 7301 (ALPN), RFC 8701 (GREASE), RFC 9849 (encrypted hello), RFC 7366 (encrypt-then-MAC),
 //! RFC 7627 (extended master secret), and for what differs in DTLS RFC 6347 and RFC 9147.
-//! A handshake that starts after clear text (STARTTLS and its kin) is found by its ClientHello.
+//! A handshake that starts after clear text (STARTTLS and its kin) is found by its ClientHello; records of a stream whose beginning was not
+//! captured by their lengths (`late.rs`).
 
+mod ahead;
 mod certificate;
 mod dissect;
 mod handshake;
 mod ja;
 mod kept;
 mod keys;
+pub(crate) mod late;
 mod opened;
 mod opener;
 mod parse;

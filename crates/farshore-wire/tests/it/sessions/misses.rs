@@ -9,9 +9,10 @@ use std::sync::Arc;
 use farshore_model::{Flow, Protection};
 use farshore_wire::Secrets;
 
+use farshore_model::Direction;
 use farshore_model::Direction::{Down, Up};
 
-use crate::build::{ethernet, ip, udp};
+use crate::build::{ACK, ethernet, ip, tcp, udp};
 
 use super::{CLOSED, ROWS, SESSIONS, Session, missed, read, requests};
 
@@ -95,6 +96,82 @@ fn a_capture_that_begins_after_the_handshake_is_told() {
         );
         assert_eq!(missed(&kept), Vec::from_iter(reason), "{}", session.name);
     }
+}
+
+/// The first frames are the inside of a record: what follows it shows what it was, and why it stays closed; nothing else is told of it.
+#[test]
+fn a_capture_that_begins_inside_a_record_is_told() {
+    let (client, server) = ("192.0.2.10".parse().unwrap(), "198.51.100.20".parse().unwrap());
+    let mut told = 0;
+    for session in sealed().filter(|it| !it.datagrams()) {
+        let sealed = |it: &&(Direction, usize, Vec<u8>)| it.0 == Down && it.2.first() == Some(&23);
+        let records: Vec<u8> = session.said.iter().filter(sealed).flat_map(|it| it.2.clone()).collect();
+        // Inside the first one; the same again behind it, for want of longer recordings.
+        let stream = [&records[6..], &records, &records].concat();
+        for (direction, from, to, ports) in [(Down, server, client, (443, 50_000)), (Up, client, server, (50_000, 443))] {
+            let mut sequence = 1_000;
+            let segments = stream.chunks(1_440).map(|part| {
+                sequence += part.len() as u32;
+                let segment = tcp(ports.0, ports.1, sequence - part.len() as u32, 77, ACK, part);
+                ethernet(0x0800, &ip(from, to, 6, &segment))
+            });
+            let frames: Vec<_> = segments.collect();
+            let kept = read(&frames, &session.secrets());
+            let flow = &kept.flows[0];
+            assert_eq!(missed(&kept), [LATE], "{} {direction:?} {flow:?}", session.name);
+            assert_eq!(
+                (flow.protection, &flow.protocols[..]),
+                (Protection::Tls, &["tls"][..]),
+                "{}",
+                session.name
+            );
+            assert!(
+                kept.facts.is_empty() && kept.anomalies.is_empty(),
+                "{}: {:?}",
+                session.name,
+                kept.facts
+            );
+            let without = read(&frames, &Arc::new(Secrets::new()));
+            assert_eq!((missed(&without).len(), without.flows[0].protection), (0, Protection::Tls));
+            told += 1;
+        }
+    }
+    assert!(told > 100, "{told}");
+}
+
+/// Both directions come by different ways to whoever captures: the server's answer before the hello it answers, and all of its flight.
+#[test]
+fn an_answer_that_is_captured_before_its_hello_is_read_behind_it() {
+    let mut read_so = 0;
+    for session in SESSIONS.iter().filter(|it| !it.datagrams()) {
+        let first = |side: Direction| session.said.iter().take_while(|it| it.0 == side).count();
+        let hello = first(Up);
+        let answer = session.said.iter().skip(hello).take_while(|it| it.0 == Down).count();
+        for size in [1_440, 200] {
+            let segments = |flights: &[(Direction, usize, Vec<u8>)]| flights.iter().map(|it| it.2.len().div_ceil(size)).sum::<usize>();
+            let (hello, answer) = (segments(&session.said[..hello]), segments(&session.said[hello..hello + answer]));
+            let in_order = session.frames(size);
+            let mut frames = in_order.clone();
+            frames[3..3 + hello + answer].rotate_left(hello);
+            let (expected, kept) = (read(&in_order, &session.secrets()), read(&frames, &session.secrets()));
+            assert_eq!(requests(&kept), requests(&expected), "{}", session.name);
+            assert_eq!(missed(&kept), missed(&expected), "{}", session.name);
+            assert_eq!(kept.learnt(), expected.learnt(), "{}", session.name);
+            assert_eq!(kept.flows[0].rtt.end_to_end, None, "{}", session.name);
+            // Without its hello it is what it was.
+            frames.drain(3 + answer..3 + answer + hello);
+            let mut alone = in_order;
+            alone.drain(3..3 + hello);
+            assert_eq!(
+                read(&frames, &session.secrets()).learnt(),
+                read(&alone, &session.secrets()).learnt(),
+                "{}",
+                session.name
+            );
+            read_so += 1;
+        }
+    }
+    assert!(read_so > 100, "{read_so}");
 }
 
 /// Packets of QUIC behind a handshake that was not captured, more of them than a recording has: what can be told is what they look like,
