@@ -95,6 +95,36 @@ struct Layer<'a> {
     run: Option<Range<usize>>,
 }
 
+/// Whether a name says what a value is, and whether percent signs are escapes there (RFC 3986, section 2.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    No,
+    Plainly,
+    Escaped,
+}
+
+impl Named {
+    /// The parts of a path under which values stand as in a URL.
+    const URLS: [&'static str; 7] = ["query", "form", "cookie", "set-cookie", "path", "url", "uri"];
+
+    /// The value is a field of its own.
+    fn by_path(path: &str) -> Self {
+        match path.split('.').any(|part| Self::URLS.contains(&part)) {
+            true => Self::Escaped,
+            false => Self::Plainly,
+        }
+    }
+
+    /// The value stands in a text: behind `=`, or one escaped, as in a form.
+    fn by_key(text: &[u8], value: &Range<usize>) -> Self {
+        let before = text.get(..value.start).unwrap_or_default();
+        match before.ends_with(b"=") || before.ends_with(b"%3D") || before.ends_with(b"%3d") {
+            true => Self::Escaped,
+            false => Self::Plainly,
+        }
+    }
+}
+
 /// A finding before it is compared with the others.
 pub(super) struct Hit {
     /// In the field.
@@ -303,7 +333,7 @@ impl Rules {
         }
         for number in named.iter() {
             if self.packs.get(number).is_some_and(|ready| ready.looks_under(layer.path)) {
-                self.try_value(number, layer, whole.clone(), true, opaque, work);
+                self.try_value(number, layer, whole.clone(), Named::by_path(layer.path), opaque, work);
             }
         }
     }
@@ -328,7 +358,8 @@ impl Rules {
             };
             left = rest;
             if ready.looks_under(layer.path) && !scripts.hold_expression(layer.text, key, &range) {
-                self.try_value(*number, layer, range, true, opaque, work);
+                let named = Named::by_key(layer.text, &range);
+                self.try_value(*number, layer, range, named, opaque, work);
             }
         }
     }
@@ -368,15 +399,21 @@ impl Rules {
                 continue;
             }
             let range = run.start.saturating_add(it.start())..run.start.saturating_add(it.end());
-            self.try_value(number, layer, range, false, opaque, work);
+            self.try_value(number, layer, range, Named::No, opaque, work);
         }
     }
 
-    fn try_value(&self, number: usize, layer: &Layer<'_>, range: Range<usize>, named: bool, opaque: bool, work: &mut Work<'_>) {
+    fn try_value(&self, number: usize, layer: &Layer<'_>, range: Range<usize>, how: Named, opaque: bool, work: &mut Work<'_>) {
         let Some((ready, raw)) = self.packs.get(number).zip(layer.text.get(range.clone())) else {
             return;
         };
-        let decoded = if named { hints::percent_decoded(raw) } else { None };
+        let named = how != Named::No;
+        let decoded = match how {
+            Named::No => None,
+            // Nobody escapes here, so a percent sign is one, unless nothing fits but what it would stand for.
+            Named::Plainly if !raw.contains(&b'%') || ready.whole.is_match(raw) => None,
+            Named::Plainly | Named::Escaped => hints::percent_decoded(raw),
+        };
         let value = decoded.as_deref().unwrap_or(raw);
         // What was found by the pattern as it stands needs no second look: patterns do not look around.
         if named && !ready.whole.is_match(value) || ready.refuse.as_ref().is_some_and(|refuse| refuse.is_match(value)) {

@@ -191,8 +191,20 @@ fn two_answers_to_one_query_are_told() {
         "{}",
         told[0].2
     );
-    // Asked again meanwhile: the headers alone tell.
-    assert_eq!(answered(2, &both).told().len(), 1);
+    // Asked again meanwhile: one answer too many, and the headers tell.
+    let three = [both[0].clone(), both[0].clone(), both[1].clone()];
+    assert_eq!(answered(2, &three).told().len(), 1);
+    // A failure, and what the server knows all the same.
+    for code in [2, 5] {
+        let mut failed = dns_answer(7, NAME, TRUE);
+        failed.truncate(12 + NAME.len() + 2 + 4);
+        failed[2..12].copy_from_slice(&[0x81, 0x80 | code, 0, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            answered(1, &[(200, failed.clone()), (52, dns_answer(7, NAME, TRUE))]).told().len(),
+            1
+        );
+        assert_eq!(answered(1, &[(52, failed), (52, dns_answer(7, NAME, TRUE))]).told(), []);
+    }
     // From the same distance: told with its doubt, if asked once.
     let near = [(48, dns_answer(7, NAME, FALSE)), (48, dns_answer(7, NAME, TRUE))];
     let told = answered(1, &near).told();
@@ -212,6 +224,11 @@ fn answers_that_vary_from_query_to_query_are_not() {
         answered(2, &[(52, same.clone()), (52, dns_answer(7, NAME, FALSE))]).told(),
         [],
         "asked twice"
+    );
+    assert_eq!(
+        answered(2, &[(54, same.clone()), (118, dns_answer(7, NAME, FALSE))]).told(),
+        [],
+        "asked twice, and answered by two hosts behind one address"
     );
     assert_eq!(
         answered(1, &[(52, same.clone()), (60, dns_answer(8, NAME, FALSE))]).told(),

@@ -209,6 +209,23 @@ fn a_name_and_a_password_are_one_credential_even_when_they_look_like_a_key_and_i
 }
 
 #[test]
+fn a_percent_sign_is_one_where_nobody_escapes() {
+    let mut detectors = Detectors::new(&[], shown()).unwrap();
+    for (path, text, value) in [
+        ("ftp.password", &b"otter%48989"[..], "otter%48989"),
+        ("http.request.body", b"{\"password\":\"otter%48989\"}", "otter%48989"),
+        ("tcp.payload", b"password: otter%48989\r\n", "otter%48989"),
+        ("http.form.password", b"otter%2548989", "otter%48989"),
+        ("tcp.payload", b"a=1&password=otter%2548989", "otter%48989"),
+        ("mqtt.payload", b"{\"email\":\"grace%40example.org\"}", "grace@example.org"),
+    ] {
+        let found = scan(&mut detectors, path, text);
+        let told: Vec<_> = found.iter().filter_map(|it| it.value.raw.as_deref()).collect();
+        assert_eq!(told, [value], "{path}: {}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
 fn what_is_found_in_json_is_told_with_the_names_that_lead_there() {
     let all = [known("grace", "email", "grace@example.org")];
     let mut detectors = Detectors::new(&all, shown()).unwrap();

@@ -1,7 +1,8 @@
 //! One query has one answer: a second one that says something else came from somebody else.
 //!
 //! Resolvers vary what they say from query to query, so answers are held against each other only under one question, and
-//! where the question was repeated, only if their IP headers tell two senders apart. The order of records, their lifetimes
+//! only if there are more of them than the question was asked; where it was repeated, or one of them is a failure, only if
+//! their IP headers tell two senders apart. The order of records, their lifetimes
 //! and everything but addresses and the code is left out of account.
 
 use std::hash::{DefaultHasher, Hasher as _};
@@ -15,6 +16,9 @@ use crate::packet::Mark;
 const WAITING: usize = 16;
 /// The code of a name that does not exist (RFC 1035, section 4.1.1).
 const NO_NAME: u16 = 3;
+/// Those of a server that failed, and of one that refuses (the same).
+const SERVER_FAILURE: u16 = 2;
+const REFUSED: u16 = 5;
 
 /// The latest questions of one flow.
 #[derive(Debug, Default)]
@@ -26,7 +30,9 @@ pub struct Answers {
 struct Asked {
     id: u16,
     question: u64,
+    /// How often it was asked, and how often answered.
     times: u32,
+    answers: u32,
     answer: Option<Answer>,
 }
 
@@ -43,6 +49,14 @@ enum Says {
     /// Addresses, sorted: their number and digest.
     Addresses(usize, u64),
     NoName,
+    /// The server could not, or would not (RFC 1035, section 4.1.1).
+    Failure(u16),
+}
+
+impl Says {
+    const fn is_failure(&self) -> bool {
+        matches!(self, Self::Failure(_))
+    }
 }
 
 /// Two answers to one question.
@@ -67,6 +81,7 @@ impl Answers {
                     id,
                     question: key,
                     times: 1,
+                    answers: 0,
                     answer: None,
                 }),
             }
@@ -82,16 +97,21 @@ impl Answers {
                 id,
                 question: key,
                 times: 0,
+                answers: 1,
                 answer: Some(answer),
             });
             return None;
         };
+        asked.answers = asked.answers.saturating_add(1);
         let Some(first) = &asked.answer else {
             asked.answer = Some(answer);
             return None;
         };
         let apart = first.mark.zip(answer.mark).is_some_and(|(first, second)| first.ttl != second.ttl);
-        if first.says == answer.says || asked.times != 1 && !apart {
+        // Whoever asks again may be answered again, and by another host behind the same address.
+        let one_too_many = asked.answers > asked.times;
+        let alone = asked.times == 1 && !first.says.is_failure() && !answer.says.is_failure();
+        if first.says == answer.says || !one_too_many || !apart && !alone {
             return None;
         }
         let shown = |it: Option<Mark>| it.map_or_else(String::new, |it| format!(" ({it})"));
@@ -138,6 +158,7 @@ fn says(message: &Message, bytes: &[u8]) -> Option<Says> {
             (!addresses.is_empty()).then(|| Says::Addresses(addresses.len(), digest(&addresses)))
         }
         NO_NAME => Some(Says::NoName),
+        code @ (SERVER_FAILURE | REFUSED) => Some(Says::Failure(code)),
         _ => None,
     }
 }
