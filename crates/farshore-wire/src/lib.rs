@@ -42,6 +42,7 @@ pub use engine::{Engine, Readable, Recorder};
 pub use flow::recorded::Records;
 pub use limits::Limits;
 pub use media_keys::MediaKeys;
+pub use protocols::Tried;
 pub use resumption::Resumptions;
 pub use router::Router;
 pub use secrets::Secrets;

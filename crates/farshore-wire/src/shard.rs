@@ -10,12 +10,12 @@ use std::sync::Arc;
 use farshore_model::{Direction, FlowId, InputId, Rows, Timestamp, Transport};
 
 use crate::engine::Recorder;
-use crate::flow::reading::{Outcome, Reading, Scene};
+use crate::flow::reading::{Outcome, Reading};
+use crate::flow::scene::{Known, Scene, Told};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
-use crate::paths::Paths;
-use crate::protocols::{Protocol as _, ipsec};
+use crate::protocols::{Protocol as _, Tried, ipsec};
 use crate::resumption::Resumptions;
 use crate::secrets::Secrets;
 use crate::stream::tcp::{Half, Receipt};
@@ -113,8 +113,8 @@ pub struct Gaps {
 
 /// Reads its share of the flows.
 pub struct Shard {
-    limits: Limits,
-    secrets: Arc<Secrets>,
+    known: Known,
+    told: Told,
     /// Which of how many: flows are dealt round.
     number: u32,
     of: u32,
@@ -122,14 +122,6 @@ pub struct Shard {
     /// What was read to its end since the capture ended.
     ended: Vec<Ended>,
     gaps: Gaps,
-    /// The master keys of media that are known, and those that the flows of this shard tell.
-    media_keys: Arc<MediaKeys>,
-    found: MediaKeys,
-    /// What is known of sessions that go on in other connections, and what the flows of this shard tell of theirs.
-    resumptions: Arc<Resumptions>,
-    resumed: Resumptions,
-    /// Where connections went on that began in flows of this shard.
-    paths: Paths,
 }
 
 /// Where a flow stands.
@@ -184,18 +176,13 @@ impl Shard {
     /// Shard `number` of `of`, counted from 0.
     pub fn new(limits: Limits, number: usize, of: usize) -> Self {
         Self {
-            limits,
-            secrets: Arc::default(),
+            known: Known::new(limits),
+            told: Told::default(),
             number: u32::try_from(number).unwrap_or(u32::MAX),
             of: u32::try_from(of.max(1)).unwrap_or(u32::MAX),
             flows: Rows::default(),
             ended: Vec::new(),
             gaps: Gaps::default(),
-            media_keys: Arc::default(),
-            found: MediaKeys::default(),
-            resumptions: Arc::default(),
-            resumed: Resumptions::default(),
-            paths: Paths::default(),
         }
     }
 
@@ -206,27 +193,32 @@ impl Shard {
 
     /// From the next parcel on, these secrets are known: those so far and more.
     pub fn learn(&mut self, secrets: Arc<Secrets>) {
-        self.secrets = secrets;
+        self.known.secrets = secrets;
     }
 
     /// These master keys of media are known from here on. Said before the first parcel, or after [all were read](Self::settle).
     pub fn know(&mut self, keys: Arc<MediaKeys>) {
-        self.media_keys = keys;
+        self.known.media_keys = keys;
+    }
+
+    /// What is tried of media is shared with other shards: none tries what another has.
+    pub fn share(&mut self, tried: Arc<Tried>) {
+        self.known.tried = tried;
     }
 
     /// The master keys of media that were told so far.
     pub fn media_keys(&mut self) -> MediaKeys {
-        MediaKeys::pool([std::mem::take(&mut self.found)], self.limits.media_keys)
+        MediaKeys::pool([std::mem::take(&mut self.told.media_keys)], self.known.limits.media_keys)
     }
 
     /// What the flows told so far of sessions that may go on in others.
     pub fn resumptions(&mut self) -> Resumptions {
-        std::mem::take(&mut self.resumed)
+        std::mem::take(&mut self.told.resumptions)
     }
 
     /// What all flows told of them. Said after [all were read](Self::settle).
     pub fn recall(&mut self, resumptions: Arc<Resumptions>) {
-        self.resumptions = resumptions;
+        self.known.resumptions = resumptions;
     }
 
     /// A flow begins: said before its first parcel, and again after it was [set aside](Self::set_aside).
@@ -252,17 +244,8 @@ impl Shard {
         if let Slot::Live(live) = slot
             && live.reading.only_waits()
         {
-            let known = Known {
-                limits: &self.limits,
-                secrets: &self.secrets,
-                media_keys: &self.media_keys,
-                found: &mut self.found,
-                paths: &mut self.paths,
-                resumptions: &self.resumptions,
-                resumed: &mut self.resumed,
-                reading: u64::MAX,
-            };
-            live.reading.finish(&mut scene(flow, None, None, &live.beginning, known, out));
+            live.reading
+                .finish(&mut scene(flow, &live.beginning, None, &self.known, &mut self.told, out));
             *slot = Slot::Vacant;
             out.limit("waiting-flows");
         }
@@ -275,24 +258,14 @@ impl Shard {
         let Slot::Live(live) = slot else { return };
         let piece = parcel.piece(bytes);
         let origin = piece.origin;
-        let (direction, limits) = (parcel.direction, &self.limits);
+        let (direction, limits) = (parcel.direction, &self.known.limits);
         let Live {
             beginning,
             order,
             reading,
             gaps,
         } = &mut **live;
-        let known = Known {
-            limits,
-            secrets: &self.secrets,
-            media_keys: &self.media_keys,
-            found: &mut self.found,
-            paths: &mut self.paths,
-            resumptions: &self.resumptions,
-            resumed: &mut self.resumed,
-            reading: parcel.frame,
-        };
-        let mut scene = scene(parcel.flow, parcel.time, Some(parcel.mark), beginning, known, out);
+        let mut scene = scene(parcel.flow, beginning, Some(parcel), &self.known, &mut self.told, out);
         match order {
             Order::Datagrams => reading.segment(direction, Segment::Bytes(piece), &mut scene),
             Order::Unread => reading.unread(direction, &piece, &mut scene),
@@ -372,31 +345,21 @@ impl Shard {
 
     /// Takes a datagram of a flow of whatever shard, in which a connection may go on that began in one of this.
     pub fn stray(&mut self, parcel: &Parcel, bytes: &[u8], out: &mut dyn Recorder) {
-        let Some(home) = self.paths.home(parcel.flow, parcel.direction, bytes) else {
+        let Some(home) = self.told.paths.home(parcel.flow, parcel.direction, bytes) else {
             return;
         };
         let place = self.place(home.flow);
         let Some(Slot::Live(live)) = self.flows.get_mut(place) else {
             return;
         };
-        let known = Known {
-            limits: &self.limits,
-            secrets: &self.secrets,
-            media_keys: &self.media_keys,
-            found: &mut self.found,
-            paths: &mut self.paths,
-            resumptions: &self.resumptions,
-            resumed: &mut self.resumed,
-            reading: parcel.frame,
-        };
-        known.paths.forget();
+        self.told.paths.forget();
         let mut scene = Scene {
             home: home.flow,
-            ..scene(parcel.flow, parcel.time, Some(parcel.mark), &live.beginning, known, out)
+            ..scene(parcel.flow, &live.beginning, Some(parcel), &self.known, &mut self.told, out)
         };
         live.reading
             .segment(home.direction, Segment::Bytes(parcel.piece(bytes)), &mut scene);
-        self.paths.follow(parcel.flow, parcel.direction, home);
+        self.told.paths.follow(parcel.flow, parcel.direction, home);
     }
 
     /// The capture has ended: reads what still waits, in the order of the flows.
@@ -417,23 +380,13 @@ impl Shard {
                 }
             };
             let flow = flow_at(place, number, of);
-            let known = Known {
-                limits: &self.limits,
-                secrets: &self.secrets,
-                media_keys: &self.media_keys,
-                found: &mut self.found,
-                paths: &mut self.paths,
-                resumptions: &self.resumptions,
-                resumed: &mut self.resumed,
-                reading: u64::MAX,
-            };
             let Live {
                 beginning,
                 order,
                 reading,
                 gaps,
             } = &mut *live;
-            let mut scene = scene(flow, None, None, beginning, known, out);
+            let mut scene = scene(flow, beginning, None, &self.known, &mut self.told, out);
             let mut deliver = |direction, segment: Segment<'_>| {
                 gap(&segment, gaps, sum);
                 reading.segment(direction, segment, &mut scene);
@@ -471,8 +424,8 @@ impl Shard {
     /// All flows have ended, and what they told each other is [known](Self::know): tells what it all came to.
     pub fn finish(mut self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
         self.settle(out);
-        let (mut found, mut paths, mut ended) = (MediaKeys::default(), self.paths, self.ended);
-        let mut resumed = Resumptions::default();
+        let (paths, mut ended) = (self.told.paths, self.ended);
+        let mut told = Told { paths, ..Told::default() };
         for (place, slot) in self.flows.into_iter().enumerate() {
             let Slot::Waiting(live) = slot else { continue };
             let flow = flow_at(place, self.number, self.of);
@@ -482,17 +435,7 @@ impl Shard {
                 gaps,
                 ..
             } = *live;
-            let known = Known {
-                limits: &self.limits,
-                secrets: &self.secrets,
-                media_keys: &self.media_keys,
-                found: &mut found,
-                paths: &mut paths,
-                resumptions: &self.resumptions,
-                resumed: &mut resumed,
-                reading: u64::MAX,
-            };
-            reading.conclude(&mut scene(flow, None, None, &beginning, known, out));
+            reading.conclude(&mut scene(flow, &beginning, None, &self.known, &mut told, out));
             let outcome = reading.outcome();
             ended.push(Ended {
                 flow,
@@ -502,9 +445,9 @@ impl Shard {
             });
         }
         // What is spoken in a flow was agreed on where its connection began.
-        let homes = ended.iter().filter(|it| paths.is_home(it.flow));
+        let homes = ended.iter().filter(|it| told.paths.is_home(it.flow));
         let spoken: BTreeMap<FlowId, Vec<&'static str>> = homes.map(|it| (it.flow, it.outcome.protocols.clone())).collect();
-        let followed = paths.outcomes(|home| {
+        let followed = told.paths.outcomes(|home| {
             let spoken = spoken.get(&home).into_iter().flatten();
             spoken.copied().filter(|it| *it != "tls").collect()
         });
@@ -538,44 +481,28 @@ fn gap(segment: &Segment<'_>, of_flow: &mut u64, sum: &mut Gaps) {
     }
 }
 
-/// What is known beside the flow.
-struct Known<'a> {
-    limits: &'a Limits,
-    secrets: &'a Secrets,
-    media_keys: &'a MediaKeys,
-    found: &'a mut MediaKeys,
-    paths: &'a mut Paths,
-    resumptions: &'a Resumptions,
-    resumed: &'a mut Resumptions,
-    reading: u64,
-}
-
+/// The circumstances of reading a flow: a parcel of it, or what is left of it once the capture has ended.
 fn scene<'a>(
     flow: FlowId,
-    time: Option<Timestamp>,
-    mark: Option<Mark>,
     beginning: &Beginning,
-    known: Known<'a>,
+    parcel: Option<&Parcel>,
+    known: &'a Known,
+    told: &'a mut Told,
     recorder: &'a mut dyn Recorder,
 ) -> Scene<'a> {
     Scene {
         flow,
         home: flow,
         input: beginning.input,
-        time,
-        mark,
+        time: parcel.and_then(|it| it.time),
+        mark: parcel.map(|it| it.mark),
         transport: beginning.transport,
         within: beginning.within.clone(),
         client_port: beginning.client_port,
         server_port: beginning.server_port,
-        limits: known.limits,
-        secrets: known.secrets,
-        media_keys: known.media_keys,
-        found: known.found,
-        paths: known.paths,
-        resumptions: known.resumptions,
-        resumed: known.resumed,
-        reading: known.reading,
+        reading: parcel.map_or(u64::MAX, |it| it.frame),
+        known,
+        told,
         recorder,
     }
 }

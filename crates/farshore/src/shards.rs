@@ -86,6 +86,7 @@ pub(crate) fn read(
         };
         let mut router = Router::new(how.limits.clone());
         let (mut lines, mut workers) = (Vec::new(), Vec::new());
+        let tried = Arc::default();
         for number in 0..how.jobs {
             let (line, batches) = sync_channel(WAITING);
             lines.push(line);
@@ -95,6 +96,7 @@ pub(crate) fn read(
             );
             shard.learn(Arc::clone(&how.secrets));
             shard.know(Arc::clone(&how.media_keys));
+            shard.share(Arc::clone(&tried));
             workers.push(scope.spawn(move || work(shard, notebook, &batches)));
         }
         let mut fan = Fan {

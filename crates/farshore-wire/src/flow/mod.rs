@@ -9,5 +9,6 @@ mod opening;
 pub(crate) mod reading;
 pub mod recorded;
 mod sample;
+pub(crate) mod scene;
 pub(crate) mod silence;
 mod sink;

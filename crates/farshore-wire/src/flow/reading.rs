@@ -5,61 +5,21 @@ use std::sync::Arc;
 
 use farshore_model::flow::{KeyUse, Randomness};
 use farshore_model::ledger::{Anomaly, Severity};
-use farshore_model::{Direction, FlowId, InputId, Protection, Timestamp, Transport};
+use farshore_model::{Direction, Protection, Timestamp, Transport};
 
 use super::headless;
 use super::inside::Inside;
 use super::opening::{Beginning, Recognised, Window, recognise};
 use super::sample::{self, Sample};
-use crate::engine::{Readable, Recorder};
-use crate::limits::Limits;
-use crate::media_keys::MediaKeys;
-use crate::packet::Mark;
-use crate::paths::Paths;
+use super::scene::Scene;
+use crate::engine::Readable;
 use crate::protocols::tls::{self, late::Late};
 use crate::protocols::{Dissector, Opening, Origin, Progress, Protocol, Sink, Start};
-use crate::resumption::Resumptions;
-use crate::secrets::Secrets;
 use crate::stream::{Piece, Segment};
 use crate::transport::sctp;
 
 /// Segments of an unrecognised stream that are still looked at for the beginning of something known.
 const RETRIES: u32 = 32;
-
-/// The circumstances of one call.
-pub(crate) struct Scene<'a> {
-    pub(crate) flow: FlowId,
-    /// The flow in which the conversation began: the same, unless it went on elsewhere.
-    pub(crate) home: FlowId,
-    pub(crate) input: InputId,
-    pub(crate) time: Option<Timestamp>,
-    /// What the IP header of the packet tells of its sender.
-    pub(crate) mark: Option<Mark>,
-    pub(crate) transport: Transport,
-    /// The layers of the tunnels it runs in, if any, outermost first.
-    pub(crate) within: Option<Arc<[&'static str]>>,
-    pub(crate) client_port: u16,
-    pub(crate) server_port: u16,
-    pub(crate) limits: &'a Limits,
-    pub(crate) secrets: &'a Secrets,
-    /// The master keys of media that are known, and those that this flow tells.
-    pub(crate) media_keys: &'a MediaKeys,
-    pub(crate) found: &'a mut MediaKeys,
-    /// What is known of sessions that go on in other connections, and what this flow tells of its own.
-    pub(crate) resumptions: &'a Resumptions,
-    pub(crate) resumed: &'a mut Resumptions,
-    /// Connections that may go on in other flows.
-    pub(crate) paths: &'a mut Paths,
-    /// The frame that is being read; the last possible once the capture has ended.
-    pub(crate) reading: u64,
-    pub(crate) recorder: &'a mut dyn Recorder,
-}
-
-impl Scene<'_> {
-    fn tunnels(&self) -> &[&'static str] {
-        self.within.as_deref().unwrap_or_default()
-    }
-}
 
 /// What is read of a flow. Most flows never carry payload: what only some of them need is asked for when they do.
 #[derive(Default)]
@@ -220,7 +180,7 @@ impl Reading {
                     Direction::Up => up,
                     Direction::Down => down,
                 };
-                let searched = |late: &[Late; 2]| direction.of(late).searches(scene.limits.late_bytes);
+                let searched = |late: &[Late; 2]| direction.of(late).searches(scene.known.limits.late_bytes);
                 let may_tell = *looked < RETRIES || late.as_deref().is_some_and(searched);
                 room || is_stream(scene.transport) && may_tell || scene.recorder.wants_payload()
             }
@@ -334,7 +294,7 @@ impl Reading {
         match (recognised, begun) {
             (Recognised::Yes(protocol), None) => self.start(protocol, lone, [(direction, piece)], scene),
             (Recognised::Yes(protocol), Some(begun)) => self.start(protocol, begun.start(), begun.segments(), scene),
-            (Recognised::Maybe, begun) if length <= scene.limits.opening_bytes => {
+            (Recognised::Maybe, begun) if length <= scene.known.limits.opening_bytes => {
                 self.state = State::Stream(begun.unwrap_or_else(|| {
                     let mut begun = Box::<Beginning>::default();
                     begun.push(direction, &piece);
@@ -358,9 +318,9 @@ impl Reading {
             self.segment(direction, Segment::Bytes(piece), scene);
             return;
         };
-        let found = if is_stream(scene.transport) && !scene.limits.opaque {
+        let found = if is_stream(scene.transport) && !scene.known.limits.opaque {
             let late = direction.of_mut(late.get_or_insert_default());
-            let searches = late.searches(scene.limits.late_bytes);
+            let searches = late.searches(scene.known.limits.late_bytes);
             searches.then(|| late.segment(piece.bytes, piece.missing == 0)).flatten()
         } else {
             None
@@ -425,8 +385,8 @@ impl Reading {
         }
         let mut window = window.unwrap_or_default();
         window.push(direction, &piece);
-        let spent = window.seen >= scene.limits.undecided_datagrams;
-        let most = if spent { 0 } else { scene.limits.opening_datagrams };
+        let spent = window.seen >= scene.known.limits.undecided_datagrams;
+        let most = if spent { 0 } else { scene.known.limits.opening_datagrams };
         for (kept, bytes) in window.shed(most) {
             let (direction, piece) = kept.with(&bytes);
             opaque(direction, &piece, &mut self.samples, scene);
@@ -441,7 +401,7 @@ impl Reading {
 
     /// Says why keys open nothing of datagrams that no protocol claims, if they may be sealed packets of a connection begun elsewhere.
     fn untied(&mut self, window: &Window, scene: &Scene<'_>) {
-        if !scene.secrets.is_empty() && window.looks.are_headless() {
+        if !scene.known.secrets.is_empty() && window.looks.are_headless() {
             let keys = self.talk.get_or_insert_default().keys.get_or_insert_default();
             keys.missed.get_or_insert(headless::UNTIED.into());
         }
@@ -462,7 +422,7 @@ impl Reading {
         scene: &mut Scene<'_>,
     ) {
         let outer = transport_name(scene.transport);
-        let dissector = protocol.start(&opening(start, &[outer], scene), scene.limits);
+        let dissector = protocol.start(&opening(start, &[outer], scene), &scene.known.limits);
         let mut chain = Chain {
             hint: protocol.id(),
             dissector,
@@ -487,7 +447,7 @@ impl Reading {
 
 /// Asks the protocols whose this beginning is.
 fn ask(start: Start<'_>, scene: &Scene<'_>) -> Recognised {
-    if scene.limits.opaque {
+    if scene.known.limits.opaque {
         return Recognised::No;
     }
     recognise(&opening(start, &[transport_name(scene.transport)], scene))

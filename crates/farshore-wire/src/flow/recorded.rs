@@ -13,20 +13,17 @@ use farshore_model::flow::{Counter, InitiatorBasis};
 use farshore_model::{Coverage, Direction, Endpoint, Flow, FlowId, Protection, Rows, Transport};
 
 use super::inside::Inside;
-use super::reading::{Chain, Scene, Talk, guarded, transport_name};
+use super::reading::{Chain, Talk, guarded, transport_name};
+use super::scene::{Known, Scene, Told};
 use crate::engine::Recorder;
 use crate::limits::Limits;
-use crate::media_keys::MediaKeys;
-use crate::paths::Paths;
 use crate::protocols::{Dissector, Progress, Segment, Sink, http};
-use crate::resumption::Resumptions;
-use crate::secrets::Secrets;
 
 /// Reads the exchanges of one input.
 pub struct Records {
-    limits: Limits,
+    known: Known,
     flows: Rows<Flow>,
-    known: HashMap<Key, FlowId>,
+    conversations: HashMap<Key, FlowId>,
     /// The latest flow over each connection that a record names.
     connections: HashMap<Vec<u8>, FlowId>,
     coverage: Coverage,
@@ -48,9 +45,9 @@ impl Records {
     /// Ready for the first exchange.
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
+            known: Known::new(limits),
             flows: Rows::default(),
-            known: HashMap::default(),
+            conversations: HashMap::default(),
             connections: HashMap::default(),
             coverage: Coverage::default(),
             stops: BTreeMap::new(),
@@ -89,9 +86,9 @@ impl Records {
         } else {
             None
         };
-        let id = match going_on.or_else(|| self.known.get(&key)) {
-            Some(known) => *known,
-            None if self.flows.len() >= self.limits.flows => {
+        let id = match going_on.or_else(|| self.conversations.get(&key)) {
+            Some(flow) => *flow,
+            None if self.flows.len() >= self.known.limits.flows => {
                 out.limit("flows");
                 self.unreadable("more flows than are followed");
                 return;
@@ -99,7 +96,7 @@ impl Records {
             None => {
                 let id = FlowId(u32::try_from(self.flows.len()).unwrap_or(u32::MAX));
                 self.flows.push(begin(it, protection));
-                self.known.insert(key, id);
+                self.conversations.insert(key, id);
                 id
             }
         };
@@ -117,7 +114,7 @@ impl Records {
         }
         frames.decoded = frames.decoded.saturating_add(1);
         count(flow, it);
-        tell(flow, id, it, &self.limits, out);
+        tell(flow, id, it, &self.known, out);
     }
 
     /// The input has ended: all flows, in their order, and what could be seen.
@@ -187,7 +184,7 @@ fn count(flow: &mut Flow, it: &Exchange<'_>) {
 }
 
 /// Tells what an exchange says, through the sink that dissectors write to.
-fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &mut dyn Recorder) {
+fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, known: &Known, out: &mut dyn Recorder) {
     let sealed = match flow.protection {
         Protection::Tls => Some("tls"),
         Protection::Quic => Some("quic"),
@@ -205,8 +202,7 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
         talk.names(protocol);
     }
     // No media stands in a record, and no packet: the keys it may tell open nothing.
-    let (mut found, mut paths) = (MediaKeys::default(), Paths::default());
-    let mut resumed = Resumptions::default();
+    let mut told = Told::default();
     let mut scene = Scene {
         flow: id,
         home: id,
@@ -217,14 +213,9 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
         within: None,
         client_port: flow.client.port,
         server_port: flow.server.port,
-        limits,
-        secrets: Secrets::none(),
-        media_keys: MediaKeys::none(),
-        found: &mut found,
-        paths: &mut paths,
-        resumptions: Resumptions::none(),
-        resumed: &mut resumed,
         reading: it.number,
+        known,
+        told: &mut told,
         recorder: out,
     };
     let mut chain = Chain {
@@ -236,7 +227,7 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, limits: &Limits, out: &m
         inner: Inside::default(),
     };
     guarded(&mut chain, &mut talk, &mut scene, |_, sink| {
-        http::recorded::tell(it, limits, sink);
+        http::recorded::tell(it, &known.limits, sink);
         for message in it.messages.iter().filter(|it| it.kind == MessageKind::Raw) {
             let piece = http::recorded::piece(&message.bytes, it.number);
             sink.stream(message.direction, None, Segment::Bytes(piece));

@@ -9,13 +9,14 @@ use farshore_model::{Direction, Locus, Observation, Protection, Span, Transport}
 
 use super::inside::{Inside, Stream};
 use super::opening::{Beginning, Recognised, recognise};
-use super::reading::{Chain, Scene, Talk, conclude, finish, opening};
+use super::reading::{Chain, Talk, conclude, finish, opening};
+use super::scene::Scene;
 use crate::crypto::srtp::Suite;
 use crate::engine::Readable;
 use crate::media_keys::{MediaKeys, Place};
 use crate::packet::Mark;
 use crate::paths::Home;
-use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Path, Progress, Protocol, Session, Sink, Start};
+use crate::protocols::{Dissector, Field, Milestone, Opening, PROTOCOLS, Path, Progress, Protocol, Session, Sink, Start, Tried};
 use crate::recording;
 use crate::resumption::Token;
 use crate::secrets::{Secret, Secrets};
@@ -78,7 +79,7 @@ impl FlowSink<'_, '_> {
     ) -> Progress {
         if self.inside.chain(hint, number).is_none() {
             let Some(protocol) = named(hint) else { return Progress::Done };
-            let dissector = protocol.start(&opening(Start::Hinted, self.layers, self.scene), self.scene.limits);
+            let dissector = protocol.start(&opening(Start::Hinted, self.layers, self.scene), &self.scene.known.limits);
             let layers = self.layers.iter().copied().chain([hint]).collect();
             self.talk.names(hint);
             self.inside.chains().push(Chain {
@@ -169,7 +170,10 @@ impl Sink for FlowSink<'_, '_> {
                 frame: it.at.frame,
                 protection: self.protection,
             };
-            self.scene.found.note(it.value, &place, self.scene.limits.media_keys);
+            self.scene
+                .told
+                .media_keys
+                .note(it.value, &place, self.scene.known.limits.media_keys);
         }
         self.scene.recorder.field(Readable {
             flow: self.scene.flow,
@@ -242,7 +246,7 @@ impl Sink for FlowSink<'_, '_> {
             (None, Segment::Gap(_)) => None,
             (None, Segment::Bytes(piece)) => match self.recognise(direction, piece, &undecided) {
                 Recognised::Yes(protocol) => Some(protocol.id()),
-                Recognised::Maybe if undecided.len() <= self.scene.limits.opening_bytes => {
+                Recognised::Maybe if undecided.len() <= self.scene.known.limits.opening_bytes => {
                     self.inside.stream = Stream::Undecided(undecided);
                     return Progress::More;
                 }
@@ -333,7 +337,7 @@ impl Sink for FlowSink<'_, '_> {
     }
 
     fn secrets(&self) -> &Secrets {
-        self.scene.secrets
+        &self.scene.known.secrets
     }
 
     fn media_key(&mut self, suite: &'static str, master: Vec<u8>, frame: u64) {
@@ -344,7 +348,10 @@ impl Sink for FlowSink<'_, '_> {
             frame,
             protection: Protection::Dtls,
         };
-        self.scene.found.agreed(suite, master, &place, self.scene.limits.media_keys);
+        self.scene
+            .told
+            .media_keys
+            .agreed(suite, master, &place, self.scene.known.limits.media_keys);
     }
 
     fn wants_sound(&self) -> bool {
@@ -356,27 +363,34 @@ impl Sink for FlowSink<'_, '_> {
     }
 
     fn media_keys(&self) -> &MediaKeys {
-        self.scene.media_keys
+        &self.scene.known.media_keys
+    }
+
+    fn tried(&self) -> Arc<Tried> {
+        Arc::clone(&self.scene.known.tried)
     }
 
     fn resumable(&mut self, tokens: &[Token], master: Secret, session: SessionPrint) {
         let when = (self.scene.reading, self.scene.flow);
         for token in tokens {
-            self.scene.resumed.tell(*token, when, (master, session));
+            self.scene.told.resumptions.tell(*token, when, (master, session));
         }
     }
 
     fn renewed(&mut self, token: Token, others: &[Token]) {
-        self.scene.resumed.renew(token, (self.scene.reading, self.scene.flow), others);
+        self.scene
+            .told
+            .resumptions
+            .renew(token, (self.scene.reading, self.scene.flow), others);
     }
 
     fn may_keep(&mut self) -> bool {
         let when = (self.scene.reading, self.scene.flow);
-        self.scene.resumed.may_keep(when, self.scene.limits.resumed_sessions)
+        self.scene.told.resumptions.may_keep(when, self.scene.known.limits.resumed_sessions)
     }
 
     fn resumed(&self, tokens: &[Token]) -> (bool, Option<(Secret, SessionPrint)>) {
-        let known = self.scene.resumptions;
+        let known = &self.scene.known.resumptions;
         (known.keeps(self.scene.flow), known.master(tokens))
     }
 
@@ -386,9 +400,9 @@ impl Sink for FlowSink<'_, '_> {
             direction,
         };
         match it {
-            Path::Issued(id, direction) => self.scene.paths.issue(id, home(direction)),
-            Path::Retired(id) => self.scene.paths.retire(id),
-            Path::Opened(print, client) => self.scene.paths.open(print, client),
+            Path::Issued(id, direction) => self.scene.told.paths.issue(id, home(direction)),
+            Path::Retired(id) => self.scene.told.paths.retire(id),
+            Path::Opened(print, client) => self.scene.told.paths.open(print, client),
         }
     }
 

@@ -67,6 +67,7 @@ mod wireguard;
 mod xmpp;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use farshore_model::flow::SessionPrint;
 use farshore_model::ledger::Severity;
@@ -74,6 +75,7 @@ use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
 pub(crate) use self::first_bytes::candidates;
 pub use self::first_bytes::{Begins, FirstBytes};
+pub use self::rtp::Tried;
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
 use crate::packet::Mark;
@@ -316,6 +318,10 @@ pub trait Sink {
     /// A master key of media, with its salt behind it, that a handshake in this frame agreed on; the suite by the name that signalling has for it.
     fn media_key(&mut self, suite: &'static str, master: Vec<u8>, frame: u64) {
         let _ = (suite, master, frame);
+    }
+    /// What was tried of other streams of media.
+    fn tried(&self) -> Arc<Tried> {
+        Arc::default()
     }
     /// Whether the sound of media is of use.
     fn wants_sound(&self) -> bool {

@@ -1,10 +1,13 @@
 //! When segments of a flow are of use, and that those said to be of none are. Tests only.
 
-use farshore_model::Flow;
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
+use farshore_model::{Flow, FlowId, InputId};
 
+use super::super::scene::{Known, Told};
 use super::*;
+use crate::engine::Recorder;
+use crate::limits::Limits;
 use crate::protocols::Origin;
 use Direction::{Down, Up};
 
@@ -38,9 +41,7 @@ impl Recorder for Counter {
 
 /// Hands `times` segments over; says at which of them they ceased to be wanted.
 fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8], out: &mut Counter) -> [Option<usize>; 2] {
-    let (limits, secrets) = (Limits::default(), Secrets::default());
-    let (mut found, mut paths) = (MediaKeys::default(), Paths::default());
-    let mut resumed = Resumptions::default();
+    let (known, mut told) = (Known::default(), Told::default());
     let mut scene = Scene {
         flow: FlowId(0),
         home: FlowId(0),
@@ -51,14 +52,9 @@ fn feed(reading: &mut Reading, transport: Transport, times: usize, bytes: &[u8],
         within: None,
         client_port: 50_000,
         server_port: 50_001,
-        limits: &limits,
-        secrets: &secrets,
-        media_keys: MediaKeys::none(),
-        found: &mut found,
-        paths: &mut paths,
-        resumptions: Resumptions::none(),
-        resumed: &mut resumed,
         reading: 0,
+        known: &known,
+        told: &mut told,
         recorder: out,
     };
     let mut ceased = [None; 2];

@@ -48,6 +48,8 @@ mod sound;
 mod streams;
 mod trial;
 
+pub use self::trial::Tried;
+
 use farshore_model::{Protection, Transport};
 
 use self::streams::Streams;

@@ -3,12 +3,13 @@
 //! whether the payloads are framed as Opus.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::g711::{Law, Signs};
 use super::recognition::LONGEST_TAG;
-use super::trial::{Outcome, SMALL, Subject, Trial};
+use super::trial::{Outcome, SMALL, Subject, Trial, Tried};
 use super::{g722, opus};
 use crate::protocols::hexadecimal::spelled;
 
@@ -235,7 +236,7 @@ impl Sound {
 
     /// The sound of a payload type, which signalling may have named; `None` where no codec is known that it could be. It is handed on
     /// where that is `wanted`.
-    pub fn of(payload_type: u8, named: Option<Decoder>, wanted: bool) -> Option<Self> {
+    pub fn of(payload_type: u8, named: Option<Decoder>, wanted: bool, tried: Arc<Tried>) -> Option<Self> {
         let decoder = match payload_type {
             0 => Decoder::Mu,
             8 => Decoder::A,
@@ -249,13 +250,13 @@ impl Sound {
         let codec = match decoder {
             Decoder::Mu => Codec::G711(Law::Mu, Signs::new(Some(Law::Mu))),
             Decoder::A => Codec::G711(Law::A, Signs::new(Some(Law::A))),
-            Decoder::G722 => Codec::G722(Box::new(g722::Decoder::new()), Trial::new(Subject::G722), Balance::default()),
+            Decoder::G722 => Codec::G722(Box::new(g722::Decoder::new()), Trial::new(Subject::G722, tried), Balance::default()),
             Decoder::Linear(clock, channels) => Codec::Linear(clock, channels, Signs::new(None)),
             Decoder::Opus => Codec::Opus(Opus {
                 before: Vec::new(),
                 framed: false,
                 decoder: None,
-                trial: Trial::new(Subject::Opus),
+                trial: Trial::new(Subject::Opus, tried),
                 fits: 0,
                 misfits: 0,
             }),

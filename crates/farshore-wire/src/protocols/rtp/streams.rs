@@ -384,7 +384,7 @@ impl Source {
             && self.sounds.len() < MOST_SOUNDS
             && let Some(sound) = {
                 let named = self.named(packet.payload_type, out).and_then(|it| it.decoder);
-                Sound::of(packet.payload_type, named, out.wants_sound())
+                Sound::of(packet.payload_type, named, out.wants_sound(), out.tried())
             }
         {
             *numbers = numbers.saturating_add(1);

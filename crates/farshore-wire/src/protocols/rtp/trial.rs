@@ -18,8 +18,15 @@
 //! For a codec without framing, tables would be told from cipher text as well; there the *order* of the bytes within their packets
 //! must matter too, by the same comparison with shuffled payloads. That is no test of secrecy: 1e-3 is small enough, since pauses,
 //! which have no order, are counted. What is shown is not tried again.
+//!
+//! A conference's server sends the same payloads to all who listen, and a relay's capture has each twice. What was measured of a block
+//! depends on nothing but the payloads up to it ([`Tried`] finds it by their digest), so that it is measured once.
 
+use std::collections::HashMap;
 use std::iter::zip;
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
 
 use super::{g722, opus};
 
@@ -32,6 +39,9 @@ const ORDER_DOUBLINGS: f64 = 16.0;
 
 /// Blocks after which the trial is over.
 const MOST: u32 = 320;
+
+/// Blocks of which is kept what was measured: those of thousands of streams.
+const MOST_KEPT: usize = 1 << 15;
 
 /// Blocks without which nothing can be shown.
 const LEAST: u32 = 11;
@@ -189,10 +199,45 @@ impl Wins {
     }
 }
 
+/// What is known by, of all that was tried: the digest of the payloads of a stream up to some block.
+type History = [u8; 32];
+
+/// What was measured of a block.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    real: f64,
+    /// Of the versions with random bytes, and of those in another order, as far as they were looked at.
+    random: Option<[f64; CONTROLS]>,
+    order: Option<[f64; CONTROLS]>,
+    /// Where chance stood behind it.
+    chance: Random,
+}
+
+/// What was measured of the blocks of all streams, by the payloads up to them. Whoever comes second is told the very same.
+#[derive(Debug, Default)]
+pub struct Tried(Mutex<HashMap<History, Measured>>);
+
+impl Tried {
+    fn of(&self, history: &History) -> Option<Measured> {
+        self.0.lock().ok()?.get(history).copied()
+    }
+
+    fn keep(&self, history: History, it: Measured) {
+        let Ok(mut all) = self.0.lock() else { return };
+        if all.len() >= MOST_KEPT {
+            // Copies come close behind each other.
+            all.clear();
+        }
+        all.insert(history, it);
+    }
+}
+
 /// A test under way.
 #[derive(Debug)]
 pub struct Trial {
     subject: Subject,
+    tried: Arc<Tried>,
+    history: History,
     /// The last payload before the block: it lets the decoder settle, whichever version follows.
     before: Vec<u8>,
     block: Vec<Vec<u8>>,
@@ -205,9 +250,12 @@ pub struct Trial {
 }
 
 impl Trial {
-    pub fn new(subject: Subject) -> Self {
+    /// `tried` may have been told of the same payloads before.
+    pub fn new(subject: Subject, tried: Arc<Tried>) -> Self {
         Self {
             subject,
+            tried,
+            history: [subject as u8; 32],
             before: Vec::new(),
             block: Vec::new(),
             ticks: 0,
@@ -244,26 +292,49 @@ impl Trial {
     }
 
     fn judge(&mut self, block: &[Vec<u8>]) {
-        let subject = self.subject;
-        let before = &self.before;
-        let real = subject.likeness(before, block);
-        let compare = |it: &mut Wins, change: &mut dyn FnMut(&[u8]) -> Vec<u8>| {
-            if !it.are_shown() {
-                let controls = [(); CONTROLS].map(|()| {
-                    let control: Vec<Vec<u8>> = block.iter().map(|it| change(it)).collect();
-                    subject.likeness(before, &control)
-                });
-                it.count(real, controls);
-            }
-        };
-        let random = &mut self.random;
-        compare(&mut self.against_random, &mut |payload| {
-            let framing = subject.framing(payload);
-            let (head, rest) = payload.split_at_checked(framing).unwrap_or((payload, &[]));
-            head.iter().copied().chain(rest.iter().map(|byte| byte ^ random.byte())).collect()
+        let mut history = Sha256::new_with_prefix(self.history);
+        for payload in block {
+            history.update((payload.len() as u64).to_be_bytes());
+            history.update(payload);
+        }
+        self.history = history.finalize().into();
+        let it = self.tried.of(&self.history).unwrap_or_else(|| {
+            let it = self.measured(block);
+            self.tried.keep(self.history, it);
+            it
         });
-        if let Some(it) = &mut self.against_order {
-            compare(it, &mut |payload| random.shuffled(payload));
+        if let Some(random) = it.random {
+            self.against_random.count(it.real, random);
+        }
+        if let (Some(wins), Some(order)) = (&mut self.against_order, it.order) {
+            wins.count(it.real, order);
+        }
+        self.random = it.chance;
+    }
+
+    /// Decodes the block and its controls, of what is not shown yet. All that it depends on is what was taken before.
+    fn measured(&self, block: &[Vec<u8>]) -> Measured {
+        let subject = self.subject;
+        let mut chance = self.random;
+        let controls = |change: &mut dyn FnMut(&[u8]) -> Vec<u8>| {
+            [(); CONTROLS].map(|()| {
+                let control: Vec<Vec<u8>> = block.iter().map(|it| change(it)).collect();
+                subject.likeness(&self.before, &control)
+            })
+        };
+        let random = (!self.against_random.are_shown()).then(|| {
+            controls(&mut |payload| {
+                let framing = subject.framing(payload);
+                let (head, rest) = payload.split_at_checked(framing).unwrap_or((payload, &[]));
+                head.iter().copied().chain(rest.iter().map(|byte| byte ^ chance.byte())).collect()
+            })
+        });
+        let order = self.against_order.filter(|it| !it.are_shown());
+        Measured {
+            real: subject.likeness(&self.before, block),
+            random,
+            order: order.map(|_| controls(&mut |payload| chance.shuffled(payload))),
+            chance,
         }
     }
 
@@ -391,7 +462,7 @@ fn product(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// SplitMix64 (Steele, Lea & Flood 2014). Always the same, which the test does not mind: the payloads do not know it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Random(u64);
 
 impl Random {
@@ -438,7 +509,7 @@ mod tests {
     fn cipher_text_wins_a_quarter() {
         for (subject, framing, random_bytes, ticks) in [(Subject::G722, None, 320, 320), (Subject::Opus, Some(0xf8), 60, 1_920)] {
             let mut random = Random(17);
-            let mut trial = Trial::new(subject);
+            let mut trial = Trial::new(subject, Arc::default());
             for _ in 0..MOST {
                 let payload: Vec<u8> = framing.into_iter().chain((0..random_bytes).map(|_| random.byte())).collect();
                 trial.take(&payload, ticks);
@@ -448,6 +519,34 @@ mod tests {
             // 80 of 320 are expected, with a deviation of 7.7.
             let won = trial.against_random.wins;
             assert!((49..112).contains(&won), "{subject:?}: {won}");
+        }
+    }
+
+    #[test]
+    fn what_was_tried_before_comes_to_the_same() {
+        for (subject, ticks) in [(Subject::G722, 160), (Subject::Opus, 960)] {
+            let tried = Arc::new(Tried::default());
+            let told = |tried: &Arc<Tried>, other: Option<usize>| {
+                let mut random = Random(23);
+                let mut trial = Trial::new(subject, Arc::clone(tried));
+                for number in 0..60 {
+                    let mut payload: Vec<u8> = std::iter::once(0xf8).chain((0..79).map(|_| random.byte())).collect();
+                    if other == Some(number) {
+                        payload.reverse();
+                    }
+                    trial.take(&payload, ticks);
+                }
+                (trial.against_random.stake.to_bits(), trial.random.0, trial.outcome())
+            };
+            let first = told(&tried, None);
+            let kept = |tried: &Tried| tried.0.lock().map(|it| it.len()).ok();
+            assert_eq!(kept(&tried), Some(30));
+            assert_eq!(told(&tried, None), first, "out of what is kept");
+            assert_eq!(kept(&tried), Some(30), "nothing was measured anew");
+            assert_eq!(told(&Arc::default(), None), first, "by itself");
+            let another = told(&tried, Some(30));
+            assert_eq!(kept(&tried), Some(45), "from the payload on that differs");
+            assert_eq!(told(&Arc::default(), Some(30)), another);
         }
     }
 
