@@ -1,36 +1,48 @@
 //! Points in time as a capture tells them. Nothing here reads a clock.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
+const SIGN: u64 = 1 << 63;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, from year 1677 to 2262; anything beyond saturates.
 ///
 /// Displayed as RFC 3339 UTC with nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+pub struct Timestamp(
+    /// Counted from the earliest there is, which leaves 0 to say that there is none: millions of rows may have one.
+    NonZeroU64,
+);
 
 impl Timestamp {
+    const EARLIEST: i64 = i64::MIN + 1;
+
     /// From nanoseconds since the epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        let nanos = if nanos < Self::EARLIEST { Self::EARLIEST } else { nanos };
+        // In unsigned order, as if counted from i64::MIN.
+        match NonZeroU64::new(nanos.cast_unsigned() ^ SIGN) {
+            Some(it) => Self(it),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From whole seconds and a fraction in nanoseconds (which may exceed one second: some captures do).
     pub const fn from_parts(seconds: i64, nanos: u64) -> Self {
         let nanos = if nanos > i64::MAX as u64 { i64::MAX } else { nanos as i64 };
-        Self(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
+        Self::from_nanos(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
     }
 
     /// Nanoseconds since the epoch.
     pub const fn as_nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN).cast_signed()
     }
 
     /// Nanoseconds from `earlier` to `self`; `None` when the clock stepped back.
     pub const fn since(self, earlier: Self) -> Option<u64> {
-        match self.0.checked_sub(earlier.0) {
+        match self.as_nanos().checked_sub(earlier.as_nanos()) {
             Some(gap) if gap >= 0 => Some(gap as u64),
             _ => None,
         }
@@ -38,19 +50,21 @@ impl Timestamp {
 
     /// This point plus whole seconds, saturating.
     pub const fn plus_seconds(self, seconds: u32) -> Self {
-        Self(self.0.saturating_add((seconds as i64).saturating_mul(NANOS_PER_SECOND)))
+        Self::from_nanos(self.as_nanos().saturating_add((seconds as i64).saturating_mul(NANOS_PER_SECOND)))
     }
 
     /// The UTC day this point lies in.
     pub const fn date(self) -> Date {
-        Date::from_days(self.0.div_euclid(NANOS_PER_SECOND).div_euclid(SECONDS_PER_DAY))
+        Date::from_days(self.as_nanos().div_euclid(NANOS_PER_SECOND).div_euclid(SECONDS_PER_DAY))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(NANOS_PER_SECOND);
-        let nanos = self.0.rem_euclid(NANOS_PER_SECOND);
+        let (seconds, nanos) = (
+            self.as_nanos().div_euclid(NANOS_PER_SECOND),
+            self.as_nanos().rem_euclid(NANOS_PER_SECOND),
+        );
         let of_day = seconds.rem_euclid(SECONDS_PER_DAY);
         let (hour, minute, second) = (of_day.div_euclid(3600), of_day.div_euclid(60).rem_euclid(60), of_day.rem_euclid(60));
         write!(f, "{}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z", self.date())
@@ -145,6 +159,14 @@ mod tests {
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(Timestamp::from_parts(951_782_400, 0).to_string(), "2000-02-29T00:00:00.000000000Z");
         assert_eq!(Timestamp::from_parts(i64::MAX, u64::MAX).date().to_string(), "2262-04-11");
+    }
+
+    #[test]
+    fn times_are_in_order_and_none_takes_no_room() {
+        let times = [i64::MIN, i64::MIN + 1, -5, -1, 0, 1, i64::MAX].map(Timestamp::from_nanos);
+        assert!(times.is_sorted());
+        assert_eq!(times.map(Timestamp::as_nanos), [i64::MIN + 1, i64::MIN + 1, -5, -1, 0, 1, i64::MAX]);
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
     }
 
     #[test]

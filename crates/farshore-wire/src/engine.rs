@@ -114,7 +114,7 @@ struct Straight<'a> {
 
 impl Outlet for Straight<'_> {
     fn begin(&mut self, flow: FlowId, it: Beginning) {
-        self.shard.begin(flow, it);
+        self.shard.begin(flow, it, self.out);
     }
 
     fn set_aside(&mut self, flow: FlowId, _: u64) {

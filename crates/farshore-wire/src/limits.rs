@@ -60,8 +60,8 @@ farshore_model::ceilings! {
         "fragment-bytes" fragment_bytes: usize = 1 << 22;
         /// Fragments kept of one datagram; at the smallest packet size of IPv6 the largest datagram has 52.
         "fragments" fragments: usize = 1 << 8;
-        /// Newer flows after which one of a single datagram that no protocol has claimed is no longer kept: a flood makes
-        /// millions of them. It begins anew with its next datagram.
+        /// Newer flows after which one of a single datagram that no protocol has claimed is no longer kept, nor the reader of one that
+        /// reads each datagram for itself: a flood makes millions of them. It begins anew with its next datagram.
         "waiting-flows" waiting_flows: usize = 1 << 19;
         /// Connections of TLS that keep what they cannot open until it is known which session they go on with.
         "resumed-sessions" resumed_sessions: usize = 1 << 8;

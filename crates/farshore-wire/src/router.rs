@@ -25,7 +25,7 @@ use crate::transport::sctp::{self, Chunk};
 pub trait Outlet {
     /// A flow's payload begins to come: said once, before its first parcel.
     fn begin(&mut self, flow: FlowId, it: Beginning);
-    /// Nobody waits for more of a flow: if nothing is known of it yet, it begins anew with its next payload.
+    /// Nobody waits for more of a flow: its next payload is announced as if it were the first.
     fn set_aside(&mut self, flow: FlowId, frame: u64);
     /// Payload. If it stands [in the frame](Parcel::in_frame), it is a part of the frame handed in.
     fn parcel(&mut self, it: Parcel, bytes: &[u8]);
@@ -360,7 +360,8 @@ impl Router {
             };
             out.begin(FlowId(slot), beginning);
             let ends = [flow.client, flow.server];
-            if flow.transport == Transport::Udp && self.ends.begin(ends, packet.payload, packet.payload_missing) {
+            let first = flow.transport == Transport::Udp && !track.set_aside;
+            if first && self.ends.begin(ends, packet.payload, packet.payload_missing) {
                 track.rare.get_or_insert_default().stray = true;
             }
             self.settle(slot, frame.number, out);
@@ -397,7 +398,7 @@ impl Router {
         }
     }
 
-    /// No longer waits for flows that had one packet only, so many flows ago.
+    /// No longer waits for flows that began so many flows ago, if their reader can do without what came so far.
     fn settle(&mut self, newest: u32, frame: u64, out: &mut dyn Outlet) {
         let waiting = u32::try_from(self.limits.waiting_flows).unwrap_or(u32::MAX);
         while self.settled.saturating_add(waiting) < newest {
@@ -405,9 +406,8 @@ impl Router {
             if let (Some(flow), Some(track)) = (self.flows.get(at), self.tracks.get_mut(at))
                 && flow.transport == Transport::Udp
                 && track.begun
-                && flow.up.frames.saturating_add(flow.down.frames) == 1
             {
-                track.begun = false;
+                (track.begun, track.set_aside) = (false, true);
                 out.set_aside(FlowId(self.settled), frame);
             }
             self.settled = self.settled.saturating_add(1);

@@ -11,6 +11,7 @@ use farshore_model::{Direction, FlowId, InputId, Rows, Timestamp, Transport};
 
 use crate::engine::Recorder;
 use crate::flow::reading::{Outcome, Reading};
+use crate::flow::resting::Resting;
 use crate::flow::scene::{Known, Scene, Told};
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
@@ -119,8 +120,6 @@ pub struct Shard {
     number: u32,
     of: u32,
     flows: Rows<Slot>,
-    /// What was read to its end since the capture ended.
-    ended: Vec<Ended>,
     gaps: Gaps,
 }
 
@@ -132,7 +131,9 @@ enum Slot {
     Vacant,
     /// It is read.
     Live(Box<Live>),
-    /// Both sides have said all they had to say.
+    /// It was read, and no more is known of it than this; if it goes on, it is read as before.
+    Resting(Resting),
+    /// Both sides have said all they had to say, or the capture has ended.
     Ended(Box<Ended>),
     /// The capture has ended, and it tells more when all flows have.
     Waiting(Box<Live>),
@@ -181,7 +182,6 @@ impl Shard {
             number: u32::try_from(number).unwrap_or(u32::MAX),
             of: u32::try_from(of.max(1)).unwrap_or(u32::MAX),
             flows: Rows::default(),
-            ended: Vec::new(),
             gaps: Gaps::default(),
         }
     }
@@ -222,28 +222,38 @@ impl Shard {
     }
 
     /// A flow begins: said before its first parcel, and again after it was [set aside](Self::set_aside).
-    pub fn begin(&mut self, flow: FlowId, it: Beginning) {
+    pub fn begin(&mut self, flow: FlowId, it: Beginning, out: &mut dyn Recorder) {
         let place = self.place(flow);
         while self.flows.len() <= place {
             self.flows.push(Slot::default());
         }
-        if let Some(slot @ Slot::Vacant) = self.flows.get_mut(place) {
-            *slot = Slot::Live(Box::new(Live {
-                order: Order::of(it.transport),
-                beginning: it,
-                reading: Reading::default(),
-                gaps: 0,
-            }));
-        }
+        let Some(slot) = self.flows.get_mut(place) else { return };
+        let reading = match slot {
+            Slot::Vacant => Reading::default(),
+            Slot::Resting(before) => {
+                // What its reader remembered is not there any more.
+                out.limit("waiting-flows");
+                Reading::from(*before)
+            }
+            Slot::Live(_) | Slot::Ended(_) | Slot::Waiting(_) => return,
+        };
+        *slot = Slot::Live(Box::new(Live {
+            order: Order::of(it.transport),
+            beginning: it,
+            reading,
+            gaps: 0,
+        }));
     }
 
-    /// Forgets a flow that only waits for a protocol to claim it; it may begin again. Others stay as they are.
+    /// Forgets a flow that only waits for a protocol to claim it, and the reader of one that can do without; either may begin again. Others
+    /// stay as they are.
     pub fn set_aside(&mut self, flow: FlowId, out: &mut dyn Recorder) {
         let place = self.place(flow);
         let Some(slot) = self.flows.get_mut(place) else { return };
-        if let Slot::Live(live) = slot
-            && live.reading.only_waits()
-        {
+        let Slot::Live(live) = slot else { return };
+        if let Some(it) = live.reading.in_short().filter(|_| live.reading.may_rest()) {
+            *slot = Slot::Resting(it);
+        } else if live.reading.only_waits() {
             live.reading
                 .finish(&mut scene(flow, &live.beginning, None, &self.known, &mut self.told, out));
             *slot = Slot::Vacant;
@@ -367,18 +377,10 @@ impl Shard {
         let (number, of, sum) = (self.number, self.of, &mut self.gaps);
         for place in 0..self.flows.len() {
             let Some(slot) = self.flows.get_mut(place) else { continue };
-            let mut live = match std::mem::take(slot) {
-                Slot::Vacant => continue,
-                Slot::Ended(it) => {
-                    self.ended.push(*it);
-                    continue;
-                }
-                Slot::Live(live) => live,
-                waiting @ Slot::Waiting(_) => {
-                    *slot = waiting;
-                    continue;
-                }
-            };
+            if !matches!(slot, Slot::Live(_)) {
+                continue;
+            }
+            let Slot::Live(mut live) = std::mem::take(slot) else { continue };
             let flow = flow_at(place, number, of);
             let Live {
                 beginning,
@@ -408,27 +410,35 @@ impl Shard {
                 *slot = Slot::Waiting(live);
                 continue;
             }
-            let (gaps, outcome) = (live.gaps, live.reading.outcome());
-            // Floods make millions of flows of which nothing is told.
-            if gaps > 0 || !outcome.is_empty() {
-                self.ended.push(Ended {
-                    flow,
-                    gaps,
-                    outcome,
-                    followed: false,
-                });
-            }
+            // Floods make millions of flows of which little is told, or nothing.
+            let Live { gaps, reading, .. } = *live;
+            *slot = match reading.in_short().filter(|_| gaps == 0) {
+                Some(it) => Slot::Resting(it),
+                None => match reading.outcome() {
+                    outcome if gaps == 0 && outcome.is_empty() => Slot::Vacant,
+                    outcome => Slot::Ended(Box::new(Ended {
+                        flow,
+                        gaps,
+                        outcome,
+                        followed: false,
+                    })),
+                },
+            };
         }
     }
 
     /// All flows have ended, and what they told each other is [known](Self::know): tells what it all came to.
-    pub fn finish(mut self, out: &mut dyn Recorder) -> (Vec<Ended>, Gaps) {
+    pub fn finish(mut self, out: &mut dyn Recorder) -> (impl Iterator<Item = Ended> + Send + use<>, Gaps) {
         self.settle(out);
-        let (paths, mut ended) = (self.told.paths, self.ended);
+        let (number, of) = (self.number, self.of);
+        let (paths, mut flows) = (self.told.paths, self.flows);
         let mut told = Told { paths, ..Told::default() };
-        for (place, slot) in self.flows.into_iter().enumerate() {
-            let Slot::Waiting(live) = slot else { continue };
-            let flow = flow_at(place, self.number, self.of);
+        for (place, slot) in flows.iter_mut().enumerate() {
+            if !matches!(slot, Slot::Waiting(_)) {
+                continue;
+            }
+            let Slot::Waiting(live) = std::mem::take(slot) else { continue };
+            let flow = flow_at(place, number, of);
             let Live {
                 beginning,
                 mut reading,
@@ -437,27 +447,44 @@ impl Shard {
             } = *live;
             reading.conclude(&mut scene(flow, &beginning, None, &self.known, &mut told, out));
             let outcome = reading.outcome();
-            ended.push(Ended {
+            *slot = Slot::Ended(Box::new(Ended {
                 flow,
                 gaps,
                 outcome,
                 followed: false,
-            });
+            }));
         }
         // What is spoken in a flow was agreed on where its connection began.
-        let homes = ended.iter().filter(|it| told.paths.is_home(it.flow));
+        let homes = flows.iter().filter_map(|slot| match slot {
+            // Keys opened it, which is told in full.
+            Slot::Ended(it) if told.paths.is_home(it.flow) => Some(it),
+            _ => None,
+        });
         let spoken: BTreeMap<FlowId, Vec<&'static str>> = homes.map(|it| (it.flow, it.outcome.protocols.clone())).collect();
         let followed = told.paths.outcomes(|home| {
             let spoken = spoken.get(&home).into_iter().flatten();
             spoken.copied().filter(|it| *it != "tls").collect()
         });
-        ended.extend(followed.into_iter().map(|(flow, outcome)| Ended {
-            flow,
-            gaps: 0,
-            outcome,
-            followed: true,
-        }));
-        (ended, self.gaps)
+        let followed: Vec<Ended> = followed
+            .into_iter()
+            .map(|(flow, outcome)| Ended {
+                flow,
+                gaps: 0,
+                outcome,
+                followed: true,
+            })
+            .collect();
+        let ended = flows.into_iter().enumerate().filter_map(move |(place, slot)| match slot {
+            Slot::Ended(it) => Some(*it),
+            Slot::Resting(it) => Some(Ended {
+                flow: flow_at(place, number, of),
+                gaps: 0,
+                outcome: it.outcome(),
+                followed: false,
+            }),
+            Slot::Vacant | Slot::Live(_) | Slot::Waiting(_) => None,
+        });
+        (ended.chain(followed), self.gaps)
     }
 
     fn place(&self, flow: FlowId) -> usize {

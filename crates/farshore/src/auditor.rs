@@ -206,7 +206,7 @@ const fn straight<'a>(shard: &'a mut Shard, notebook: &'a mut Notebook, frame: u
 
 impl Outlet for Straight<'_> {
     fn begin(&mut self, flow: FlowId, it: Beginning) {
-        self.shard.begin(flow, it);
+        self.shard.begin(flow, it, self.notebook);
     }
 
     fn set_aside(&mut self, flow: FlowId, frame: u64) {

@@ -79,7 +79,7 @@ struct Straight<'a>(&'a mut Shard);
 
 impl Outlet for Straight<'_> {
     fn begin(&mut self, flow: FlowId, it: Beginning) {
-        self.0.begin(flow, it);
+        self.0.begin(flow, it, &mut Deaf);
     }
 
     fn set_aside(&mut self, flow: FlowId, _: u64) {

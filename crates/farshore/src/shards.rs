@@ -174,7 +174,7 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> 
         for item in batch.items {
             match item {
                 Item::Learn(secrets) => shard.learn(secrets),
-                Item::Begin(flow, beginning) => shard.begin(flow, *beginning),
+                Item::Begin(flow, beginning) => shard.begin(flow, *beginning, &mut notebook),
                 Item::SetAside(flow, frame) => {
                     notebook.turn_to(frame);
                     shard.set_aside(flow, &mut notebook);

@@ -9,34 +9,50 @@ use super::reading::Chain;
 /// Bytes each way of a stream that nothing reads which are shown to detectors all the same: logins come first.
 const SHOWN: usize = 4096;
 
-/// What runs inside a protocol.
+/// What runs inside a protocol: of most, nothing does.
 #[derive(Default)]
-pub(crate) struct Inside {
+pub(crate) struct Inside(Option<Box<Within>>);
+
+#[derive(Default)]
+struct Within {
     chains: Vec<Chain>,
-    pub(super) stream: Stream,
+    stream: Stream,
 }
 
 impl Inside {
-    pub(super) const fn chains(&mut self) -> &mut Vec<Chain> {
-        &mut self.chains
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(super) fn chains(&mut self) -> &mut [Chain] {
+        self.0.as_mut().map_or(&mut [], |it| &mut it.chains)
+    }
+
+    pub(super) fn begin(&mut self, chain: Chain) {
+        self.0.get_or_insert_default().chains.push(chain);
+    }
+
+    pub(super) fn stream(&mut self) -> &mut Stream {
+        &mut self.0.get_or_insert_default().stream
     }
 
     /// The reader of that protocol, and of that stream if it is one of several.
     pub(super) fn chain(&mut self, hint: &str, number: Option<u64>) -> Option<&mut Chain> {
-        let mut chains = self.chains.iter_mut();
+        let mut chains = self.chains().iter_mut();
         chains.find(|chain| chain.hint == hint && chain.number.map(|(it, _)| it) == number)
     }
 
     /// Takes out the reader of a stream that is over.
     pub(super) fn over(&mut self, number: u64, direction: Direction) -> Option<Chain> {
         let of = |chain: &Chain| chain.number.is_some_and(|(it, _)| it == number);
-        let at = self.chains.iter().position(of)?;
-        let (_, [up, down]) = self.chains.get_mut(at)?.number.as_mut()?;
+        let chains = &mut self.0.as_mut()?.chains;
+        let at = chains.iter().position(of)?;
+        let (_, [up, down]) = chains.get_mut(at)?.number.as_mut()?;
         match direction {
             Direction::Up => *up = true,
             Direction::Down => *down = true,
         }
-        (*up && *down).then(|| self.chains.remove(at))
+        (*up && *down).then(|| chains.remove(at))
     }
 }
 

@@ -115,6 +115,8 @@ pub(crate) struct Track {
     pub(crate) ttl: [u8; 2],
     /// Some of its payload was handed on.
     pub(crate) begun: bool,
+    /// Nobody waits for more of it.
+    pub(crate) set_aside: bool,
     /// Its record is complete.
     pub(crate) complete: bool,
     /// What is seldom there.

@@ -24,9 +24,9 @@ const RETRIES: u32 = 32;
 /// What is read of a flow. Most flows never carry payload: what only some of them need is asked for when they do.
 #[derive(Default)]
 pub(crate) struct Reading {
-    state: State,
-    talk: Option<Box<Talk>>,
-    samples: Samples,
+    pub(super) state: State,
+    pub(super) talk: Option<Box<Talk>>,
+    pub(super) samples: Samples,
 }
 
 /// First payload bytes of each direction that no protocol read.
@@ -64,7 +64,7 @@ impl Outcome {
 }
 
 #[derive(Default)]
-enum State {
+pub(super) enum State {
     /// Nothing was sent yet, or nothing that leads on.
     #[default]
     Silent,
@@ -93,7 +93,7 @@ pub(super) struct Chain {
 }
 
 /// What dissectors said about the flow as a whole.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 pub(super) struct Talk {
     pub(super) protocols: Vec<&'static str>,
     pub(super) protection: Option<Protection>,
@@ -108,13 +108,17 @@ impl Talk {
     /// A protocol is spoken here.
     pub(super) fn names(&mut self, protocol: &'static str) {
         if !self.protocols.contains(&protocol) {
+            // Most flows speak one.
+            if self.protocols.is_empty() {
+                self.protocols.reserve_exact(1);
+            }
             self.protocols.push(protocol);
         }
     }
 }
 
 /// The end-to-end round trip in the making.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Hello {
     pub(super) sent: Option<Timestamp>,
     pub(super) void: bool,
@@ -211,7 +215,7 @@ impl Reading {
 
     /// Whether it does nothing but wait for a protocol to claim a few bytes: if it ended here, nothing would be told of it.
     pub(crate) fn only_waits(&self) -> bool {
-        let few = matches!(&self.state, State::Datagrams(window) if window.len() < sample::LEAST);
+        let few = matches!(&self.state, State::Datagrams(window) if window.seen == 1 && window.len() < sample::LEAST);
         few && self.talk.is_none() && self.samples.is_none()
     }
 
@@ -423,10 +427,11 @@ impl Reading {
     ) {
         let outer = transport_name(scene.transport);
         let dissector = protocol.start(&opening(start, &[outer], scene), &scene.known.limits);
+        let tunnels = scene.within.as_deref().unwrap_or_default();
         let mut chain = Chain {
             hint: protocol.id(),
             dissector,
-            layers: scene.tunnels().iter().copied().chain([outer, protocol.id()]).collect(),
+            layers: scene.told.layers.of(tunnels.iter().copied().chain([outer, protocol.id()])),
             number: None,
             protection: Protection::Plaintext,
             inner: Inside::default(),

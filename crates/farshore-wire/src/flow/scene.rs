@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use farshore_model::{FlowId, InputId, Timestamp, Transport};
 
+use super::layers::Layers;
 use crate::engine::Recorder;
 use crate::limits::Limits;
 use crate::media_keys::MediaKeys;
@@ -35,12 +36,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) recorder: &'a mut dyn Recorder,
 }
 
-impl Scene<'_> {
-    pub(super) fn tunnels(&self) -> &[&'static str] {
-        self.within.as_deref().unwrap_or_default()
-    }
-}
-
 /// What is known beside the flow that is read.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -69,4 +64,6 @@ pub(crate) struct Told {
     pub(crate) resumptions: Resumptions,
     /// Where connections went on that began here.
     pub(crate) paths: Paths,
+    /// Lists that they have in common.
+    pub(crate) layers: Layers,
 }

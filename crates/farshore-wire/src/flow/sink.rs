@@ -80,9 +80,9 @@ impl FlowSink<'_, '_> {
         if self.inside.chain(hint, number).is_none() {
             let Some(protocol) = named(hint) else { return Progress::Done };
             let dissector = protocol.start(&opening(Start::Hinted, self.layers, self.scene), &self.scene.known.limits);
-            let layers = self.layers.iter().copied().chain([hint]).collect();
+            let layers = self.scene.told.layers.of(self.layers.iter().copied().chain([hint]));
             self.talk.names(hint);
-            self.inside.chains().push(Chain {
+            self.inside.begin(Chain {
                 hint,
                 dissector,
                 layers,
@@ -118,7 +118,7 @@ impl FlowSink<'_, '_> {
 
     /// Shows bytes that no protocol reads.
     fn payload(&mut self, direction: Direction, piece: &Piece<'_>) {
-        let shown = self.inside.stream.show(direction, piece.bytes.len());
+        let shown = self.inside.stream().show(direction, piece.bytes.len());
         if shown == 0 && !self.scene.recorder.wants_payload() {
             return;
         }
@@ -220,17 +220,17 @@ impl Sink for FlowSink<'_, '_> {
     }
 
     fn stream(&mut self, direction: Direction, hint: Option<&'static str>, it: Segment<'_>) -> Progress {
-        let (undecided, hint) = match (std::mem::take(&mut self.inside.stream), hint) {
+        let (undecided, hint) = match (std::mem::take(self.inside.stream()), hint) {
             (Stream::Named(hint), _) => {
-                self.inside.stream = Stream::Named(hint);
+                *self.inside.stream() = Stream::Named(hint);
                 return self.hand(direction, hint, it);
             }
             (unknown @ Stream::Unknown { .. }, _) => {
-                self.inside.stream = unknown;
+                *self.inside.stream() = unknown;
                 if let Segment::Bytes(piece) = it {
                     self.payload(direction, &piece);
                 }
-                let enough = self.inside.stream.is_spent() && !self.scene.recorder.wants_payload();
+                let enough = self.inside.stream().is_spent() && !self.scene.recorder.wants_payload();
                 return if enough { Progress::Done } else { Progress::More };
             }
             (Stream::Undecided(undecided), hint) => (undecided, hint),
@@ -247,13 +247,13 @@ impl Sink for FlowSink<'_, '_> {
             (None, Segment::Bytes(piece)) => match self.recognise(direction, piece, &undecided) {
                 Recognised::Yes(protocol) => Some(protocol.id()),
                 Recognised::Maybe if undecided.len() <= self.scene.known.limits.opening_bytes => {
-                    self.inside.stream = Stream::Undecided(undecided);
+                    *self.inside.stream() = Stream::Undecided(undecided);
                     return Progress::More;
                 }
                 Recognised::Maybe | Recognised::No => None,
             },
         };
-        self.inside.stream = match (recognised, &it) {
+        *self.inside.stream() = match (recognised, &it) {
             (Some(hint), _) => Stream::Named(hint),
             (None, Segment::Bytes(_)) => Stream::Unknown { up: 0, down: 0 },
             (None, Segment::Gap(_)) => Stream::Silent,
@@ -273,8 +273,8 @@ impl Sink for FlowSink<'_, '_> {
 
     fn substream(&mut self, number: u64, direction: Direction, hint: Option<&'static str>, it: Segment<'_>, end: bool) {
         let Some(protocol) = hint.and_then(named) else {
-            if matches!(self.inside.stream, Stream::Silent) {
-                self.inside.stream = Stream::Unknown { up: 0, down: 0 };
+            if matches!(self.inside.stream(), Stream::Silent) {
+                *self.inside.stream() = Stream::Unknown { up: 0, down: 0 };
             }
             if let Segment::Bytes(piece) = it {
                 self.payload(direction, &piece);

@@ -232,6 +232,11 @@ pub trait Dissector: Send {
     fn finish(&mut self, out: &mut dyn Sink) {
         let _ = out;
     }
+    /// Whether one that begins anew with the next datagram would read it as well, or nearly so: then a flow in which nothing was said for
+    /// long need not keep it.
+    fn may_rest(&self) -> bool {
+        false
+    }
     /// Whether it tells more once all flows have ended, by what others of them said.
     fn waits(&self) -> bool {
         false

@@ -94,3 +94,56 @@ fn a_flood_of_single_datagrams_is_not_waited_for() {
     // Without the flood nothing is given up.
     assert!(tape.run().limits.is_empty());
 }
+
+#[test]
+fn the_readers_of_a_flood_of_queries_are_not_kept() {
+    let question = |name: &[u8], answered: bool| {
+        let mut message = [
+            b"\0\x07",
+            if answered { b"\x81\x80" } else { b"\x01\0" },
+            b"\0\x01\0\0\0\0\0\0".as_slice(),
+        ]
+        .concat();
+        message.push(name.len() as u8);
+        message.extend([name, b"\x07example\0\0\x01\0\x01"].concat());
+        if answered {
+            message[7] = 1;
+            message.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc6\x33\x64\x07");
+        }
+        message
+    };
+    let resolver = End(SERVER, 53);
+    let mut tape = Tape::default();
+    for port in 0..20 {
+        let name = format!("host-{port}");
+        tape.udp(
+            i64::from(port),
+            End(CLIENT, 50_000 + port),
+            resolver,
+            &question(name.as_bytes(), false),
+        );
+    }
+    // One of them is answered, and asks again.
+    tape.udp(21, resolver, End(CLIENT, 50_003), &question(b"host-3", true)).udp(
+        22,
+        End(CLIENT, 50_003),
+        resolver,
+        &question(b"again", false),
+    );
+    let few = tape.run_with(Limits {
+        waiting_flows: 4,
+        ..Limits::default()
+    });
+    let all = tape.run();
+    assert_eq!(few.learnt(), all.learnt());
+    assert_eq!((few.facts.len(), &few.fields), (22, &all.fields));
+    for (few, all) in few.flows.iter().zip(&all.flows) {
+        assert_eq!(
+            (&few.protocols, few.protection, few.initiator),
+            (&all.protocols, all.protection, all.initiator)
+        );
+        assert_eq!(few.protocols, ["dns"]);
+    }
+    // What is read without what came before is told; that nobody asks for the rest any more is no loss.
+    assert_eq!((few.limits, all.limits), (vec!["waiting-flows"], vec![]));
+}

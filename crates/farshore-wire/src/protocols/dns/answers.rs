@@ -33,7 +33,8 @@ struct Asked {
     /// How often it was asked, and how often answered.
     times: u32,
     answers: u32,
-    answer: Option<Answer>,
+    /// Most wait for one.
+    answer: Option<Box<Answer>>,
 }
 
 /// An answer, as far as answers are held against each other.
@@ -87,11 +88,11 @@ impl Answers {
             }
             return None;
         }
-        let answer = Answer {
+        let answer = Box::new(Answer {
             says: says(message, bytes)?,
             mark,
             at,
-        };
+        });
         let Some(asked) = known else {
             self.wait(Asked {
                 id,

@@ -30,7 +30,6 @@ mod name;
 mod record;
 mod service;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use farshore_model::ledger::Severity;
@@ -123,8 +122,8 @@ impl Protocol for Resolver {
             protocol,
             framed,
             message_bytes: limits.message_bytes,
-            lanes: Default::default(),
-            flaws: BTreeSet::new(),
+            lanes: None,
+            told: Flaws::default(),
             answers: Answers::default(),
         })
     }
@@ -183,11 +182,27 @@ struct Conversation {
     /// Whether a length stands before each message.
     framed: bool,
     message_bytes: usize,
-    lanes: [Lane; 2],
-    /// Flaws already told: one of a kind tells as much as a thousand.
-    flaws: BTreeSet<&'static str>,
+    /// Of a stream alone: datagrams need none, and are what millions of flows consist of.
+    lanes: Option<Box<[Lane; 2]>>,
+    told: Flaws,
     answers: Answers,
 }
+
+/// Flaws already told: one of a kind tells as much as a thousand. By number in [`ODD`].
+#[derive(Debug, Default)]
+struct Flaws([bool; ODD.len()]);
+
+/// What may be odd about a message, and in which words that is told.
+const ODD: [(&str, &str); 5] = [
+    ("dns-cut", "the message ends before its counts and lengths say"),
+    ("dns-name-long", "a name is longer than 255 bytes and was clipped"),
+    (
+        "dns-name-pointer",
+        "a compression pointer does not point back; the name was clipped there",
+    ),
+    ("dns-name-label", "a label is of a type nobody uses; the name was clipped there"),
+    ("dns-record", "a record's data does not fit its type"),
+];
 
 impl Dissector for Conversation {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
@@ -197,14 +212,19 @@ impl Dissector for Conversation {
             }
             return Progress::More;
         }
-        let lane = direction.of_mut(&mut self.lanes);
+        let lane = direction.of_mut(self.lanes.get_or_insert_default());
         if !lane.take(&it, |bytes| framed(bytes, true) == Match::Yes) {
             return Progress::More;
         }
         let mut gathered = std::mem::take(&mut lane.gathered);
         let progress = self.messages(direction, &mut gathered, out);
-        direction.of_mut(&mut self.lanes).gathered = gathered;
+        direction.of_mut(self.lanes.get_or_insert_default()).gathered = gathered;
         progress
+    }
+
+    /// Of a datagram nothing is remembered but what it asked: an answer that comes much later is read without.
+    fn may_rest(&self) -> bool {
+        !self.framed && self.told.0 == Flaws::default().0
     }
 }
 
@@ -319,7 +339,7 @@ impl Conversation {
                         self.flaw(flaw, at, out);
                     }
                     let Some(value) = record::value(bytes, kind, &it.data) else {
-                        self.odd("dns-record", "a record's data does not fit its type", at, out);
+                        self.odd(4, at, out);
                         continue;
                     };
                     out.observe(
@@ -356,21 +376,20 @@ impl Conversation {
     }
 
     fn flaw(&mut self, flaw: Flaw, at: Span, out: &mut dyn Sink) {
-        let (kind, because) = match flaw {
-            Flaw::Cut => ("dns-cut", "the message ends before its counts and lengths say"),
-            Flaw::Long => ("dns-name-long", "a name is longer than 255 bytes and was clipped"),
-            Flaw::Pointer => (
-                "dns-name-pointer",
-                "a compression pointer does not point back; the name was clipped there",
-            ),
-            Flaw::Label => ("dns-name-label", "a label is of a type nobody uses; the name was clipped there"),
+        let number = match flaw {
+            Flaw::Cut => 0,
+            Flaw::Long => 1,
+            Flaw::Pointer => 2,
+            Flaw::Label => 3,
         };
-        self.odd(kind, because, at, out);
+        self.odd(number, at, out);
     }
 
-    fn odd(&mut self, kind: &'static str, because: &str, at: Span, out: &mut dyn Sink) {
-        if self.flaws.insert(kind) {
-            out.anomaly(kind, Severity::Warning, because.to_owned(), at);
+    fn odd(&mut self, number: usize, at: Span, out: &mut dyn Sink) {
+        if let (Some((kind, because)), Some(told)) = (ODD.get(number), self.told.0.get_mut(number))
+            && !std::mem::replace(told, true)
+        {
+            out.anomaly(kind, Severity::Warning, (*because).to_owned(), at);
         }
     }
 }
