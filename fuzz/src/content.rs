@@ -238,6 +238,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             ssrc: 1,
             payload_type: 0,
             codec: name(),
+            pictures: false,
             frames: 1,
             recoverable: Recovery::CannotTell { because: name() },
         },

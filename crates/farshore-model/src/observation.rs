@@ -89,6 +89,8 @@ pub enum Observation {
         payload_type: u8,
         /// Codec by name, such as `PCMU`; empty when the payload type is dynamic and nothing named it.
         codec: String,
+        /// Whether it is pictures, by its name or by its clock: several packets of one time, the last of which says so.
+        pictures: bool,
         /// Packets.
         frames: u64,
         /// Whether sound or pictures come out.

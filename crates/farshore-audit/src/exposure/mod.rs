@@ -194,14 +194,11 @@ impl<'a> Findings<'a> {
                 recoverable,
                 codec,
                 payload_type,
+                pictures,
                 ..
             } => {
                 let (protection, sound) = self.sound(recoverable, seen);
-                let kind = if matches!(*payload_type, 24..=34) {
-                    DatumKind::fixed("video")
-                } else {
-                    DatumKind::AUDIO
-                };
+                let kind = if *pictures { DatumKind::fixed("video") } else { DatumKind::AUDIO };
                 let codec = if codec.is_empty() {
                     format!("payload type {payload_type}")
                 } else {

@@ -181,6 +181,7 @@ fn fact(it: &Observation, show_pii: bool) -> Fact<'_> {
             ssrc,
             payload_type,
             codec,
+            pictures: _,
             frames,
             recoverable,
         } => {

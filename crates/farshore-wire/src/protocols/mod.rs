@@ -46,6 +46,7 @@ mod postgres;
 mod quic;
 mod radius;
 mod rsh;
+mod rtcp;
 mod rtp;
 mod rtsp;
 mod sasl;
@@ -121,6 +122,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &rsh::REXEC,
     &rsh::RLOGIN,
     &rsh::RSH,
+    &rtcp::RTCP,
     &rtp::RTP,
     &rtsp::RTSP,
     &sd_rtn::SD_RTN,

@@ -75,6 +75,7 @@ pub fn every_fact() -> Audit {
         ssrc: 0xDEAD_BEEF,
         payload_type: 0,
         codec: "PCMU".into(),
+        pictures: false,
         frames: 500,
         recoverable,
     };

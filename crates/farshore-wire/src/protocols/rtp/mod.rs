@@ -13,8 +13,8 @@
 //!
 //! # What is not
 //! Other codecs are not decoded: `cannot-tell`, never `no`: statistics alone do not show encryption. So it is with media whose
-//! frames are encrypted below their framing, as conferences do it: it is named and not heard. Streams of RTCP,
-//! of telephone events alone, of SSRC 0. Under SRTP (RFC 3711) the header is in clear as well, so this finds SRTP too; a payload longer
+//! frames are encrypted below their framing, as conferences do it: it is named and not heard. Streams
+//! of telephone events alone, of SSRC 0. RTCP on the same port is handed on to its own reader. Under SRTP (RFC 3711) the header is in clear as well, so this finds SRTP too; a payload longer
 //! than its samples by what a tag takes is said to be that.
 //!
 //! # The test a flow must pass
@@ -42,6 +42,7 @@ mod g711;
 mod g722;
 mod opus;
 mod packet;
+mod pictures;
 mod recognition;
 mod sealed;
 mod sound;

@@ -37,6 +37,9 @@ const FRAMED_BY_CHANCE: f64 = 0.25;
 const SILENCE: u64 = 60;
 const SILENCE_PER_SOUND: u64 = 16;
 
+/// What is left out where something names the codec.
+pub const UNNAMED: &str = ", and nothing named their codec";
+
 /// Samples a second, and channels, that are in use.
 const CLOCKS: std::ops::RangeInclusive<u32> = 4_000..=192_000;
 const CHANNELS: std::ops::RangeInclusive<u8> = 1..=8;
@@ -522,7 +525,9 @@ impl Sound {
         let usual = self.differences.iter().max_by_key(|(_, times)| **times);
         match (&self.codec, usual) {
             (Codec::Opus(it), _) if !it.framed => {
-                return nothing("the payload type is dynamic, its payloads are not framed as Opus, and nothing named their codec");
+                return Outcome::Nothing(format!(
+                    "the payload type is dynamic and its payloads are not framed as Opus{UNNAMED}"
+                ));
             }
             (Codec::Opus(_), _) | (_, Some((0, _))) => {}
             (_, None) => return nothing("no two packets follow each other, so that payload lengths cannot be held against the clock"),

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use farshore_model::ledger::Severity;
 use farshore_model::observation::Recovery;
-use farshore_model::{Direction, Observation, Protection, Span};
+use farshore_model::{Direction, Observation, Protection, Span, Transport};
 
 use super::blocks;
 use super::packet::{Packet, codec};
+use super::pictures::{Pictures, of_pictures};
 use super::recognition::LARGEST_LOSS;
 use super::sealed::{Latest, Opener, Sample};
-use super::sound::{Decoder, Heard, Sound, Taped};
+use super::sound::{Decoder, Heard, Sound, Taped, UNNAMED};
 use super::trial::Outcome;
 use crate::media_keys::MediaKeys;
-use crate::protocols::{Dissector, Piece, Progress, Segment, Session, Sink};
+use crate::protocols::{Dissector, Match, Opening, PROTOCOLS, Piece, Progress, Segment, Session, Sink, Start};
 use crate::recording::{self, Label, Next};
 
 /// Sources followed in one flow: a conference server sends dozens through one port, a flood more.
@@ -66,6 +67,7 @@ struct Source {
     highest: u64,
     advances: u64,
     types: BTreeMap<u8, u64>,
+    pictures: Pictures,
     sounds: Vec<Voice>,
     /// Kept until a key is found.
     sample: Sample,
@@ -139,7 +141,7 @@ const JUDGED_AT: usize = 64;
 impl Dissector for Streams {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         let Segment::Bytes(piece) = it else { return Progress::More };
-        // STUN, DTLS and RTCP share the port (RFC 7983) and are none of ours.
+        // STUN and DTLS share the port (RFC 7983) and are none of ours.
         if let Some(packet) = Packet::read(piece.bytes) {
             let key = (direction == Direction::Down, packet.ssrc);
             let room = self.sources.len() < MOST_SOURCES;
@@ -154,6 +156,8 @@ impl Dissector for Streams {
                 }
                 None => {}
             }
+        } else if is_control(direction, piece.bytes) {
+            out.inner(direction, "rtcp", it);
         }
         Progress::More
     }
@@ -211,6 +215,20 @@ impl Dissector for Streams {
     }
 }
 
+/// Whether a datagram is RTCP in clear, on the port of what it speaks of (RFC 5761).
+fn is_control(direction: Direction, bytes: &[u8]) -> bool {
+    let list = [(direction, bytes)];
+    let opening = Opening {
+        transport: Transport::Udp,
+        client_port: 0,
+        server_port: 0,
+        layers: &["udp"],
+        start: Start::Datagrams(&list),
+    };
+    let control = PROTOCOLS.iter().find(|it| it.id() == "rtcp");
+    control.is_some_and(|it| it.matches(&opening) != Match::No)
+}
+
 /// The port that packets go to, then the one they come from: a description says what its own side wants to receive.
 const fn receiver_first([client, server]: [u16; 2], direction: Direction) -> [u16; 2] {
     match direction {
@@ -231,6 +249,7 @@ impl Source {
             highest: u64::from(packet.sequence) | 1 << 16,
             advances: 0,
             types: BTreeMap::new(),
+            pictures: Pictures::default(),
             sounds: Vec::new(),
             sample: Sample::default(),
             opened: None,
@@ -250,6 +269,7 @@ impl Source {
             *times = times.saturating_add(1);
         }
         let number = self.number(packet.sequence);
+        self.pictures.packet(number, packet);
         if self.opened.is_some() {
             if piece.missing == 0 {
                 self.open(number, piece.bytes, numbers, out);
@@ -422,6 +442,7 @@ impl Source {
             .find(|it| it.payload_type == payload_type)
             .map(|it| (it.recording, it.sound.heard()));
         let codec = heard.as_ref().and_then(|(_, it)| it.codec).unwrap_or(named);
+        let pictures = of_pictures(codec).unwrap_or_else(|| self.pictures.are());
         let called = told.as_ref().map_or(String::new(), |it| {
             let first = if self.in_part {
                 ", of which the first packets are judged"
@@ -431,6 +452,12 @@ impl Source {
             format!("named {} by signalling in frame {}{first}: ", it.encoding, it.frame)
         });
         let because = |it: String| {
+            // What is said where nothing names the codec.
+            let it = if called.is_empty() {
+                &it
+            } else {
+                it.strip_suffix(UNNAMED).unwrap_or(&it)
+            };
             let it = format!("{called}{it}");
             self.opened.as_ref().map_or(it.clone(), |opened| format!("{}: {it}", opened.told()))
         };
@@ -498,6 +525,7 @@ impl Source {
             ssrc,
             payload_type,
             codec: codec.to_owned(),
+            pictures,
             frames: self.packets,
             recoverable,
         }
