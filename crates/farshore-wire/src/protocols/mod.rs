@@ -38,6 +38,7 @@ mod neighbours;
 mod netbios;
 #[cfg(test)]
 pub(crate) mod notebook;
+mod ntlm;
 mod ntp;
 mod oicq;
 mod openvpn;
@@ -52,6 +53,7 @@ mod rtsp;
 mod sasl;
 mod sd_rtn;
 mod sip;
+mod smb;
 mod smpp;
 mod smtp;
 mod snmp;
@@ -127,6 +129,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &rtsp::RTSP,
     &sd_rtn::SD_RTN,
     &sip::SIP,
+    &smb::SMB,
     &smpp::SMPP,
     &smtp::SMTP,
     &snmp::SNMP,

@@ -1,6 +1,6 @@
 //! What a client proves itself with in SASL exchanges (RFC 4422) written in base64, as SMTP, POP3, IMAP and IRC carry
 //! them: PLAIN (RFC 4616), LOGIN, XOAUTH2 and OAUTHBEARER (RFC 7628), CRAM-MD5 (RFC 2195). Base64 is no protection.
-//! Of those that prove without telling, DIGEST-MD5 (RFC 2831) and SCRAM (RFC 5802), the user's name is read.
+//! Of those that prove without telling, DIGEST-MD5 (RFC 2831), SCRAM (RFC 5802) and NTLM, the user's name is read.
 
 use std::ops::Range;
 
@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::Sink;
 use super::lines::Line;
+use super::{Sink, ntlm};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -33,6 +33,8 @@ pub enum Sasl {
     Directives,
     /// The user's name as `n=…`, among attributes (RFC 5802, section 5.1).
     Attributes,
+    /// A message of NTLM; the next is one too.
+    Ntlm,
 }
 
 impl Sasl {
@@ -44,6 +46,7 @@ impl Sasl {
             b"XOAUTH2" | b"OAUTHBEARER" => Self::Bearer,
             b"CRAM-MD5" => Self::Digest,
             b"DIGEST-MD5" => Self::Directives,
+            b"NTLM" => Self::Ntlm,
             scram if scram.starts_with(b"SCRAM-") => Self::Attributes,
             _ => return None,
         })
@@ -105,6 +108,13 @@ impl Sasl {
                 if let Some(user) = named {
                     tell("user", user.strip_suffix(b"\"").unwrap_or(user));
                 }
+            }
+            Self::Ntlm => {
+                for it in ntlm::names(decoded) {
+                    out.decoded(if it.wide { &["base64", "utf-16"] } else { &["base64"] });
+                    line.tell_as(&format!("{prefix}.{}", it.of), &it.text, range.clone(), out);
+                }
+                return Some(self);
             }
             Self::Attributes => {
                 if let Some(user) = decoded.split(|byte| *byte == b',').find_map(|it| it.strip_prefix(b"n=")) {

@@ -4,7 +4,8 @@
 //! Every request is an [`Observation::Request`](farshore_model::Observation::Request): placed at its head, told when its
 //! last byte was seen. Every value anyone on the path can read is a field: `http.host`, `http.path`, each
 //! `http.query.<name>`, `http.cookie.<name>`, `http.authorization`, each `http.request.header.<name>` (cookies and
-//! authorization only under their own paths), each `http.form.<name>` of a form, the body as `http.request.body`
+//! authorization only under their own paths; the names in a login by NTLM as `http.authorization.user` and its like, those of
+//! the server in its challenge as `http.challenge.server`), each `http.form.<name>` of a form, the body as `http.request.body`
 //! otherwise; likewise `http.response.header.<name>`, `http.set-cookie.<name>` and `http.response.body`. Values are as
 //! sent: not percent-decoded. This is where identifiers, accounts and positions most often leave in clear. A request also
 //! tells who the client is.

@@ -1,5 +1,6 @@
 //! Whole conversations, made by hand. Nothing here leaves the tests.
 
+use base64::Engine as _;
 use farshore_model::{Direction, Observation, Span};
 
 use super::super::notebook::{Notebook, damage, datagrams, feed, piece, read_stream, stream};
@@ -312,6 +313,21 @@ fn a_broken_chunk_is_said() {
 fn dns_in_a_body_is_handed_on() {
     let text = b"POST /dns-query HTTP/1.1\r\nContent-Type: application/dns-message\r\nContent-Length: 3\r\n\r\n\x01\x02\x03";
     assert_eq!(read_stream(&HTTP, (1, 80), &[(Up, text)]).inner, [(Up, "dns", vec![1, 2, 3])]);
+}
+
+#[test]
+fn logins_by_ntlm_name_who_and_from_where() {
+    let token = base64::engine::general_purpose::STANDARD.encode(crate::protocols::ntlm::tests::answer());
+    for scheme in ["NTLM", "Negotiate"] {
+        let text = format!("GET / HTTP/1.1\r\nHost: files.example\r\nAuthorization: {scheme} {token}\r\n\r\n");
+        let out = read_stream(&HTTP, (1, 80), &[(Up, text.as_bytes())]);
+        let told = |of: &str| out.values(&format!("http.authorization.{of}"));
+        assert_eq!([told("user"), told("workstation")], [["grace.h"], ["GRACE-PC"]]);
+        assert_eq!(out.values("http.authorization"), [format!("{scheme} {token}")]);
+        assert!(out.decoded.iter().all(|(_, by)| *by == ["base64", "utf-16"]));
+    }
+    let other = format!("GET / HTTP/1.1\r\nHost: files.example\r\nAuthorization: Basic {token}\r\n\r\n");
+    assert_eq!(read_stream(&HTTP, (1, 80), &[(Up, other.as_bytes())]).decoded, []);
 }
 
 #[test]

@@ -5,9 +5,12 @@
 
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::head::{Head, StartLine, at, is_token, trimmed};
 pub(crate) use crate::content::Text;
-use crate::protocols::{Field, Gathered, Sink};
+use crate::protocols::{Field, Gathered, Sink, ntlm};
 
 /// Bytes of a name from the wire that stand in a path.
 const LONGEST_NAME: usize = 64;
@@ -50,6 +53,12 @@ pub fn head(gathered: &Gathered, head: &Head, out: &mut dyn Sink) {
     for header in &head.headers {
         let name = at(text.bytes, &header.name);
         self::header(text, asked, name, header.value.clone(), header.folded, out);
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        if asked && (is(b"authorization") || is(b"proxy-authorization")) {
+            login(text, "http.authorization", header.value.clone(), out);
+        } else if !asked && (is(b"www-authenticate") || is(b"proxy-authenticate")) {
+            login(text, "http.challenge", header.value.clone(), out);
+        }
     }
 }
 
@@ -76,6 +85,28 @@ pub fn header(text: Text<'_>, asked: bool, name: &[u8], value: Range<usize>, fol
             tell(text, &path, value, out);
         }
     }
+}
+
+/// Tells the names in a login by NTLM, alone or in the wrapping that it shares with Kerberos (RFC 4559, MS-NTHT).
+fn login(text: Text<'_>, prefix: &str, value: Range<usize>, out: &mut dyn Sink) {
+    let header = at(text.bytes, &value);
+    let Some(space) = header.iter().position(|byte| *byte == b' ') else {
+        return;
+    };
+    let (scheme, token) = header.split_at(space);
+    if ![&b"ntlm"[..], b"negotiate"].iter().any(|it| scheme.eq_ignore_ascii_case(it)) {
+        return;
+    }
+    let Ok(token) = STANDARD.decode(token.trim_ascii()) else { return };
+    for it in ntlm::names(&token) {
+        out.decoded(if it.wide { &["base64", "utf-16"] } else { &["base64"] });
+        out.field(Field {
+            path: &format!("{prefix}.{}", it.of),
+            value: &it.text,
+            at: (text.place)(value.clone()),
+        });
+    }
+    out.decoded(&[]);
 }
 
 /// A value that went over several lines, its line ends replaced by one space each (RFC 9112, section 5.2).

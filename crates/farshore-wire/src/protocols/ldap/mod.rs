@@ -2,17 +2,17 @@
 //!
 //! # What is extracted, and why it matters
 //! A simple bind sends the password as it is: `ldap.user` (the name bound to, often a distinguished name or an
-//! address) and `ldap.password`. After StartTLS, TLS is handed on.
+//! address) and `ldap.password`. A bind by NTLM names `ldap.user`, `ldap.domain` and `ldap.workstation`. After StartTLS, TLS is handed on.
 //!
 //! # What is not
-//! Searches and what they find; SASL binds.
+//! Searches and what they find; other SASL binds.
 //!
 //! # How it is told
 //! A message that begins with a bind of version 2 or 3, or answers one.
 
 use farshore_model::{Direction, Protection, Span};
 
-use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start, ntlm};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
 use crate::stream::Origin;
@@ -232,12 +232,27 @@ impl Lane {
             if client && let Ok(Request::Bind { name, password, .. }) = request(message) {
                 out.client_speaks(direction);
                 self.tell("ldap.user", &name, out);
-                if let Some(password) = password {
-                    self.tell("ldap.password", &password, out);
+                match password {
+                    Some(password) => self.tell("ldap.password", &password, out),
+                    None => self.tell_login(&message, out),
                 }
             }
             self.gathered.consume(size);
         }
+    }
+
+    /// The names in a message of NTLM, in whatever wrapping.
+    fn tell_login(&self, message: &Cursor<'_>, out: &mut dyn Sink) {
+        for it in ntlm::names(message.rest()) {
+            out.decoded(if it.wide { ntlm::WIDE } else { &[] });
+            let at = it.at.start.saturating_add(message.offset())..it.at.end.saturating_add(message.offset());
+            out.field(Field {
+                path: &format!("ldap.{}", it.of),
+                value: &it.text,
+                at: self.gathered.span(at),
+            });
+        }
+        out.decoded(&[]);
     }
 
     fn tell(&self, path: &str, value: &Cursor<'_>, out: &mut dyn Sink) {
@@ -276,6 +291,21 @@ mod tests {
         }
         let out = read_stream(&LDAP, (50_000, 389), &[(Down, BINDS)]);
         assert_eq!((out.fields[1].2, out.client), (Span::in_frame(1, 42 + 29, 7), Some(Down)));
+    }
+
+    #[test]
+    fn a_bind_by_ntlm_names_who_and_from_where() {
+        let token = ntlm::tests::answer();
+        let sized = |tag: u8, body: &[u8]| [&[tag, 0x82][..], &(body.len() as u16).to_be_bytes(), body].concat();
+        let proof = sized(0xa3, &[&b"\x04\x0aGSS-SPNEGO"[..], &sized(OCTETS, &token)].concat());
+        let bind = sized(BIND, &[&b"\x02\x01\x03\x04\0"[..], &proof].concat());
+        let message = sized(SEQUENCE, &[&b"\x02\x01\x01"[..], &bind].concat());
+        let out = read_stream(&LDAP, (50_000, 389), &[(Up, &message)]);
+        let told = ["domain", "user", "workstation"].map(|it| out.values(&format!("ldap.{it}")));
+        assert_eq!(told, [["ROOMS"], ["grace.h"], ["GRACE-PC"]]);
+        let (.., at) = &out.fields[1];
+        let from = usize::try_from(at.offset).unwrap() - 42;
+        assert_eq!(ntlm::widened(&message[from..from + 14]), Some(b"grace.h".to_vec()));
     }
 
     #[test]

@@ -196,6 +196,8 @@ impl Talk for Relay {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use farshore_model::Span;
 
     use super::super::notebook::{Notebook, damage, read_stream, stream};
@@ -244,6 +246,24 @@ mod tests {
     fn told(out: &Notebook) -> Vec<(String, String)> {
         let text = |it: &[u8]| String::from_utf8_lossy(it).into_owned();
         out.fields.iter().map(|(path, value, _)| (path.clone(), text(value))).collect()
+    }
+
+    #[test]
+    fn a_login_by_ntlm_names_who_and_from_where() {
+        let token = STANDARD.encode(crate::protocols::ntlm::tests::answer());
+        let answer = format!("{token}\r\n");
+        let talk: &[(Direction, &[u8])] = &[
+            (Down, b"220 mx.example at your service\r\n"),
+            (Up, b"EHLO desk-7.example\r\n"),
+            (Down, b"250-mx.example\r\n250 AUTH NTLM\r\n"),
+            (Up, b"AUTH NTLM TlRMTVNTUAABAAAAB4IIAAAAAAAAAAAAAAAAAAAAAAA=\r\n"),
+            (Down, b"334 TlRMTVNTUAACAAAA\r\n"),
+            (Up, answer.as_bytes()),
+            (Down, b"235 ok\r\n"),
+        ];
+        let out = read_stream(&SMTP, (50_000, 25), talk);
+        let told = ["domain", "user", "workstation"].map(|it| out.values(&format!("smtp.auth.{it}")));
+        assert_eq!(told, [["ROOMS"], ["grace.h"], ["GRACE-PC"]]);
     }
 
     #[test]
