@@ -1,5 +1,6 @@
 //! Frames in, facts out: one router and one shard, in one thread. Whoever has more threads puts them together anew.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use farshore_model::ledger::Anomaly;
@@ -12,6 +13,7 @@ use crate::resumption::Resumptions;
 use crate::router::{Outlet, Router};
 use crate::secrets::Secrets;
 use crate::shard::{Beginning, Parcel, Shard};
+use crate::stream::Gathered;
 
 /// A readable value with where it stands. It lives for one call.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,8 @@ pub struct Readable<'a> {
     pub value: &'a [u8],
     /// Where they stand.
     pub at: Span,
+    /// The pieces they came in, if there were several.
+    pub(crate) gathered: Option<&'a Gathered>,
     /// How they stood on the wire: [`Protection::Plaintext`], or what keys took off.
     pub protection: Protection,
     /// Raw payload that no protocol reads, rather than a field of one.
@@ -36,6 +40,21 @@ pub struct Readable<'a> {
     pub direction: Option<Direction>,
     /// What was undone to read it, in order: it does not stand there as it is.
     pub decoded_by: &'a [&'static str],
+}
+
+impl Readable<'_> {
+    /// Where a range of the bytes stands; that of all of them if they lie scattered, or were decoded.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        match self.gathered {
+            Some(gathered) => gathered.span(range),
+            None if self.decoded_by.is_empty() && self.at.length == self.value.len() as u64 => Span {
+                offset: self.at.offset.saturating_add(range.start as u64),
+                length: range.len() as u64,
+                ..self.at
+            },
+            None => self.at,
+        }
+    }
 }
 
 /// Whoever keeps what is found.
@@ -52,6 +71,10 @@ pub trait Recorder {
     fn limit(&mut self, name: &'static str);
     /// Whether all raw payload of unrecognised flows is of use, beyond the first bytes each way.
     fn wants_payload(&self) -> bool;
+    /// Whether such payload is of use as it was cut into segments.
+    fn wants_segments(&self) -> bool {
+        false
+    }
     /// Whether the sound of media is of use.
     fn wants_sound(&self) -> bool {
         false

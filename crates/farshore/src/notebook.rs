@@ -461,6 +461,11 @@ impl Recorder for Notebook {
         self.detectors.wants_payload()
     }
 
+    /// Messages are compared by their places.
+    fn wants_segments(&self) -> bool {
+        self.how.specimens.is_some()
+    }
+
     fn wants_sound(&self) -> bool {
         self.tape.is_some()
     }
@@ -474,16 +479,6 @@ impl Recorder for Notebook {
 
 /// What a detector found, with where it stands.
 fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
-    // A value that was decoded, or lies scattered, cannot be cut into ranges of its place: the whole field's place stands.
-    let span = if it.decoded_by.is_empty() && it.at.length == it.value.len() as u64 {
-        Span {
-            offset: it.at.offset.saturating_add(found.range.start as u64),
-            length: found.range.len() as u64,
-            ..it.at
-        }
-    } else {
-        it.at
-    };
     Sighting {
         kind: found.kind.clone(),
         value: found.value.clone(),
@@ -498,7 +493,7 @@ fn sighting(it: &Readable<'_>, found: &Found) -> Sighting {
         flow: it.flow,
         evidence: vec![Locus {
             input: it.input,
-            span,
+            span: it.span(found.range.clone()),
             layers: it.layers.into(),
             decoded_by: it.decoded_by.iter().chain(&found.decoded_by).copied().collect(),
         }],

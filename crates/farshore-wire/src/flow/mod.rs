@@ -6,6 +6,7 @@ pub(crate) mod inside;
 pub(crate) mod interference;
 pub(crate) mod layers;
 pub(crate) mod live;
+mod opaque;
 mod opening;
 pub(crate) mod reading;
 pub mod recorded;

@@ -9,10 +9,10 @@ use farshore_model::{Direction, Protection, Timestamp, Transport};
 
 use super::headless;
 use super::inside::Inside;
+use super::opaque::{self, Opaque};
 use super::opening::{Beginning, Recognised, Window, recognise};
 use super::sample::{self, Sample};
 use super::scene::Scene;
-use crate::engine::Readable;
 use crate::protocols::tls::{self, late::Late};
 use crate::protocols::{Dissector, Opening, Origin, Progress, Protocol, Sink, Start};
 use crate::stream::{Piece, Segment};
@@ -30,7 +30,7 @@ pub(crate) struct Reading {
 }
 
 /// First payload bytes of each direction that no protocol read.
-type Samples = Option<Box<[Sample; 2]>>;
+type Samples = Option<Box<Opaque>>;
 
 /// What reading came to.
 #[derive(Debug, Default)]
@@ -153,6 +153,7 @@ impl Reading {
                         if let Some(late) = late {
                             direction.of_mut(late).gap(length);
                         }
+                        opaque::gap(direction, length, &mut self.samples, scene);
                         return;
                     }
                 };
@@ -177,7 +178,7 @@ impl Reading {
             State::Counted => false,
             State::Opaque { looked, late } => {
                 let [up, down] = match &self.samples {
-                    Some(samples) => samples.each_ref().map(|it| it.room() > 0),
+                    Some(samples) => samples.of.each_ref().map(|it| it.room() > 0),
                     None => [true; 2],
                 };
                 let room = match direction {
@@ -194,7 +195,7 @@ impl Reading {
 
     /// Takes payload of a transport that no protocol here runs on, such as the data of a ping.
     pub(crate) fn unread(&mut self, direction: Direction, piece: &Piece<'_>, scene: &mut Scene<'_>) {
-        opaque(direction, piece, &mut self.samples, scene);
+        opaque::show(direction, piece, &mut self.samples, scene);
     }
 
     /// IP itself says what this is, and that nobody without keys reads it.
@@ -222,6 +223,12 @@ impl Reading {
     /// The flow has ended. Says whether more is told when [all have](Self::conclude).
     pub(crate) fn finish(&mut self, scene: &mut Scene<'_>) -> bool {
         self.decide(scene);
+        let waits = self.close(scene);
+        opaque::end(&mut self.samples, scene);
+        waits
+    }
+
+    fn close(&mut self, scene: &mut Scene<'_>) -> bool {
         match std::mem::replace(&mut self.state, State::Counted) {
             State::Read(mut chain) => {
                 finish(&mut chain, self.talk.get_or_insert_default(), scene);
@@ -263,7 +270,7 @@ impl Reading {
             protocols: talk.protocols,
             protection: talk.protection,
             round_trip: talk.hello.round_trip.filter(|_| !talk.hello.void),
-            randomness: match self.samples.map(|it| it.each_ref().map(Sample::randomness)) {
+            randomness: match self.samples.map(|it| it.of.each_ref().map(Sample::randomness)) {
                 None | Some([None, None]) => None,
                 Some(both) => Some(Box::new(both)),
             },
@@ -330,7 +337,7 @@ impl Reading {
             None
         };
         let Some(found) = found else {
-            opaque(direction, &piece, &mut self.samples, scene);
+            opaque::show(direction, &piece, &mut self.samples, scene);
             return;
         };
         let (_, rest) = piece.bytes.split_at(found.at.min(piece.bytes.len()));
@@ -393,7 +400,7 @@ impl Reading {
         let most = if spent { 0 } else { scene.known.limits.opening_datagrams };
         for (kept, bytes) in window.shed(most) {
             let (direction, piece) = kept.with(&bytes);
-            opaque(direction, &piece, &mut self.samples, scene);
+            opaque::show(direction, &piece, &mut self.samples, scene);
         }
         self.state = if spent {
             self.untied(&window, scene);
@@ -414,7 +421,7 @@ impl Reading {
     /// No protocol claimed these.
     fn unclaimed<'s>(&mut self, segments: impl Iterator<Item = (Direction, Piece<'s>)>, scene: &mut Scene<'_>) {
         for (direction, piece) in segments {
-            opaque(direction, &piece, &mut self.samples, scene);
+            opaque::show(direction, &piece, &mut self.samples, scene);
         }
     }
 
@@ -425,6 +432,7 @@ impl Reading {
         replay: impl IntoIterator<Item = (Direction, Piece<'s>)>,
         scene: &mut Scene<'_>,
     ) {
+        opaque::end(&mut self.samples, scene);
         let outer = transport_name(scene.transport);
         let dissector = protocol.start(&opening(start, &[outer], scene), &scene.known.limits);
         let tunnels = scene.within.as_deref().unwrap_or_default();
@@ -506,7 +514,7 @@ fn take(
     scene: &mut Scene<'_>,
 ) -> Progress {
     if let (Segment::Bytes(piece), Some(Protection::Opaque)) = (it, talk.protection) {
-        opaque(direction, &piece, samples, scene);
+        opaque::show(direction, &piece, samples, scene);
     }
     guarded(chain, talk, scene, |chain, sink| chain.segment(direction, it, sink)).unwrap_or(Progress::Lost)
 }
@@ -562,48 +570,6 @@ pub(super) fn guarded<R>(
             None
         }
     }
-}
-
-/// Bytes that no protocol reads: sampled, and shown to detectors that look for values byte by byte.
-fn opaque(direction: Direction, piece: &Piece<'_>, samples: &mut Samples, scene: &mut Scene<'_>) {
-    let sample = direction.of_mut(samples.get_or_insert_default());
-    let room = sample.room();
-    sample.take(piece.bytes);
-    let shown = if piece.missing == 0 {
-        piece.bytes
-    } else {
-        whole_words(piece.bytes)
-    };
-    // Logins and registrations come first: the opening is always shown, the rest when somebody looks for known values.
-    if room > 0 || scene.recorder.wants_payload() {
-        let outer = [transport_name(scene.transport)];
-        let tunnels = scene.within.as_ref().map(|it| it.iter().copied().chain(outer).collect::<Vec<_>>());
-        scene.recorder.field(Readable {
-            flow: scene.flow,
-            input: scene.input,
-            layers: tunnels.as_deref().unwrap_or(&outer),
-            path: match scene.transport {
-                Transport::Tcp => "tcp.payload",
-                Transport::Udp => "udp.payload",
-                Transport::Icmp | Transport::Icmp6 => "icmp.payload",
-                Transport::Other(sctp::NUMBER) => "sctp.payload",
-                Transport::Other(_) => "ip.payload",
-            },
-            value: shown,
-            at: piece.origin.span(0..shown.len()),
-            protection: Protection::Plaintext,
-            payload: true,
-            direction: Some(direction),
-            decoded_by: &[],
-        });
-    }
-}
-
-/// Without the word at the end, which the capture may have cut: half an address or a number is another's.
-fn whole_words(bytes: &[u8]) -> &[u8] {
-    let of_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+' | b':' | b'%');
-    let end = bytes.iter().rposition(|byte| !of_word(byte)).map_or(0, |at| at.saturating_add(1));
-    bytes.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Link layers: from the first captured byte to a network header.
 //!
 //! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), Cisco's of security groups, raw IP, Linux cooked v1 and v2, null and
-//! loopback here; PPP and its kin in `ppp`, label stacks in `mpls`, 802.11 in `wireless`, headers that capturing
-//! machines put in front or behind in `pseudo`. References: <https://www.tcpdump.org/linktypes.html> and the pages it
+//! loopback, and the older networks on which LLC stands, here; PPP and its kin in `ppp`, label stacks in `mpls`, 802.11 in
+//! `wireless`, headers that capturing machines put in front or behind in `pseudo`. References: <https://www.tcpdump.org/linktypes.html> and the pages it
 //! links. What is encrypted on the link is not opened.
 
 mod mpls;
@@ -27,6 +27,10 @@ const PPPOE_SESSION: u16 = 0x8864;
 const BRIDGED: u16 = 0x6558;
 /// Cisco's tag of security groups: version, how many words of options follow, then the EtherType proper.
 const SECURITY_GROUP: u16 = 0x8909;
+/// A network service header (RFC 8300): two words, context, and a number for what follows.
+const SERVICE: u16 = 0x894f;
+/// A length, behind which LLC stands.
+const LOGICAL: u16 = 0;
 /// 802.1Q, 802.1ad, and the values used before it was agreed.
 const TAGS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
 
@@ -78,9 +82,29 @@ pub fn read<'a>(link: LinkType, cursor: &mut Cursor<'a>, descent: &mut Descent<'
         }
         104 => ppp::cisco(cursor, descent),
         107 => ppp::frame_relay(cursor, descent),
+        // LLC alone (RFC 2684), behind SunATM's header, behind FDDI's, and behind that of a token ring.
+        11 => ethertype(LOGICAL, cursor, descent),
+        123 => {
+            cursor.skip(4)?;
+            ethertype(LOGICAL, cursor, descent)
+        }
+        10 => {
+            cursor.skip(13)?;
+            ethertype(LOGICAL, cursor, descent)
+        }
+        6 => token_ring(cursor, descent),
         105 => wireless::data(cursor, false, descent),
+        119 => wireless::prism(cursor, descent),
+        163 => wireless::avs(cursor, descent),
         127 => wireless::radiotap(cursor, descent),
+        109 => pseudo::enc(cursor, descent),
+        117 => pseudo::pflog(cursor, descent),
         192 => pseudo::ppi(cursor, descent),
+        // Solaris: version, family, and what the machine knows of the interface.
+        226 => {
+            cursor.skip(24)?;
+            Ok(Next::Either)
+        }
         239 => pseudo::nflog(cursor),
         258 => pseudo::pktap(cursor, descent),
         other => Err(Reason::Link(other)),
@@ -130,9 +154,37 @@ pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mu
                 cursor.skip(words.saturating_mul(4))?;
                 kind = cursor.u16()?;
             }
+            SERVICE => {
+                descent.step()?;
+                let [_, words, _, next] = cursor.array::<4>()?;
+                cursor.skip(usize::from(words & 0x3f).saturating_mul(4).saturating_sub(4))?;
+                kind = match next {
+                    1 => IPV4,
+                    2 => IPV6,
+                    3 => {
+                        cursor.skip(12)?;
+                        cursor.u16()?
+                    }
+                    4 => SERVICE,
+                    5 => 0x8847,
+                    other => return Err(Reason::NotIp(u16::from(other))),
+                };
+            }
             _ => return Err(Reason::NotIp(kind)),
         }
     }
+}
+
+/// Reads the header of a token ring (IEEE 802.5): control, addresses, and the route if the sender's address says there is one.
+fn token_ring<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    cursor.skip(8)?;
+    let routed = cursor.peek(0).is_some_and(|byte| byte & 0x80 != 0);
+    cursor.skip(6)?;
+    if routed {
+        let length = usize::from(cursor.peek(0).unwrap_or_default() & 0x1f);
+        cursor.skip(length)?;
+    }
+    ethertype(LOGICAL, cursor, descent)
 }
 
 /// Steps over an LLC header (IEEE 802.2): IP by its own service point, or SNAP with an EtherType to come.

@@ -1,10 +1,11 @@
-//! What capturing machines put before or behind a frame: PPI, NFLOG, PKTAP, the PCAPdroid trailer.
+//! What capturing machines put before or behind a frame: PPI, NFLOG, PKTAP, the logs of BSD's filter and of its IPsec, the
+//! PCAPdroid trailer.
 //!
 //! Two of them name the application that sent the frame; that name is kept as it stands.
 
 use farshore_model::LinkType;
 
-use super::{Next, read};
+use super::{Next, family, read};
 use crate::cursor::Cursor;
 use crate::packet::{AppName, Descent, Reason};
 
@@ -17,6 +18,20 @@ pub(super) fn ppi<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Res
     cursor.skip(length.checked_sub(8).ok_or(Reason::Stop(start.forbidden()))?)?;
     descent.step()?;
     read(LinkType(link), cursor, descent)
+}
+
+/// BSD's IPsec device: the address family in the capturing machine's byte order, an index, flags.
+pub(super) fn enc<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    let raw = cursor.array::<4>()?;
+    cursor.skip(8)?;
+    family(u32::from_le_bytes(raw).min(u32::from_be_bytes(raw)), cursor, descent)
+}
+
+/// The log of BSD's packet filter: its length but for padding to four bytes, the address family, what was decided.
+pub(super) fn pflog<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    let [length, kind] = cursor.array::<2>()?;
+    cursor.skip(usize::from(length).next_multiple_of(4).saturating_sub(2))?;
+    family(u32::from(kind), cursor, descent)
 }
 
 /// Linux netfilter log: a header, then typed values, of which one is the packet.

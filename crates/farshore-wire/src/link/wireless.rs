@@ -1,4 +1,4 @@
-//! 802.11 data frames (IEEE 802.11 clause 9), bare and behind a radiotap header.
+//! 802.11 data frames (IEEE 802.11 clause 9), bare and behind a header of radiotap, Prism or AVS.
 //!
 //! Frames that are encrypted on the air say so and go no further; management and control frames carry no data. Of an
 //! aggregate (A-MSDU) the first part is read.
@@ -32,6 +32,34 @@ pub(super) fn radiotap<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -
     *cursor = start;
     cursor.skip(length)?;
     data(cursor, flags & 0x20 != 0, descent)
+}
+
+/// Prism: message code and length in the byte order of the capturing machine; some of its drivers wrote AVS under its number.
+pub(super) fn prism<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    let start = *cursor;
+    let code = cursor.u32()?;
+    if code & 0xffff_f000 == 0x8021_1000 {
+        *cursor = start;
+        return avs(cursor, descent);
+    }
+    let raw = cursor.array::<4>()?;
+    let length = u32::from_le_bytes(raw).min(u32::from_be_bytes(raw));
+    behind(start, length, cursor, descent)
+}
+
+/// AVS: a magic number with the version, and the length.
+pub(super) fn avs<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    let start = *cursor;
+    cursor.skip(4)?;
+    let length = cursor.u32()?;
+    behind(start, length, cursor, descent)
+}
+
+fn behind<'a>(start: Cursor<'a>, length: u32, cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    let length = usize::try_from(length).ok().filter(|it| *it >= 8);
+    *cursor = start;
+    cursor.skip(length.ok_or(Reason::Stop(start.forbidden()))?)?;
+    data(cursor, false, descent)
 }
 
 /// An 802.11 frame; `padded` if the header was filled up to a multiple of four.

@@ -1,7 +1,7 @@
 //! Tunnels: packets that carry packets, over IP or over UDP.
 //!
 //! IP in IP (RFC 2003, RFC 2473, RFC 4213), GRE (RFC 2784, RFC 2890, RFC 2637) with ERSPAN, EtherIP (RFC 3378), MPLS in
-//! IP (RFC 4023); VXLAN (RFC 7348), GENEVE (RFC 8926), GTP-U (TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661, RFC 3931).
+//! IP (RFC 4023) and in UDP (RFC 7510); VXLAN (RFC 7348) and its generic extension, LISP (RFC 9300), TZSP, GENEVE (RFC 8926), GTP-U (TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661, RFC 3931).
 //! Over UDP a port is never enough: the packet inside must have headers that fit.
 
 use crate::cursor::{Cursor, Stop};
@@ -35,7 +35,11 @@ pub(crate) fn over_udp(header: Header, payload: Cursor<'_>, missing: usize) -> O
     match (header.source, header.destination) {
         // 8472 is the port of Linux from before one was assigned.
         (_, 4789 | 8472) => vxlan(payload, missing),
+        (_, 4790) => vxlan_gpe(payload, missing),
         (_, 6081) => geneve(payload, missing),
+        (_, 6635) => mpls(payload, missing),
+        (_, 4341) => lisp(payload, missing),
+        (_, 37008) => tzsp(payload, missing),
         _ if either(2152) => gtp(payload, missing),
         _ if either(3544) => teredo(payload, missing),
         _ if either(1701) => l2tp(payload, missing),
@@ -146,6 +150,59 @@ fn vxlan(mut cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
     let network = cursor.u24().ok()?;
     cursor.skip(1).ok()?;
     (flags & 0x08 != 0 && is_ethernet(cursor, missing)).then_some(("vxlan", network, Begins::Ethernet, cursor))
+}
+
+/// VXLAN that says what it carries (draft-ietf-nvo3-vxlan-gpe).
+fn vxlan_gpe(mut cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
+    let [flags, _, _, next] = cursor.array::<4>().ok()?;
+    let network = cursor.u24().ok()?;
+    cursor.skip(1).ok()?;
+    let room = cursor.left().saturating_add(missing);
+    let begins = match if flags & 0x04 == 0 { 3 } else { next } {
+        1 | 2 if is_plausible(cursor.rest(), room) => Begins::Ip,
+        3 if is_ethernet(cursor, missing) => Begins::Ethernet,
+        4 if cursor.peek(0)? >> 6 == 0 => Begins::Kind(0x894f),
+        _ => return None,
+    };
+    (flags & 0x08 != 0).then_some(("vxlan-gpe", network, begins, cursor))
+}
+
+fn mpls(cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
+    let mut behind = cursor;
+    loop {
+        let [_, _, bottom, _] = behind.array::<4>().ok()?;
+        if bottom & 1 != 0 {
+            break;
+        }
+    }
+    let room = behind.left().saturating_add(missing);
+    is_plausible(behind.rest(), room).then_some(("mpls", 0, Begins::Kind(0x8847), cursor))
+}
+
+fn lisp(mut cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
+    cursor.skip(8).ok()?;
+    let room = cursor.left().saturating_add(missing);
+    is_plausible(cursor.rest(), room).then_some(("lisp", 0, Begins::Ip, cursor))
+}
+
+/// The TaZmen Sniffer Protocol: frames that a router sends to whoever captures elsewhere.
+fn tzsp(mut cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
+    /// The tag that ends the list, and the one that fills it.
+    const END: u8 = 1;
+    const PADDING: u8 = 0;
+    // Version 1, a frame received or sent, Ethernet.
+    let [1, 0 | 1, 0, 1] = cursor.array::<4>().ok()? else { return None };
+    loop {
+        match cursor.u8().ok()? {
+            END => break,
+            PADDING => {}
+            _ => {
+                let length = cursor.u8().ok()?;
+                cursor.skip(usize::from(length)).ok()?;
+            }
+        }
+    }
+    is_ethernet(cursor, missing).then_some(("tzsp", 0, Begins::Ethernet, cursor))
 }
 
 fn geneve(mut cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {

@@ -77,6 +77,20 @@ fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
             "geneve",
             over_udp([40_000, 6081], &[1, 0, 0x65, 0x58, 0, 0, 42, 0, 1, 2, 3, 4], &bridged),
         ),
+        ("vxlan-gpe", over_udp([40_000, 4790], &[0x0c, 0, 0, 1, 0, 0, 42, 0], &four)),
+        ("vxlan-gpe", over_udp([40_000, 4790], &[0x0c, 0, 0, 3, 0, 0, 42, 0], &bridged)),
+        // With a network service header between, and its context.
+        (
+            "vxlan-gpe",
+            over_udp(
+                [40_000, 4790],
+                &[0x0c, 0, 0, 4, 0, 0, 42, 0, 0x0f, 0xc3, 2, 2, 0, 0, 1, 255, 9, 9, 9, 9],
+                &six,
+            ),
+        ),
+        ("mpls", over_udp([50_000, 6635], &[0, 1, 0, 64, 0, 2, 1, 64], &four)),
+        ("lisp", over_udp([61_441, 4341], &[0x80, 0, 0, 1, 0, 0, 0, 1], &six)),
+        ("tzsp", over_udp([40_000, 37_008], &[1, 0, 0, 1, 10, 1, 0xc5, 0, 1], &bridged)),
         ("geneve", over_udp([40_000, 6081], &[0, 0, 0x08, 0, 0, 0, 42, 0], &four)),
         ("gtp-u", gtp(0x30, &[], &four)),
         ("gtp-u", gtp(0x32, &[0, 1, 0, 0], &six)),

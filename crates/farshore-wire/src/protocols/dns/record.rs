@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use farshore_model::WireText;
 use farshore_model::observation::BoundValue;
 
@@ -128,8 +130,8 @@ fn text(message: &[u8], kind: u16, data: &Range<usize>, bytes: &[u8]) -> Result<
             let mut it = Cursor::new("dns", bytes.get(end..)?);
             Some(format!("{primary} {mailbox} {}", it.u32().ok()?).into())
         }),
-        // MX
-        15 => {
+        // MX, AFSDB (RFC 1183), KX (RFC 2230)
+        15 | 18 | 36 => {
             let preference = it.u16()?;
             name(2).map(|(host, _)| format!("{preference} {host}").into())
         }
@@ -138,8 +140,41 @@ fn text(message: &[u8], kind: u16, data: &Range<usize>, bytes: &[u8]) -> Result<
             let (priority, weight, port) = (it.u16()?, it.u16()?, it.u16()?);
             name(6).map(|(host, _)| format!("{priority} {weight} {port} {host}").into())
         }
-        // TXT, SPF
-        16 | 99 => Some(WireText::from_bytes(&quoted_strings(&mut it)?)),
+        // RP (RFC 1183): a mailbox, and where more is said of it
+        17 => name(0).and_then(|(mailbox, end)| Some(format!("{mailbox} {}", name(end)?.0).into())),
+        // NAPTR (RFC 3403)
+        35 => {
+            let (order, preference) = (it.u16()?, it.u16()?);
+            let [mut flags, mut service, mut rule] = [const { Vec::new() }; 3];
+            for shown in [&mut flags, &mut service, &mut rule] {
+                quote(string(&mut it)?, shown);
+            }
+            let words = [format!("{order} {preference}").into_bytes(), flags, service, rule].join(&b' ');
+            name(it.offset()).map(|(target, _)| format!("{} {target}", WireText::from_bytes(&words)).into())
+        }
+        // DS, CDS (RFC 4034, RFC 7344)
+        43 | 59 => Some(format!("{} {} {} {}", it.u16()?, it.u8()?, it.u8()?, spelled(it.rest())).into()),
+        // SSHFP (RFC 4255)
+        44 => Some(format!("{} {} {}", it.u8()?, it.u8()?, spelled(it.rest())).into()),
+        // DNSKEY, CDNSKEY
+        48 | 60 => Some(format!("{} {} {} {}", it.u16()?, it.u8()?, it.u8()?, STANDARD.encode(it.rest())).into()),
+        // TLSA, SMIMEA (RFC 6698, RFC 8162)
+        52 | 53 => Some(format!("{} {} {} {}", it.u8()?, it.u8()?, it.u8()?, spelled(it.rest())).into()),
+        // URI (RFC 7553)
+        256 => {
+            let mut shown = format!("{} {} ", it.u16()?, it.u16()?).into_bytes();
+            quote(it.rest(), &mut shown);
+            Some(WireText::from_bytes(&shown))
+        }
+        // CAA (RFC 8659)
+        257 => {
+            let flags = it.u8()?;
+            let mut shown = [format!("{flags} ").as_bytes(), string(&mut it)?, b" "].concat();
+            quote(it.rest(), &mut shown);
+            Some(WireText::from_bytes(&shown))
+        }
+        // HINFO, TXT, SPF
+        13 | 16 | 99 => Some(WireText::from_bytes(&quoted_strings(&mut it)?)),
         // Any other type (RFC 3597, section 5).
         _ => Some(format!("\\# {} {}", bytes.len(), spelled(bytes)).into()),
     })
@@ -152,16 +187,20 @@ fn quoted_strings(it: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
         if !shown.is_empty() {
             shown.push(b' ');
         }
-        shown.push(b'"');
-        for byte in string(it)? {
-            if matches!(byte, b'"' | b'\\') {
-                shown.push(b'\\');
-            }
-            shown.push(*byte);
-        }
-        shown.push(b'"');
+        quote(string(it)?, &mut shown);
     }
     Ok(shown)
+}
+
+fn quote(text: &[u8], shown: &mut Vec<u8>) {
+    shown.push(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            shown.push(b'\\');
+        }
+        shown.push(*byte);
+    }
+    shown.push(b'"');
 }
 
 /// A character string: one length byte, so many bytes (RFC 1035, section 3.3).
@@ -238,6 +277,18 @@ mod tests {
             .unwrap(),
             "1 . alpn=h2,h3 ipv4hint=192.0.2.1 ech=YWJj"
         );
+        assert_eq!(shown(13, b"\x03ARM\x05Linux").unwrap(), "\"ARM\" \"Linux\"");
+        assert_eq!(shown(17, b"\x01a\x00\x01b\x00").unwrap(), "a b");
+        assert_eq!(
+            shown(35, b"\x00\x64\x00\x0a\x01u\x07E2U+sip\x06!x!\"y!\x01z\x00").unwrap(),
+            "100 10 \"u\" \"E2U+sip\" \"!x!\\\"y!\" z"
+        );
+        assert_eq!(shown(43, &[0x30, 0x39, 8, 2, 0xab, 0xcd]).unwrap(), "12345 8 2 abcd");
+        assert_eq!(shown(44, &[4, 2, 0xef]).unwrap(), "4 2 ef");
+        assert_eq!(shown(48, &[1, 1, 3, 8, b'a', b'b', b'c']).unwrap(), "257 3 8 YWJj");
+        assert_eq!(shown(52, &[3, 1, 1, 0xcd]).unwrap(), "3 1 1 cd");
+        assert_eq!(shown(256, b"\x00\x0a\x00\x01ftp://a/b").unwrap(), "10 1 \"ftp://a/b\"");
+        assert_eq!(shown(257, b"\x00\x05issueca.test").unwrap(), "0 issue \"ca.test\"");
         assert_eq!(shown(65400, &[0xab, 1]).unwrap(), "\\# 2 ab01");
     }
 
@@ -249,6 +300,10 @@ mod tests {
             (5, &[3, b'a']),
             (15, &[0]),
             (16, &[9, b'a']),
+            (17, &[1, b'a', 0]),
+            (35, &[0, 1, 0, 1, 1, b'u']),
+            (43, &[1, 2, 3]),
+            (257, &[0, 9, b'a']),
             (65, &[0, 1, 0, 0, 1, 0, 9]),
         ] {
             assert_eq!(shown(kind, data), None, "type {kind}");

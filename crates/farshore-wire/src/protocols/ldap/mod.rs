@@ -2,7 +2,8 @@
 //!
 //! # What is extracted, and why it matters
 //! A simple bind sends the password as it is: `ldap.user` (the name bound to, often a distinguished name or an
-//! address) and `ldap.password`. A bind by NTLM names `ldap.user`, `ldap.domain` and `ldap.workstation`. After StartTLS, TLS is handed on.
+//! address) and `ldap.password`. A SASL bind by PLAIN (RFC 4616) does so too: `ldap.auth.user`, `ldap.auth.password`,
+//! `ldap.auth.acting-as`; one by NTLM names `ldap.user`, `ldap.domain` and `ldap.workstation`. After StartTLS, TLS is handed on.
 //!
 //! # What is not
 //! Searches and what they find; other SASL binds.
@@ -60,6 +61,8 @@ const BIND: u8 = 0x60;
 const EXTENDED: u8 = 0x77;
 /// `[0]`: the password.
 const SIMPLE: u8 = 0x80;
+/// `[3]`, constructed: a SASL mechanism and what it sends.
+const SASL: u8 = 0xa3;
 
 /// Whether a side begins with a bind or with StartTLS.
 fn told(bytes: &[u8]) -> Match {
@@ -98,6 +101,8 @@ enum Request<'a> {
         version: u8,
         name: Cursor<'a>,
         password: Option<Cursor<'a>>,
+        /// What SASL PLAIN sends.
+        plain: Option<Cursor<'a>>,
     },
     StartTls,
     Other,
@@ -114,10 +119,12 @@ fn request(mut it: Cursor<'_>) -> Result<Request<'_>, Stop> {
             let version = value(&mut bind, INTEGER)?;
             let name = value(&mut bind, OCTETS)?;
             let &[version] = version.rest() else { return Err(it.forbidden()) };
+            let mut sasl = bind;
             Ok(Request::Bind {
                 version,
                 name,
                 password: value(&mut bind, SIMPLE).ok(),
+                plain: value(&mut sasl, SASL).ok().and_then(plain),
             })
         }
         Some(EXTENDED) => {
@@ -135,6 +142,13 @@ fn request(mut it: Cursor<'_>) -> Result<Request<'_>, Stop> {
             Ok(Request::Other)
         }
     }
+}
+
+/// What a SASL bind sends, if its mechanism is PLAIN.
+fn plain(mut it: Cursor<'_>) -> Option<Cursor<'_>> {
+    let mechanism = value(&mut it, OCTETS).ok()?;
+    let sent = value(&mut it, OCTETS).ok()?;
+    mechanism.rest().eq_ignore_ascii_case(b"PLAIN").then_some(sent)
 }
 
 /// The length of what follows a tag, in the short or the long form (ITU-T X.690, section 8.1.3).
@@ -229,12 +243,15 @@ impl Lane {
                 continue;
             }
             let Ok(message) = it.sub(length) else { return Progress::More };
-            if client && let Ok(Request::Bind { name, password, .. }) = request(message) {
+            if client && let Ok(Request::Bind { name, password, plain, .. }) = request(message) {
                 out.client_speaks(direction);
                 self.tell("ldap.user", &name, out);
                 match password {
                     Some(password) => self.tell("ldap.password", &password, out),
                     None => self.tell_login(&message, out),
+                }
+                if let Some(sent) = plain {
+                    self.tell_plain(sent, out);
                 }
             }
             self.gathered.consume(size);
@@ -253,6 +270,18 @@ impl Lane {
             });
         }
         out.decoded(&[]);
+    }
+
+    /// Authorisation identity, user and password, a zero byte between them (RFC 4616, section 2).
+    fn tell_plain(&self, mut sent: Cursor<'_>, out: &mut dyn Sink) {
+        for path in ["ldap.auth.acting-as", "ldap.auth.user", "ldap.auth.password"] {
+            let length = sent.rest().iter().position(|byte| *byte == 0).unwrap_or(sent.left());
+            let Ok(part) = sent.sub(length) else { return };
+            self.tell(path, &part, out);
+            if sent.u8().is_err() {
+                return;
+            }
+        }
     }
 
     fn tell(&self, path: &str, value: &Cursor<'_>, out: &mut dyn Sink) {
@@ -306,6 +335,22 @@ mod tests {
         let (.., at) = &out.fields[1];
         let from = usize::try_from(at.offset).unwrap() - 42;
         assert_eq!(ntlm::widened(&message[from..from + 14]), Some(b"grace.h".to_vec()));
+    }
+
+    fn a_bind_by_sasl_plain_tells_its_password() {
+        let bind = b"\x30\x26\x02\x01\x01\x60\x21\x02\x01\x03\x04\0\xa3\x1a\x04\x05PLAIN\x04\x11\0grace.h\0hunter22";
+        let out = read_stream(&LDAP, (50_000, 389), &[(Up, &bind[..])]);
+        assert_eq!(
+            (out.values("ldap.auth.user"), out.values("ldap.auth.password")),
+            (vec!["grace.h".into()], vec!["hunter22".into()])
+        );
+        assert_eq!((out.fields.len(), out.fields[1].2), (2, Span::in_frame(1, 42 + 32, 8)));
+        let other = bind
+            .to_vec()
+            .iter()
+            .map(|it| if *it == b'P' { b'Q' } else { *it })
+            .collect::<Vec<_>>();
+        assert_eq!(read_stream(&LDAP, (50_000, 389), &[(Up, &other)]).fields.len(), 0);
     }
 
     #[test]

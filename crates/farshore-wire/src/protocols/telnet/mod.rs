@@ -164,7 +164,10 @@ impl Terminal {
             if !command.step(*byte) || *byte == 0 {
                 continue;
             }
-            if matches!(byte, b'\r' | b'\n') {
+            if *byte == 0x08 {
+                // The cursor goes back: what is written next stands in that place.
+                self.screen.pop();
+            } else if matches!(byte, b'\r' | b'\n') {
                 // A prompt stands until something else is written on a line of its own.
                 if self.screen.last() != Some(&b'\n') {
                     self.screen.push(b'\n');
@@ -302,6 +305,21 @@ mod tests {
             assert_eq!(out.values("telnet.typed"), ["ls -l"], "chunks of {size}");
             assert_eq!(out.fields.len(), 3);
         }
+    }
+
+    #[test]
+    fn a_key_that_is_taken_back_is_taken_back_from_the_screen_too() {
+        let list: &[(Direction, &[u8])] = &[
+            (Down, b"\xff\xfd\x18host login: "),
+            (Up, b"bx"),
+            (Down, b"bx"),
+            (Up, b"\x7f"),
+            (Down, b"\x08 \x08"),
+            (Up, b"ob\r"),
+            (Down, b"ob\r\n"),
+        ];
+        let out = read_stream(&TELNET, (50_000, 23), list);
+        assert_eq!((out.values("telnet.user"), out.fields.len()), (vec!["bob".into()], 1));
     }
 
     #[test]
