@@ -337,6 +337,7 @@ mod tests {
         assert_eq!(ntlm::widened(&message[from..from + 14]), Some(b"grace.h".to_vec()));
     }
 
+    #[test]
     fn a_bind_by_sasl_plain_tells_its_password() {
         let bind = b"\x30\x26\x02\x01\x01\x60\x21\x02\x01\x03\x04\0\xa3\x1a\x04\x05PLAIN\x04\x11\0grace.h\0hunter22";
         let out = read_stream(&LDAP, (50_000, 389), &[(Up, &bind[..])]);
