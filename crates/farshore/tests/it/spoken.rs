@@ -20,6 +20,7 @@ pub fn streams(truth: &Capture, audit: &Audit) -> Vec<(String, Option<String>)> 
                 ssrc,
                 payload_type,
                 codec,
+                pictures: false,
                 frames,
                 recoverable,
             } if *ssrc == stream.ssrc => {
