@@ -1,5 +1,6 @@
 //! Where a fact stands: the pointer from every claim back to captured bytes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::InputId;
@@ -42,6 +43,19 @@ impl Span {
             offset,
             length,
             in_frame: false,
+        }
+    }
+
+    /// The place of a part of a value of so many bytes. One that was decoded, or lies scattered, is longer or shorter than its place and
+    /// cannot be cut: the whole place stands.
+    pub fn part(self, range: &Range<usize>, of: u64) -> Self {
+        if self.length != of {
+            return self;
+        }
+        Self {
+            offset: self.offset.saturating_add(range.start as u64),
+            length: range.len() as u64,
+            ..self
         }
     }
 }

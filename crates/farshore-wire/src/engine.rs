@@ -47,11 +47,7 @@ impl Readable<'_> {
     pub fn span(&self, range: Range<usize>) -> Span {
         match self.gathered {
             Some(gathered) => gathered.span(range),
-            None if self.decoded_by.is_empty() && self.at.length == self.value.len() as u64 => Span {
-                offset: self.at.offset.saturating_add(range.start as u64),
-                length: range.len() as u64,
-                ..self.at
-            },
+            None if self.decoded_by.is_empty() => self.at.part(&range, self.value.len() as u64),
             None => self.at,
         }
     }

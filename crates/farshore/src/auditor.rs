@@ -140,13 +140,21 @@ impl Auditor {
     /// Takes the next frame.
     pub fn push(&mut self, frame: &Frame<'_>) {
         self.frame = frame.number;
-        self.router
-            .frame(frame, &mut straight(&mut self.shard, &mut self.notebook, self.frame));
+        let mut outlet = Straight {
+            shard: &mut self.shard,
+            notebook: &mut self.notebook,
+            frame: self.frame,
+        };
+        self.router.frame(frame, &mut outlet);
     }
 
     /// The capture has ended.
     pub fn finish(mut self, summary: Summary) -> Ledger {
-        self.router.drain(&mut straight(&mut self.shard, &mut self.notebook, self.frame));
+        self.router.drain(&mut Straight {
+            shard: &mut self.shard,
+            notebook: &mut self.notebook,
+            frame: self.frame,
+        });
         self.notebook.turn_to(notebook::ENDED);
         self.shard.settle(&mut self.notebook);
         let found = [self.shard.media_keys()];
@@ -198,10 +206,6 @@ struct Straight<'a> {
     notebook: &'a mut Notebook,
     /// The frame that is being routed. Payload may be that of an earlier one, where a datagram was put together.
     frame: u64,
-}
-
-const fn straight<'a>(shard: &'a mut Shard, notebook: &'a mut Notebook, frame: u64) -> Straight<'a> {
-    Straight { shard, notebook, frame }
 }
 
 impl Outlet for Straight<'_> {

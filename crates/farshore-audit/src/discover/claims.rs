@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
+use farshore_model::Locus;
 use farshore_model::identifier::{Firmness, Identifier, Role, Support};
 use farshore_model::sighting::KEPT;
-use farshore_model::{Locus, Span};
 
 use super::design::Captures;
 use super::encoding;
@@ -482,17 +482,8 @@ pub(super) fn evidence(spots: &[Spot<'_>]) -> Vec<Locus> {
 /// Where a value stands.
 pub(super) fn locus(spot: &Spot<'_>) -> Locus {
     let whole = &spot.message.specimen.locus;
-    let as_it_stands = whole.span.length == spot.message.specimen.length;
     Locus {
-        span: if as_it_stands {
-            Span {
-                offset: whole.span.offset.saturating_add(spot.range.start as u64),
-                length: spot.range.len() as u64,
-                ..whole.span
-            }
-        } else {
-            whole.span
-        },
+        span: whole.span.part(&spot.range, spot.message.specimen.length),
         decoded_by: if spot.message.mask == 0 { Vec::new() } else { vec!["xor"] },
         ..whole.clone()
     }
