@@ -4,7 +4,7 @@
   benches/sound.py CAPTURE... [--farshore target/release/farshore]
 
 tshark takes the packets of RTP out of each capture, FFmpeg (by PyAV: `pip install av`) decodes them. Of each WAV file the length is held
-to the clock of its packets (within 1 %), and its samples to FFmpeg's: G.711 and G.722 to the last bit, Opus, which others compute in
+to the clock of its packets (within 1 %), and its samples to FFmpeg's: G.711, G.722 and L16 to the last bit, Opus, which others compute in
 floating point, to a hundredth of full scale (see ERROR). What tshark does not see is not compared: streams under SRTP, or inside TURN.
 Streams of G.711 and G.722 that tshark sees, and that became no file, are listed with what the audit says of them.
 """
@@ -22,7 +22,7 @@ import wave
 import av
 
 # Codec by the end of a file's name: FFmpeg's decoder, samples a second, samples for each tick of the clock.
-CODECS = {"pcmu": ("pcm_mulaw", 8_000, 1), "pcma": ("pcm_alaw", 8_000, 1), "g722": ("g722", 16_000, 2), "opus": ("libopus", 48_000, 1)}
+CODECS = {"pcmu": ("pcm_mulaw", 8_000, 1), "pcma": ("pcm_alaw", 8_000, 1), "g722": ("g722", 16_000, 2), "opus": ("libopus", 48_000, 1), "l16": ("pcm_s16be", 44_100, 1)}
 # Samples of Opus may differ by so much.
 ERROR = 328
 

@@ -14,6 +14,8 @@ use crate::command::{fed, folder, names, run};
 
 const G722: &[u8] = include_bytes!("../../../farshore-wire/src/protocols/rtp/samples/voice.g722");
 const G722_DIGEST: &str = include_str!("../../../farshore-wire/src/protocols/rtp/samples/voice.g722.sha256");
+const LINEAR: &[u8] = include_bytes!("../../../farshore-wire/src/protocols/rtp/samples/voice.l16");
+const LINEAR_DIGEST: &str = include_str!("../../../farshore-wire/src/protocols/rtp/samples/voice.l16.sha256");
 const OPUS: &[u8] = include_bytes!("../../../farshore-wire/src/protocols/rtp/samples/voice.opus");
 const OPUS_SAMPLES: &[u8] = include_bytes!("../../../farshore-wire/src/protocols/rtp/samples/voice.opus.pcm");
 const STEREO: &[u8] = include_bytes!("../../../farshore-wire/src/protocols/rtp/samples/stereo.opus");
@@ -291,6 +293,26 @@ fn samples_of_g722_are_another_decoders() {
     done.ends(0).says(G722_DIGEST.trim());
     let (_, _, samples) = wav(&out.join("f1-up-00000faa-g722.wav"));
     assert_eq!(digest(&samples), G722_DIGEST.trim());
+}
+
+/// Packets as FFmpeg sends them, whatever a frame of its own leaves over, and in any order.
+#[test]
+fn samples_as_they_are_are_another_decoders() {
+    let folder = folder();
+    for (number, swap) in [(0, None), (1, Some((2, 4)))] {
+        let mut sent = packets(LINEAR);
+        if let Some((one, other)) = swap {
+            sent.swap(one, other);
+        }
+        let mut it = Capture::new();
+        sent.iter().for_each(|packet| it.udp(4100, packet));
+        let out = folder.path().join(format!("sound{number}"));
+        let done = fed(&["audit", "-", "--extract", "audio", out.to_str().unwrap()], &it.0);
+        done.ends(0).says(LINEAR_DIGEST.trim());
+        let (channels, rate, samples) = wav(&out.join("f1-up-706f7274-l16.wav"));
+        assert_eq!((channels, rate, samples.len()), (1, 44_100, 4_410));
+        assert_eq!(digest(&samples), LINEAR_DIGEST.trim());
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use farshore_model::ledger::Severity;
 use farshore_model::{Direction, Span};
 
+use super::fields;
 use super::frame::{HEAD, Head, Kind, PREFACE};
 use super::half::{Half, Scene};
 use super::hpack::Decoder;
@@ -292,8 +293,13 @@ impl Reading<'_> {
         if list.clipped {
             self.out.limit("header-bytes");
         }
-        // A promised request was made by the server: nobody asked for anything.
         if block.head.kind == Kind::Promise {
+            // The server makes the request itself, and answers it on another stream (section 8.4.1): it is told in its direction, whole
+            // as it stands, and nobody is a client for it.
+            if let Some(request) = fields::request("2", &list) {
+                fields::headers(&list, true, "hpack", &block.kept, self.out);
+                fields::tell((request, whole, block.position), whole.frame, "hpack", self.out);
+            }
             return;
         }
         let number = block.head.stream;

@@ -8,8 +8,10 @@
 //! A value that stands as it is in the capture is placed at its bytes; one that was Huffman-coded or named by an index, at the
 //! representation in the header block that said it.
 //!
+//! A request that the server promises is told with its answer, in the server's direction: no client sent it.
+//!
 //! # What is not
-//! Pictures, sound, video and fonts; promised requests, which nobody sent; what runs through a `CONNECT`, but for a WebSocket; a flow whose beginning was not captured, because the header table is built up from there.
+//! Pictures, sound, video and fonts; what runs through a `CONNECT`, but for a WebSocket; a flow whose beginning was not captured, because the header table is built up from there.
 //!
 //! # Gaps
 //! A gap inside a body's frame is counted off. Any other ends the reading of its direction.

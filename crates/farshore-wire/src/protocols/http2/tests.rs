@@ -35,6 +35,16 @@ fn request(method: &str, host: &str, path: &str) -> Observation {
     }
 }
 
+/// What the server promises.
+fn promised() -> Observation {
+    Observation::Request {
+        version: "2",
+        method: "GET".into(),
+        host: None,
+        path: "/pushed".into(),
+    }
+}
+
 /// The first request is the one of RFC 7541, appendix C.4.1; the second has a body and goes over CONTINUATION, padding and
 /// priority; a third, gRPC, stays open.
 fn client() -> Vec<u8> {
@@ -119,6 +129,7 @@ fn check(out: &Notebook) {
         [
             &request("GET", "www.example.com", "/"),
             &request("POST", "api.rooms.example", "/v1/join?imei=490154203237518&flag"),
+            &promised(),
             &request("POST", "rpc.example:50051", "/rooms.Voice/Join"),
         ]
     );
@@ -127,7 +138,7 @@ fn check(out: &Notebook) {
         .iter()
         .map(|(path, value, _)| (path.as_str(), std::str::from_utf8(value).unwrap()))
         .collect();
-    let (up, down) = fields.split_at(fields.len() - 6);
+    let (up, down) = fields.split_at(fields.len() - 7);
     assert_eq!(
         up,
         [
@@ -152,6 +163,7 @@ fn check(out: &Notebook) {
     assert_eq!(
         down,
         [
+            ("http.path", "/pushed"),
             ("http.response.header.link", "x"),
             ("http.set-cookie.sid", "xyz"),
             ("http.response.header.content-type", "text/plain"),
@@ -209,7 +221,7 @@ fn an_upgrade_from_http_1_goes_on_here() {
     };
     let inner: Vec<_> = out.inner.iter().map(|(direction, _, bytes)| (*direction, &bytes[..])).collect();
     let out = feed(HTTP2.start(&opening, &Limits::default()).as_mut(), &inner);
-    assert_eq!(out.observed.len(), 3);
+    assert_eq!(out.observed.len(), 4);
 }
 
 #[test]
@@ -362,4 +374,46 @@ fn a_websocket_on_a_stream_is_read() {
     // Another tunnel: its bytes are nobody's.
     let tunnel = socket(&[(":method", "CONNECT")], "200", b"");
     assert!(tunnel.iter().all(|(path, _)| !path.starts_with("websocket")), "{tunnel:?}");
+}
+
+/// RFC 9113, section 8.4: the server makes a request, and answers it on a stream of its own.
+#[test]
+fn a_promised_request_is_the_servers_own() {
+    let asked = block(&[(":method", "GET"), (":path", "/room"), (":authority", "rooms.example")]);
+    let promised = block(&[
+        (":method", "GET"),
+        (":path", "/members?user_id=1009431"),
+        (":authority", "rooms.example"),
+        ("x-device", "a1b2"),
+    ]);
+    let answer = block(&[(":status", "200"), ("content-type", "text/plain")]);
+    let up = [PREFACE.to_vec(), settings(), frame(1, 0x05, 1, &asked)].concat();
+    let padded = [&[2, 0, 0, 0, 2][..], &promised, b"\0\0"].concat();
+    for promise in [
+        frame(5, 0x04, 1, &[&[0, 0, 0, 2][..], &promised].concat()),
+        frame(5, 0x0c, 1, &padded),
+    ] {
+        let down = [
+            settings(),
+            frame(1, 0x04, 1, &answer),
+            promise,
+            frame(0, 0x01, 1, b"blue door"),
+            frame(1, 0x04, 2, &answer),
+            frame(0, 0x01, 2, b"alice, bob"),
+        ]
+        .concat();
+        let out = read_stream(&HTTP2, (50_000, 80), &[(Up, &up), (Down, &down)]);
+        assert_eq!(out.client, Some(Up));
+        let requests: Vec<_> = out.observed.iter().map(|(it, at)| (it, at.first_frame)).collect();
+        assert!(
+            requests.contains(&(&request("GET", "rooms.example", "/members?user_id=1009431"), 2)),
+            "{requests:?}"
+        );
+        assert!(requests.contains(&(&request("GET", "rooms.example", "/room"), 1)), "{requests:?}");
+        assert_eq!(requests.len(), 2);
+        assert_eq!(out.values("http.request.header.x-device"), ["a1b2"]);
+        assert_eq!(out.values("http.query.user_id"), ["1009431"]);
+        assert_eq!(out.values("http.response.body"), ["blue door", "alice, bob"]);
+        assert!(out.anomalies.is_empty(), "{:?}", out.anomalies);
+    }
 }

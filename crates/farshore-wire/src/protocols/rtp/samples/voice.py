@@ -7,10 +7,12 @@ that move, with pauses. The outputs are committed; tests need neither program.
     voice.g722         G.722 by FFmpeg              voice.g722.sha256  digest of FFmpeg's samples (16 bits, little-endian)
     voice.opus         speech modes, mono           *.opus.pcm         every 37th sample of what libopus decodes
     stereo.opus        music modes, two channels
+    voice.l16          a tenth of a second by FFmpeg: its packets of RTP, whole, and so is what its decoder makes of them
+                                                    voice.l16.sha256   digest of FFmpeg's samples (16 bits, little-endian)
 Packets of Opus stand one behind the other, each after its length in two bytes, little-endian.
 """
 
-import ctypes, fractions, hashlib, math, struct
+import ctypes, fractions, hashlib, math, socket, struct
 
 RATE, SECONDS = 48_000, 5
 
@@ -86,7 +88,38 @@ def g722(samples):
     open("voice.g722.sha256", "w").write(hashlib.sha256(heard).hexdigest() + "\n")
 
 
+def l16(samples, rate):
+    import av
+
+    here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    here.bind(("127.0.0.1", 0))
+    here.settimeout(1)
+    options = {"pkt_size": "1472", "ssrc": "1886351988", "seq": "65533"}
+    out = av.open(f"rtp://127.0.0.1:{here.getsockname()[1]}", "w", format="rtp", options=options)
+    stream = out.add_stream("pcm_s16be", rate=rate, layout="mono")
+    frame = av.AudioFrame(format="s16", layout="mono", samples=len(samples))
+    frame.sample_rate, frame.pts = rate, 0
+    frame.planes[0].update(words(samples))
+    for packet in [*stream.encode(frame), *stream.encode(None)]:
+        out.mux(packet)
+    out.close()
+    decoder = av.codec.CodecContext.create("pcm_s16be", "r")
+    decoder.sample_rate, decoder.layout = rate, "mono"
+    file, heard = b"", b""
+    while True:
+        try:
+            packet = here.recv(2048)
+        except TimeoutError:
+            break
+        file += struct.pack("<H", len(packet)) + packet
+        for frame in decoder.decode(av.packet.Packet(packet[12:])):
+            heard += bytes(frame.planes[0])[: frame.samples * 2]
+    open("voice.l16", "wb").write(file)
+    open("voice.l16.sha256", "w").write(hashlib.sha256(heard).hexdigest() + "\n")
+
+
 left, right = voice(1), voice(2)
 opus("voice", left, 1, 2048, 24_000, [(4008, 1103), (11002, 1000)])
 opus("stereo", [it for both in zip(left[: RATE * 3], right) for it in both], 2, 2049, 40_000, [(11002, 1002)])
 g722([sum(left[at : at + 3]) // 3 for at in range(0, len(left) - 2, 3)])
+l16(left[20_400:24_810], 44_100)
