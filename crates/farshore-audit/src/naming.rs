@@ -136,6 +136,7 @@ fn said<'l>(seen: &'l Observed, all: &mut Names<'l>, hidden: &mut HashSet<FlowId
             "gquic" => add(name, NameVia::GquicSni),
             "dtls" => add(name, NameVia::DtlsSni),
             "sd-rtn" => add(name, NameVia::SdRtn),
+            "socks" => add(name, NameVia::Socks),
             _ => {}
         },
         Observation::Request { host: Some(host), .. } => add(host, NameVia::HttpHost),

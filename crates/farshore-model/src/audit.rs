@@ -131,6 +131,8 @@ pub enum NameVia {
     DtlsSni,
     /// HTTP Host or authority.
     HttpHost,
+    /// What a SOCKS proxy was asked to connect to.
+    Socks,
     /// Agora's SD-RTN.
     SdRtn,
     /// The only live DNS answer this client had for the address.

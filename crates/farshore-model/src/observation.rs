@@ -35,7 +35,7 @@ pub enum Observation {
     },
     /// The client named the server it wants.
     PeerNamed {
-        /// `tls`, `quic`, `gquic`, `dtls`, `sd-rtn`.
+        /// `tls`, `quic`, `gquic`, `dtls`, `sd-rtn`; `socks`, where it named it to a proxy.
         protocol: &'static str,
         /// The name.
         name: WireText,

@@ -30,7 +30,7 @@ words! {
     Protection { Plaintext => "plaintext", Tls => "tls", Quic => "quic", Dtls => "dtls", Srtp => "srtp", Opaque => "opaque", Empty => "none" }
     Severity { Note => "note", Warning => "warning", Loss => "loss" }
     InitiatorBasis { Recorded => "record", Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet" }
-    NameVia { Sni => "sni", QuicSni => "quic-sni", GquicSni => "gquic-sni", DtlsSni => "sni", HttpHost => "http-host", SdRtn => "sd-rtn", Dns => "dns", Certificate => "certificate" }
+    NameVia { Sni => "sni", QuicSni => "quic-sni", GquicSni => "gquic-sni", DtlsSni => "sni", HttpHost => "http-host", Socks => "socks", SdRtn => "sd-rtn", Dns => "dns", Certificate => "certificate" }
     ChannelSecrecy { Sealed => "sealed", Readable => "readable", Anonymous => "anonymous", Unknown => "unknown" }
     ClaimKind { Geolocation => "geolocation", Registration => "registration", CloudRegion => "cloud-region", Geofeed => "geofeed", Name => "name", Override => "override" }
     LocationState { Agreed => "agreed", Disputed => "disputed", Anycast => "anycast", Local => "local", Undetermined => "undetermined" }

@@ -186,6 +186,7 @@ impl<'a> Findings<'a> {
         let flow = seen.flow;
         match &seen.what {
             Observation::NameAsked { protocol, name, .. } => self.name(name.as_str(), (*protocol, "question"), seen),
+            Observation::PeerNamed { protocol: "socks", name } => self.name(name.as_str(), ("socks", "destination"), seen),
             Observation::PeerNamed { protocol, name } => self.name(name.as_str(), (*protocol, "sni"), seen),
             Observation::Request { host: Some(host), .. } => self.name(host.as_str(), ("http", "host"), seen),
             Observation::Media {

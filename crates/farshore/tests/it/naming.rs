@@ -191,3 +191,23 @@ fn nobody_is_named_by_an_address_that_was_typed() {
     assert_eq!(audit.destinations[0].name, "198.51.100.20");
     assert_eq!(audit.destinations[0].domain, None);
 }
+
+#[test]
+fn a_destination_behind_a_proxy_goes_by_the_name_the_proxy_was_told() {
+    let mut wire = Wire::default();
+    let (client, proxy) = ((CLIENT, 50_003), (SERVER, 1_080));
+    let greeting = b"SSH-2.0-OpenSSH_9.2\r\n";
+    let request = b"\x05\x01\0\x03\x10voice.rooms.test\0\x16";
+    wire.knock(SECOND, client, proxy).accept(SECOND, proxy, client);
+    wire.data(2 * SECOND, client, proxy, b"\x05\x01\0");
+    wire.further(2 * SECOND, proxy, client, 0, b"\x05\0");
+    wire.further(3 * SECOND, client, proxy, 3, request);
+    wire.further(3 * SECOND, proxy, client, 2, b"\x05\0\0\x01\0\0\0\0\0\0");
+    wire.further(4 * SECOND, proxy, client, 12, greeting);
+    wire.further(4 * SECOND, client, proxy, 3 + request.len(), greeting);
+    let audit = wire.audit(Datasets::embedded());
+    assert_eq!(audit.destinations[0].name, "voice.rooms.test");
+    let names: Vec<_> = audit.flow_names[0].iter().map(|it| (it.name.as_str(), it.via, it.frame)).collect();
+    assert_eq!(names, [("voice.rooms.test", NameVia::Socks, 5)]);
+    assert!(audit.exposures.iter().any(|it| it.field == "socks.destination"));
+}

@@ -45,6 +45,7 @@ pub fn every_fact() -> Audit {
         NameVia::GquicSni,
         NameVia::DtlsSni,
         NameVia::HttpHost,
+        NameVia::Socks,
         NameVia::SdRtn,
         NameVia::Dns,
         NameVia::Certificate,

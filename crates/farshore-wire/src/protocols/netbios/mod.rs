@@ -2,7 +2,7 @@
 //!
 //! # What is extracted, and why it matters
 //! A machine that looks for another asks everybody on the link: [`Observation::NameAsked`] under `netbios`, and
-//! `netbios.name`. One that registers a name tells who it is, and often whose, as does one that announces itself every
+//! `netbios.name`; the answer is [`Observation::NameBound`], one for each address. One that registers a name tells who it is, and often whose, as does one that announces itself every
 //! few minutes in datagrams: `netbios.sender`.
 //!
 //! # What is not
@@ -12,8 +12,10 @@
 //! A header with one question, whose name is 32 letters from A to P, of type NB or NBSTAT; or the header of a datagram
 //! with two such names.
 
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
+use farshore_model::observation::BoundValue;
 use farshore_model::{Direction, Observation, Protection, Transport, WireText};
 
 use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Progress, Protocol, Segment, Sink, Start};
@@ -66,6 +68,9 @@ struct Message {
     name: Vec<u8>,
     at: Range<usize>,
     record: &'static str,
+    /// What an answer binds to the name, for how many seconds.
+    bound: Vec<Ipv4Addr>,
+    ttl: u32,
 }
 
 fn read(bytes: &[u8]) -> Result<Message, Stop> {
@@ -100,9 +105,27 @@ fn read(bytes: &[u8]) -> Result<Message, Stop> {
         (0x21, 1) => "NBSTAT",
         _ => return Err(start.forbidden()),
     };
+    // A positive answer lists addresses, flags before each (section 4.2.13).
+    let (mut bound, mut ttl) = (Vec::new(), 0);
+    if response && operation == 0 && flags & 0x0f == 0 && record == "NB" {
+        let mut list = || -> Result<(), Stop> {
+            ttl = it.u32()?;
+            let length = usize::from(it.u16()?);
+            let mut entries = it.sub(length)?;
+            while !entries.is_empty() {
+                entries.skip(2)?;
+                bound.push(Ipv4Addr::from(entries.array::<4>()?));
+            }
+            Ok(())
+        };
+        // Of one that was cut, what there is.
+        let _ = list();
+    }
     Ok(Message {
         response,
         operation,
+        bound,
+        ttl,
         name: decoded(encoded).ok_or_else(|| start.forbidden())?,
         at,
         record,
@@ -188,6 +211,17 @@ impl Dissector for Names {
             };
             out.observe(asked, at);
         }
+        for address in message.bound {
+            let answer = Observation::NameBound {
+                protocol: "netbios",
+                question: WireText::from_bytes(&message.name),
+                name: WireText::from_bytes(&message.name),
+                record: message.record.to_owned(),
+                value: BoundValue::Address(address.into()),
+                ttl: message.ttl,
+            };
+            out.observe(answer, at);
+        }
         // Whoever registers, keeps or gives up a name has it.
         let own = !message.response && message.operation != 0;
         out.field(Field {
@@ -257,6 +291,28 @@ mod tests {
             wrong[at] = byte;
             assert_eq!(verdict(&wrong), Match::No, "byte {at}");
         }
+    }
+
+    #[test]
+    fn an_answer_binds_its_addresses() {
+        let mut it = message(0x8500, b"ANNS-LAPTOP    \x20");
+        it[5] = 0;
+        it[7] = 1;
+        it.extend_from_slice(&[0, 0, 1, 44, 0, 12, 0, 0, 192, 0, 2, 7, 0x60, 0, 192, 0, 2, 8]);
+        let out = read_datagrams(&NETBIOS, (137, 137), &[(Up, &it)]);
+        let told: Vec<_> = out.observed.iter().map(|(it, _)| it.clone()).collect();
+        let bound = |last: u8| Observation::NameBound {
+            protocol: "netbios",
+            question: "ANNS-LAPTOP".into(),
+            name: "ANNS-LAPTOP".into(),
+            record: "NB".to_owned(),
+            value: BoundValue::Address([192, 0, 2, last].into()),
+            ttl: 300,
+        };
+        assert_eq!(told, [bound(7), bound(8)]);
+        // That there is none.
+        it[3] = 3;
+        assert!(read_datagrams(&NETBIOS, (137, 137), &[(Up, &it)]).observed.is_empty());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! SOCKS 4, 4a and 5 (RFC 1928, RFC 1929, and Ying-Da Lee's notes on version 4): a client asks a proxy to connect it.
 //!
 //! # What is extracted, and why it matters
-//! `socks.destination`, where the client really wants to go, which the flow's own addresses do not show; `socks.username` and
+//! `socks.destination`, where the client really wants to go, which the flow's own addresses do not show, and, if it is a name,
+//! [`Observation::PeerNamed`]; `socks.username` and
 //! `socks.password`, in clear to everyone on the path. What then runs through the connection is recognised anew and handed on.
 //!
 //! # What is not
@@ -13,7 +14,9 @@
 
 mod message;
 
-use farshore_model::{Direction, Protection, Transport};
+use std::net::IpAddr;
+
+use farshore_model::{Direction, Observation, Protection, Transport, WireText};
 
 use self::message::{Ask, Part};
 use super::{
@@ -145,6 +148,10 @@ impl Connection {
                 if !value.is_empty() {
                     let at = lane.span(range.clone());
                     out.field(Field { path, value, at });
+                    let name = WireText::from_bytes(value);
+                    if *path == "socks.destination" && name.as_str().parse::<IpAddr>().is_err() {
+                        out.observe(Observation::PeerNamed { protocol: "socks", name }, at);
+                    }
                 }
             }
             lane.consume(length);
