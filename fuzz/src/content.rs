@@ -10,13 +10,13 @@ use farshore::{Detecting, Detectors, DigestKey, Known};
 use farshore_audit::identifiers::FieldView;
 use farshore_model::audit::{FlowName, NameVia};
 use farshore_model::exposure::{Answer, Because, Exposure, Reader, ReaderRole};
-use farshore_model::flow::App;
+use farshore_model::flow::{App, Rare};
 use farshore_model::ledger::{Anomaly, InputRecord, Severity};
 use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech, Observed, Recovery};
 use farshore_model::party::{Destination, Location, LocationState, Network, Organisation, Owner, OwnerRelation, Place, Traffic};
 use farshore_model::sighting::SightedValue;
 use farshore_model::verdict::{Outcome, Verdict};
-use farshore_model::{Audit, DatumKind, Endpoint, Flow, FlowId, InputId, Locus, Observation, Protection, Rows, Span, Transport, WireText};
+use farshore_model::{Audit, DatumKind, Endpoint, Few, Flow, FlowId, InputId, Locus, Observation, Protection, Rows, Span, Transport, WireText};
 use farshore_report::{OUTPUTS, Options, Output, Sections, escape};
 
 use crate::Script;
@@ -184,7 +184,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
         input: InputId(0),
         span: Span::in_frame(1, 0, 4),
         layers: ["udp", "dns"].into(),
-        decoded_by: vec!["url"],
+        decoded_by: Few::from(vec!["url"]),
     };
     let address = [192, 0, 2, 1].into();
     let location = || Location {
@@ -345,11 +345,14 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             evidence: vec![locus()],
         }],
         flows: Rows::from(vec![Flow {
-            protocols: vec!["dns"],
+            protocols: ["dns"].into(),
             protection: Protection::Plaintext,
-            app: Some(Box::new(App {
-                name: name(),
-                via: "pktap",
+            rare: Some(Box::new(Rare {
+                app: Some(Box::new(App {
+                    name: name(),
+                    via: "pktap",
+                })),
+                ..Rare::default()
             })),
             ..Flow::between(Transport::Udp, Endpoint { ip: address, port: 1 }, Endpoint { ip: address, port: 2 })
         }]),
@@ -366,7 +369,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
                 locus: locus(),
                 protection: Protection::Plaintext,
                 what,
-                again: Vec::new(),
+                again: Few::none(),
                 count: 1,
             })
             .collect(),

@@ -129,7 +129,7 @@ impl Witness<'_> {
                 "flow {index} lies in itself or in none: {:?}",
                 flow.inside
             );
-            for spread in flow.randomness.iter().flat_map(|it| it.iter().flatten()) {
+            for spread in flow.randomness().into_iter().flatten() {
                 assert!((0.0..=8.000_001).contains(&spread.entropy), "{spread:?}");
                 assert!(spread.chi_square >= 0.0, "{spread:?}");
             }

@@ -334,7 +334,7 @@ mod tests {
             port: 3128,
         };
         let flow = Flow {
-            protocols: protocols.to_vec(),
+            protocols: protocols.into(),
             ..Flow::between(Transport::Tcp, end("192.168.0.2"), end(server))
         };
         let data = Datasets::embedded();

@@ -54,7 +54,7 @@ pub fn settle(ledger: &mut Ledger) {
             return false;
         };
         let silent = kind == SILENCE;
-        if silent && (lossy || flow.gaps > 0) {
+        if silent && (lossy || flow.gaps() > 0) {
             return false;
         }
         it.kind = kind;

@@ -16,7 +16,7 @@ const OTHER_LEG: &str = "other leg of a proxy";
 
 /// Tells of each session without keys whether it is a leg of a proxy whose other leg was opened.
 pub fn settle(ledger: &mut Ledger) {
-    let closed = |flow: &Flow| flow.keys.as_ref().and_then(|it| it.missed.as_deref()) == Some(KeyUse::NO_SUCH_SESSION);
+    let closed = |flow: &Flow| flow.keys().and_then(|it| it.missed.as_deref()) == Some(KeyUse::NO_SUCH_SESSION);
     let (mut opened, mut without) = (BTreeSet::new(), BTreeSet::new());
     for (id, flow) in (0..).map(FlowId).zip(&ledger.flows) {
         if closed(flow) {
@@ -51,7 +51,10 @@ pub fn settle(ledger: &mut Ledger) {
         .map(|(id, _)| *id)
         .collect();
     for id in legs {
-        let keys = ledger.flows.get_mut(id.0 as usize).and_then(|flow| flow.keys.as_mut());
+        let keys = ledger
+            .flows
+            .get_mut(id.0 as usize)
+            .and_then(|flow| flow.rare.as_mut()?.keys.as_mut());
         if let Some(keys) = keys {
             keys.missed = Some(OTHER_LEG.into());
         }
@@ -72,7 +75,7 @@ fn is_own(ip: IpAddr) -> bool {
 
 /// Counts what was opened, and why the rest was not.
 pub fn tell(ledger: &Ledger, coverage: &mut KeyCoverage) {
-    let used = || ledger.flows.iter().filter_map(|flow| flow.keys.as_deref());
+    let used = || ledger.flows.iter().filter_map(|flow| flow.keys());
     let opened: BTreeSet<_> = used().flat_map(|it| &it.opened).collect();
     coverage.matched = opened.len() as u64;
     let mut unmatched: BTreeMap<String, u64> = BTreeMap::new();

@@ -73,7 +73,7 @@ fn mentioned(sightings: &[Sighting], ledger: &Ledger, of_flow: &[u32]) -> Vec<Me
                 input: flow.input,
                 address: flow.client.ip,
             },
-            app: match (&flow.app, ledger.inputs.get(flow.input.0 as usize)) {
+            app: match (flow.app(), ledger.inputs.get(flow.input.0 as usize)) {
                 (Some(app), _) => app.name.as_str().into(),
                 (None, Some(input)) => input.labels.get("app").map_or("", String::as_str).into(),
                 (None, None) => "".into(),

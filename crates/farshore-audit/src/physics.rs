@@ -74,7 +74,7 @@ impl Physics {
         let mut samples: HashMap<IpAddr, BTreeMap<usize, Sample>> = HashMap::default();
         for (id, flow) in (0..).map(farshore_model::FlowId).zip(&ledger.flows) {
             let input = usize::try_from(flow.input.0).unwrap_or(usize::MAX);
-            let known = flow.rtt.end_to_end.zip(of_input.get(input).copied().flatten());
+            let known = flow.rtt.end_to_end().zip(of_input.get(input).copied().flatten());
             if let Some((rtt, vantage)) = known.filter(|_| !meddled.contains(&id)) {
                 let tick = ledger.inputs.get(input).map_or(0, |it| it.tick);
                 let most = rtt.saturating_add(tick.saturating_mul(2));
@@ -202,7 +202,7 @@ struct Paths {
 
 impl Paths {
     fn add(&mut self, flow: &Flow) {
-        if let (Some(transport), Some(end_to_end)) = (flow.rtt.transport, flow.rtt.end_to_end) {
+        if let (Some(transport), Some(end_to_end)) = (flow.rtt.transport(), flow.rtt.end_to_end()) {
             self.timed = self.timed.saturating_add(1);
             self.split = self.split.saturating_add(u64::from(transport.saturating_mul(2) < end_to_end));
         }

@@ -18,9 +18,9 @@ fn flow(input: u32, end_to_end: Option<u64>, transport: Option<u64>) -> Flow {
     Flow {
         input: InputId(input),
         initiator: InitiatorBasis::Handshake,
-        protocols: vec!["tls"],
+        protocols: ["tls"].into(),
         protection: Protection::Tls,
-        rtt: RoundTrips { transport, end_to_end },
+        rtt: RoundTrips::new(transport, end_to_end),
         ..Flow::between(Transport::Tcp, end("10.0.0.1"), end("203.0.113.9"))
     }
 }

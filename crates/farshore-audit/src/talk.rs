@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use farshore_model::party::Destination;
 use farshore_model::sighting::KEPT;
 use farshore_model::talk::{Beyond, Talk};
-use farshore_model::{Exposure, Flow, FlowId, Ledger, Locus, Span, Text};
+use farshore_model::{Exposure, Few, Flow, FlowId, Ledger, Locus, Span, Text};
 
 use crate::exposure::transport;
 use crate::rhythm::rhythm;
@@ -98,6 +98,6 @@ pub(crate) fn beginning(flow: &Flow) -> Locus {
         input: flow.input,
         span: Span::in_frame(flow.first_frame, 0, 0),
         layers: [transport(flow.transport)].into(),
-        decoded_by: Vec::new(),
+        decoded_by: Few::none(),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 
 use crate::{InputId, Timestamp};
 
@@ -159,10 +160,27 @@ pub struct Counter {
 /// Two readings of the time a request takes, kept apart because they place different machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct RoundTrips {
+    /// Each with one more, so that none takes no room.
+    transport: Option<NonZeroU64>,
+    end_to_end: Option<NonZeroU64>,
+}
+
+impl RoundTrips {
+    /// Of these nanoseconds.
+    pub fn new(transport: Option<u64>, end_to_end: Option<u64>) -> Self {
+        let [transport, end_to_end] = [transport, end_to_end].map(|it| NonZeroU64::new(it?.saturating_add(1)));
+        Self { transport, end_to_end }
+    }
+
     /// SYN to SYN-ACK, in nanoseconds. Capture apps and carriers may answer the SYN themselves.
-    pub transport: Option<u64>,
+    pub fn transport(self) -> Option<u64> {
+        self.transport.map(|it| it.get().saturating_sub(1))
+    }
+
     /// ClientHello to ServerHello, in nanoseconds.
-    pub end_to_end: Option<u64>,
+    pub fn end_to_end(self) -> Option<u64> {
+        self.end_to_end.map(|it| it.get().saturating_sub(1))
+    }
 }
 
 /// How evenly the payload bytes of one direction are spread. A reading, never a verdict.
@@ -227,8 +245,8 @@ pub struct Flow {
     pub up: Counter,
     /// Server to client.
     pub down: Counter,
-    /// Protocols recognised, outermost first: `quic`, `tls`.
-    pub protocols: Vec<&'static str>,
+    /// Protocols recognised, outermost first: `quic`, `tls`. Shared: millions of flows speak one of a few.
+    pub protocols: Arc<[&'static str]>,
     /// How its content is protected.
     pub protection: Protection,
     /// Times a request took.
@@ -240,14 +258,21 @@ pub struct Flow {
     pub sealed: bool,
     /// The TTL of the server's first packet that is no reset, of TCP alone; 0 where none was seen.
     pub ttl: u8,
-    /// Byte spread of what could not be read, client to server and back. Boxed, as most flows have none.
+    /// The tunnel it ran in.
+    pub inside: Option<FlowId>,
+    /// What few flows have.
+    pub rare: Option<Box<Rare>>,
+}
+
+/// What few flows have.
+#[derive(Clone, Debug, Default)]
+pub struct Rare {
+    /// Byte spread of what could not be read, client to server and back.
     pub randomness: Option<Box<[Option<Randomness>; 2]>>,
     /// Stream bytes that were never captured.
     pub gaps: u64,
     /// The sending application; `None`: this device.
     pub app: Option<Box<App>>,
-    /// The tunnel it ran in.
-    pub inside: Option<FlowId>,
     /// What became of the sessions in it; `None` where no keys were offered, or none were of use.
     pub keys: Option<Box<KeyUse>>,
 }
@@ -267,29 +292,52 @@ impl Flow {
             client_at: None,
             up: Counter::default(),
             down: Counter::default(),
-            protocols: Vec::new(),
+            protocols: Arc::default(),
             protection: Protection::Empty,
             rtt: RoundTrips::default(),
             spoke: [0; 2],
             sealed: false,
             ttl: 0,
-            randomness: None,
-            gaps: 0,
-            app: None,
             inside: None,
-            keys: None,
+            rare: None,
         }
+    }
+
+    /// What few flows have, to change it.
+    pub fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Byte spread of what could not be read, client to server and back.
+    pub fn randomness(&self) -> [Option<&Randomness>; 2] {
+        let both = self.rare.as_ref().and_then(|it| it.randomness.as_deref());
+        both.map_or([None; 2], |both| both.each_ref().map(Option::as_ref))
+    }
+
+    /// Stream bytes that were never captured.
+    pub fn gaps(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |it| it.gaps)
+    }
+
+    /// The sending application; `None`: this device.
+    pub fn app(&self) -> Option<&App> {
+        self.rare.as_ref()?.app.as_deref()
+    }
+
+    /// What became of the sessions in it; `None` where no keys were offered, or none were of use.
+    pub fn keys(&self) -> Option<&KeyUse> {
+        self.rare.as_ref()?.keys.as_deref()
     }
 
     /// Whether something in it could be read although it was encrypted: with keys, or by whoever wrote it down.
     pub fn is_opened(&self) -> bool {
         let sealed = matches!(self.protection, Protection::Tls | Protection::Quic | Protection::Dtls);
-        (self.is_recorded() && sealed) || self.keys.as_ref().is_some_and(|it| !it.opened.is_empty())
+        (self.is_recorded() && sealed) || self.keys().is_some_and(|it| !it.opened.is_empty())
     }
 
     /// Whether the capture says that this app sent it.
     pub fn is_of(&self, app: &str) -> bool {
-        self.app.as_ref().is_some_and(|it| it.name == app)
+        self.app().is_some_and(|it| it.name == app)
     }
 
     /// Whether one of its ends, or a proxy, wrote it down.

@@ -203,19 +203,25 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::App;
+    use crate::flow::{App, Rare};
     use crate::{Endpoint, Protection, Transport};
 
-    fn flow(app: Option<&str>, inside: Option<u32>) -> Flow {
+    fn flow(name: Option<&str>, inside: Option<u32>) -> Flow {
         let end = Endpoint {
             ip: [192, 0, 2, 1].into(),
             port: 7,
         };
+        let app = |name: &str| {
+            Box::new(App {
+                name: name.to_owned(),
+                via: "pktap",
+            })
+        };
         Flow {
-            app: app.map(|name| {
-                Box::new(App {
-                    name: name.to_owned(),
-                    via: "pktap",
+            rare: name.map(|name| {
+                Box::new(Rare {
+                    app: Some(app(name)),
+                    ..Rare::default()
                 })
             }),
             inside: inside.map(FlowId),

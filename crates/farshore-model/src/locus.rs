@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::InputId;
+use crate::{Few, InputId};
 
 /// A byte range in one input's frames, as a dissector knows it.
 ///
@@ -70,5 +70,5 @@ pub struct Locus {
     /// Layers from the outside in, such as `udp`, `sd-rtn`.
     pub layers: Arc<[&'static str]>,
     /// Decodings applied to the range, in order, such as `base64`, `zlib`.
-    pub decoded_by: Vec<&'static str>,
+    pub decoded_by: Few<&'static str>,
 }

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::{FlowId, Locus, Protection, Timestamp, WireText};
+use crate::{Few, FlowId, Locus, Protection, Timestamp, WireText};
 
 /// A protocol-neutral fact.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -227,7 +227,7 @@ pub struct Observed {
     /// What.
     pub what: Observation,
     /// Where it was made again, when repeats are folded: the first places only.
-    pub again: Vec<Locus>,
+    pub again: Few<Locus>,
     /// How often it was made in all.
     pub count: u64,
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 ///
 /// It may hold control codes, markup and direction marks. Whoever shows it escapes it for where it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct WireText(String);
+pub struct WireText(Box<str>);
 
 impl WireText {
     /// Takes bytes as they were captured.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         // Nearly all of it is valid, which is quicker to see at once.
         if let Ok(text) = std::str::from_utf8(bytes) {
-            return Self(text.to_owned());
+            return Self(text.into());
         }
         let mut text = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
@@ -25,7 +25,7 @@ impl WireText {
                 text.push_str(&format!("\\x{byte:02x}"));
             }
         }
-        Self(text)
+        Self(text.into())
     }
 
     /// The text.
@@ -36,13 +36,13 @@ impl WireText {
 
 impl From<&str> for WireText {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 impl From<String> for WireText {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 }
 

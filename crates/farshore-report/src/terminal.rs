@@ -82,7 +82,7 @@ pub fn discovery(audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> R
 /// The apps that sent something, as far as the captures tell, the busiest first.
 fn apps(audit: &Audit) -> Vec<String> {
     let mut flows: BTreeMap<&str, u64> = BTreeMap::new();
-    for app in audit.flows.iter().filter_map(|it| it.app.as_ref()) {
+    for app in audit.flows.iter().filter_map(|it| it.app()) {
         let sum = flows.entry(&app.name).or_default();
         *sum = sum.saturating_add(1);
     }

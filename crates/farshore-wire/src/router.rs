@@ -7,10 +7,11 @@
 use ahash::RandomState;
 use farshore_model::flow::App;
 use farshore_model::ledger::{Anomaly, Severity};
-use farshore_model::{Coverage, Direction, Flow, FlowId, Frame, InputId, Locus, Rows, Transport, WireText};
+use farshore_model::{Coverage, Direction, Few, Flow, FlowId, Frame, InputId, Locus, Rows, Transport, WireText};
 use hashbrown::HashTable;
 
 use crate::flow::interference::{Seen, Watch};
+use crate::flow::layers::Layers;
 use crate::flow::live::{self, Arrival, Key, Rare, Space, Track};
 use crate::flow::reading::transport_name;
 use crate::flow::silence::{self, Silent};
@@ -116,12 +117,13 @@ impl Router {
     /// Completes the records of all flows with what reading them came to.
     pub fn close(self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Rows<Flow>, Coverage) {
         let (mut flows, mut coverage, mut tracks) = (self.flows, self.coverage, self.tracks);
+        let mut layers = Layers::default();
         // A flow that was followed was also read by itself: that is closed first, whichever shard it comes from.
         let mut followed = Vec::new();
         let mut close = |it: Ended| {
             let at = it.flow.0 as usize;
             if let (Some(flow), Some(track)) = (flows.get_mut(at), tracks.get_mut(at)) {
-                track.close(flow, Some(it));
+                track.close(flow, Some(it), &mut layers);
             }
         };
         for it in ended {
@@ -133,7 +135,7 @@ impl Router {
         }
         followed.into_iter().for_each(close);
         for (flow, track) in flows.iter_mut().zip(tracks.iter_mut()).filter(|(_, track)| !track.complete) {
-            track.close(flow, None);
+            track.close(flow, None, &mut layers);
         }
         coverage.gaps.count = coverage.gaps.count.saturating_add(gaps.count);
         coverage.gaps.bytes = coverage.gaps.bytes.saturating_add(gaps.bytes);
@@ -216,7 +218,7 @@ impl Router {
                     input: self.input,
                     span: odd,
                     layers: ["ip"].into(),
-                    decoded_by: Vec::new(),
+                    decoded_by: Few::none(),
                 }],
             });
         }
@@ -282,7 +284,7 @@ impl Router {
             None => {
                 let tracks = &self.tracks;
                 self.table
-                    .insert_unique(hash, slot, |slot| tracks.get(*slot as usize).map_or(0, |track| track.hash));
+                    .insert_unique(hash, slot, |slot| tracks.get(*slot as usize).map_or(0, Track::hash));
             }
         }
         self.flows.push(flow);
@@ -310,8 +312,8 @@ impl Router {
         let said = payload(packet, header);
         live::count_payload(flow, direction, said);
         live::note_speech(flow, track, direction, header, said, frame.number);
-        if let (Some(app), None) = (packet.app, &flow.app) {
-            flow.app = Some(Box::new(App {
+        if let (Some(app), None) = (packet.app, flow.app()) {
+            flow.rare_mut().app = Some(Box::new(App {
                 name: WireText::from_bytes(app.name).to_string(),
                 via: app.via,
             }));

@@ -9,8 +9,9 @@ use farshore_audit::identifiers::{Detectors, FieldView, Found, WeakGroup, hardwa
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::sighting::{Disguise, KEPT};
-use farshore_model::{DatumKind, Direction, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span, Specimen};
+use farshore_model::{DatumKind, Direction, Few, Flow, FlowId, Ledger, Locus, Observation, Protection, Rows, Sighting, Span, Specimen};
 use farshore_wire::{Readable, Recorder, Shard, recording};
+use hashbrown::HashTable;
 
 use crate::{Reading, Tape};
 
@@ -37,8 +38,9 @@ pub(crate) struct Notebook {
     hashes: RandomState,
     /// Sightings by digest of what makes them one, by index; those whose digests collide follow each other.
     seen: HashMap<u64, u32>,
-    /// The latest of the facts that are alike, by flow and digest of the fact.
-    facts: HashMap<(FlowId, u64), u32>,
+    /// The latest of the facts that are alike in a flow, by digest and index. A digest of half the length leaves little to compare, and
+    /// millions of facts a third of the room.
+    facts: HashTable<(u32, u32)>,
 }
 
 /// What is kept, and how many of each.
@@ -172,7 +174,7 @@ fn addressed(id: FlowId, flow: &Flow, detectors: &Detectors) -> Option<Sighting>
             input: flow.input,
             span: Span::in_frame(flow.first_frame, at, length),
             layers: ["ipv6"].as_slice().into(),
-            decoded_by: vec!["eui-64"],
+            decoded_by: Few::from(vec!["eui-64"]),
         }],
         count: flow.up.frames.max(1),
     })
@@ -239,7 +241,7 @@ impl Notebook {
             tape: how.studio.as_ref().map(|it| it.tape()),
             hashes: RandomState::new(),
             seen: HashMap::default(),
-            facts: HashMap::default(),
+            facts: HashTable::new(),
         }
     }
 
@@ -301,7 +303,7 @@ impl Notebook {
                     input: it.input,
                     span: it.at,
                     layers: it.layers.into(),
-                    decoded_by: Vec::new(),
+                    decoded_by: Few::none(),
                 },
             },
         });
@@ -312,29 +314,46 @@ impl Notebook {
         if self.how.every_fact {
             return false;
         }
-        let key = (it.flow, self.digest(&it.what, it.protection));
-        if let Some(at) = self.facts.get(&key)
-            && let Some(At { it: known, .. }) = self.observations.get_mut(*at as usize)
-            && known.protection == it.protection
-            && same_but_for_ttl(&known.what, &it.what)
-            && outlives(known, it)
-        {
-            known.count = known.count.saturating_add(1);
-            if known.again.len() < KEPT.saturating_sub(1) {
-                known.again.push(it.locus.clone());
-            }
-            return true;
-        }
+        let digest = self.digest(it);
+        let alike = |at: u32| {
+            self.observations.get(at as usize).is_some_and(|At { it: known, .. }| {
+                (known.flow, known.protection) == (it.flow, it.protection) && same_but_for_ttl(&known.what, &it.what)
+            })
+        };
+        let next = u32::try_from(self.observations.len()).unwrap_or(u32::MAX);
         // What is not going to be kept needs no entry.
-        if self.observations.len() < self.how.observations {
-            let next = u32::try_from(self.observations.len()).unwrap_or(u32::MAX);
-            self.facts.insert(key, next);
+        let room = self.observations.len() < self.how.observations;
+        match self.facts.find_mut(spread(digest), |(of, at)| *of == digest && alike(*at)) {
+            Some((_, at)) => {
+                if let Some(At { it: known, .. }) = self.observations.get_mut(*at as usize)
+                    && outlives(known, it)
+                {
+                    known.count = known.count.saturating_add(1);
+                    if known.again.len() < KEPT.saturating_sub(1) {
+                        known.again.push(it.locus.clone());
+                    }
+                    return true;
+                }
+                if room {
+                    *at = next;
+                }
+            }
+            None if room => {
+                self.facts
+                    .insert_unique(spread(digest), (digest, next), |(digest, _)| spread(*digest));
+            }
+            None => {}
         }
         false
     }
 
+    fn digest(&self, it: &Observed) -> u32 {
+        let [.., a, b, c, d] = self.hashes.hash_one((it.flow, self.of_fact(&it.what, it.protection))).to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// Of a fact without the lifetime of an answer: caches count it down, the fact stays the same.
-    fn digest(&self, it: &Observation, protection: Protection) -> u64 {
+    fn of_fact(&self, it: &Observation, protection: Protection) -> u64 {
         let Observation::NameBound {
             protocol,
             question,
@@ -348,6 +367,11 @@ impl Notebook {
         };
         self.hashes.hash_one((protocol, question, name, record, value, protection))
     }
+}
+
+/// The digest over both ends of a word, where tables look.
+fn spread(digest: u32) -> u64 {
+    u64::from(digest) << 32 | u64::from(digest)
 }
 
 fn same_but_for_ttl(a: &Observation, b: &Observation) -> bool {

@@ -484,7 +484,7 @@ pub(super) fn locus(spot: &Spot<'_>) -> Locus {
     let whole = &spot.message.specimen.locus;
     Locus {
         span: whole.span.part(&spot.range, spot.message.specimen.length),
-        decoded_by: if spot.message.mask == 0 { Vec::new() } else { vec!["xor"] },
+        decoded_by: (spot.message.mask != 0).then_some("xor").into_iter().collect(),
         ..whole.clone()
     }
 }

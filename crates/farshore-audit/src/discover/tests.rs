@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use farshore_model::flow::InitiatorBasis;
 use farshore_model::identifier::Firmness;
 use farshore_model::ledger::InputRecord;
-use farshore_model::{Direction, Endpoint, Flow, FlowId, InputId, Ledger, Locus, Protection, Role, Span, Specimen, Transport};
+use farshore_model::{Direction, Endpoint, Few, Flow, FlowId, InputId, Ledger, Locus, Protection, Role, Span, Specimen, Transport};
 
 use super::discover;
 
@@ -60,7 +60,7 @@ fn world(captures: u64, users: u64, rooms: u64, labels: &[&str], message: impl F
                         input: InputId(u32::try_from(capture).unwrap()),
                         span: Span::in_frame(conversation * 10 + number + 1, 42, bytes.len() as u64),
                         layers: ["udp"].into(),
-                        decoded_by: Vec::new(),
+                        decoded_by: Few::none(),
                     },
                     bytes: bytes.into(),
                     protection: Protection::Plaintext,

@@ -16,7 +16,7 @@ use farshore_model::flow::Protection;
 use farshore_model::observation::{ChannelSecrecy, Observed, Recovery};
 use farshore_model::party::Destination;
 use farshore_model::sighting::{Disguise, SightedValue, Sighting};
-use farshore_model::{DatumKind, Exposure, Flow, FlowId, Ledger, Locus, Observation};
+use farshore_model::{DatumKind, Exposure, Few, Flow, FlowId, Ledger, Locus, Observation};
 
 use designated::Designated;
 use draft::{Draft, Drafts, Field, Key, Kind};
@@ -343,7 +343,7 @@ impl<'a> Findings<'a> {
             input: flow.input,
             span: farshore_model::Span::in_frame(flow.first_frame, 0, 0),
             layers: Arc::clone(layers),
-            decoded_by: Vec::new(),
+            decoded_by: Few::none(),
         }
     }
 }

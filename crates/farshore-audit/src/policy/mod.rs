@@ -8,7 +8,7 @@ pub mod scope;
 use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::party::{Destination, LocationState};
-use farshore_model::{Date, Exposure, Flow, FlowId, Ledger, Locus, Outcome, Span, Verdict};
+use farshore_model::{Date, Exposure, Few, Flow, FlowId, Ledger, Locus, Outcome, Span, Verdict};
 use serde::Deserialize;
 
 use kleene::Truth;
@@ -314,7 +314,7 @@ fn beginning(flow: &Flow) -> Locus {
         input: flow.input,
         span: Span::in_frame(flow.first_frame, 0, 0),
         layers: [].into(),
-        decoded_by: Vec::new(),
+        decoded_by: Few::none(),
     }
 }
 

@@ -106,11 +106,7 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Stri
             Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp
         );
         // One that was opened in part hides the rest.
-        sealed
-            && !it
-                .keys
-                .as_ref()
-                .is_some_and(|keys| !keys.opened.is_empty() && keys.missed.is_none())
+        sealed && !it.keys().is_some_and(|keys| !keys.opened.is_empty() && keys.missed.is_none())
     };
     // Encryption hides what was sent, and not to which address.
     if judged == Subject::Exposures {
@@ -121,7 +117,7 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Stri
     }
     if !scope.apps.is_empty() {
         // What a capture of the whole device does not tell apart may have been sent by any app.
-        let foreign = |it: &&farshore_model::Flow| it.app.as_ref().is_none_or(|app| !scope.apps.contains(&app.name));
+        let foreign = |it: &&farshore_model::Flow| it.app().is_none_or(|app| !scope.apps.contains(&app.name));
         count(
             ledger.flows.iter().filter(foreign).count() as u64,
             "flows are not known to be of a declared app",

@@ -293,7 +293,7 @@ impl Case {
                 input: InputId(0),
                 span: Span::in_frame(number, 42, 4),
                 layers: ["udp"].into(),
-                decoded_by: Vec::new(),
+                decoded_by: farshore_model::Few::none(),
             }],
             count: 1,
         };

@@ -108,7 +108,7 @@ fn flows(audit: &Audit, items: &mut Vec<Item>) {
                 .at(first(|flow| flow.protection == Protection::Empty)),
         );
     }
-    let untold = |flow: &Flow| flow.app.is_none() && !flow.is_recorded();
+    let untold = |flow: &Flow| flow.app().is_none() && !flow.is_recorded();
     let of_nobody = audit.flows.iter().filter(|flow| untold(flow)).count() as u64;
     if of_nobody == it.total && it.total > 0 {
         items.push(Item::new(

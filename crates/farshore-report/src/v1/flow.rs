@@ -86,7 +86,7 @@ struct Randomness {
 impl<'a> Flow<'a> {
     /// As it stands in an audit, with the names its server was known by.
     pub fn new(index: usize, it: &'a flow::Flow, names: Option<&'a Vec<FlowName>>) -> Self {
-        let [up, down] = it.randomness.as_deref().unwrap_or(&[None, None]);
+        let [up, down] = it.randomness();
         let names = names.into_iter().flatten().map(|name| Name {
             name: name.name.as_str(),
             via: name.via.word(),
@@ -108,19 +108,19 @@ impl<'a> Flow<'a> {
             names: names.collect(),
             protection: it.protection.word(),
             rtt: RoundTrips {
-                transport_ms: it.rtt.transport.map(milliseconds),
-                end_to_end_ms: it.rtt.end_to_end.map(milliseconds),
+                transport_ms: it.rtt.transport().map(milliseconds),
+                end_to_end_ms: it.rtt.end_to_end().map(milliseconds),
             },
-            app: it.app.as_ref().map(|app| App {
+            app: it.app().map(|app| App {
                 name: &app.name,
                 via: app.via,
             }),
             inside: it.inside.as_ref().map(Id::flow),
             initiator: it.initiator.word(),
-            gaps: it.gaps,
+            gaps: it.gaps(),
             randomness: Spread {
-                up: up.as_ref().map(randomness),
-                down: down.as_ref().map(randomness),
+                up: up.map(randomness),
+                down: down.map(randomness),
             },
         }
     }

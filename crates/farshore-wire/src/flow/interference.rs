@@ -9,7 +9,7 @@
 //! packets that contradict each other is the odd one. Retransmission brings the same bytes and contradicts nothing.
 
 use farshore_model::ledger::{Anomaly, Severity};
-use farshore_model::{Direction, FlowId, Locus, Span};
+use farshore_model::{Direction, Few, FlowId, Locus, Span};
 
 use super::live::{Arrival, Track};
 use crate::packet::{Ip, Mark};
@@ -282,7 +282,7 @@ fn told(kind: &'static str, because: String, it: &Seen<'_>, before: Span) -> Ano
         input: it.frame.input,
         span,
         layers: ["tcp"].into(),
-        decoded_by: Vec::new(),
+        decoded_by: Few::none(),
     };
     Anomaly {
         kind,

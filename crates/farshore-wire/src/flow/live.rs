@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use farshore_model::flow::{Counter, InitiatorBasis};
+use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
 use farshore_model::{Direction, Endpoint, Flow, FlowId, Frame, InputId, Protection, Timestamp, Transport};
 
+use super::layers::Layers;
 use crate::packet::{Header, Ip};
 use crate::shard::Ended;
 use crate::transport::{Tcp, sctp};
@@ -50,7 +51,8 @@ impl Key {
         let ends = [self.source, self.destination].map(|it| (number(it.ip), it.port));
         let [from, to] = ends;
         let ends = if from <= to { (from, to) } else { (to, from) };
-        by.hash_one((ends, self.transport.number(), self.space))
+        let [.., a, b, c, d] = by.hash_one((ends, self.transport.number(), self.space)).to_be_bytes();
+        spread(u32::from_be_bytes([a, b, c, d]))
     }
 
     /// Whether a packet of that key belongs to the flow.
@@ -60,6 +62,11 @@ impl Key {
         let same = ends == (flow.client, flow.server) || ends == (flow.server, flow.client) && !self.transport.is_one_way(self.source.port);
         same && self.transport == flow.transport && self.space == track.space
     }
+}
+
+/// A hash over both ends of a word, where tables look: half of it is kept for each flow.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 fn number(ip: IpAddr) -> u128 {
@@ -95,8 +102,8 @@ impl Arrival {
 /// What is remembered of a flow beside its record, to route its next packet.
 #[derive(Default)]
 pub(crate) struct Track {
-    /// The hash of its key.
-    pub(crate) hash: u64,
+    /// The hash of its key, without what is said twice.
+    hash: u32,
     space: Space,
     /// The time of the latest frame in the file's order, to notice a clock that steps back.
     clock: Option<Timestamp>,
@@ -105,10 +112,8 @@ pub(crate) struct Track {
     syn: Option<Timestamp>,
     /// What became of it: [`REPEATED`], [`ANSWERED`]; in the bits above, how often the client's first bytes were then sent unheard.
     syn_marks: u8,
-    /// TCP only, each way: the initial sequence number, if the SYN was seen.
-    initial: [Option<u32>; 2],
-    /// TCP only, each way: the farthest number the other side acknowledged.
-    acknowledged: [Option<u32>; 2],
+    /// TCP only.
+    sequence: Sequence,
     /// TCP only, each way: FIN or RST was seen.
     pub(crate) closed: [bool; 2],
     /// TCP only, each way: the TTL of the first packet that is no reset; 0: none was seen.
@@ -121,6 +126,37 @@ pub(crate) struct Track {
     pub(crate) complete: bool,
     /// What is seldom there.
     pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// Numbers of TCP, each way. Those that are known are marked beside them, as millions of flows have them.
+#[derive(Clone, Copy, Default)]
+struct Sequence {
+    /// The initial one, if the SYN was seen; and the farthest that the other side acknowledged.
+    initial: [u32; 2],
+    acknowledged: [u32; 2],
+    has_initial: [bool; 2],
+    has_acknowledged: [bool; 2],
+}
+
+impl Sequence {
+    fn initial(&self, direction: Direction) -> Option<u32> {
+        direction.of(&self.has_initial).then_some(*direction.of(&self.initial))
+    }
+
+    fn begin(&mut self, direction: Direction, number: u32) {
+        (*direction.of_mut(&mut self.initial), *direction.of_mut(&mut self.has_initial)) = (number, true);
+    }
+
+    fn acknowledged(&self, direction: Direction) -> Option<u32> {
+        direction.of(&self.has_acknowledged).then_some(*direction.of(&self.acknowledged))
+    }
+
+    fn acknowledge(&mut self, direction: Direction, number: u32) {
+        (
+            *direction.of_mut(&mut self.acknowledged),
+            *direction.of_mut(&mut self.has_acknowledged),
+        ) = (number, true);
+    }
 }
 
 /// The SYN was sent again: who can tell which of them was answered.
@@ -154,7 +190,7 @@ pub(crate) fn begin(frame: &Arrival, key: &Key, hash: u64, header: &Header, insi
         ..Flow::between(header.transport, client, server)
     };
     let track = Track {
-        hash,
+        hash: u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default(),
         space: key.space,
         clock: frame.time,
         ..Track::default()
@@ -208,7 +244,7 @@ pub(crate) fn note_speech(flow: &mut Flow, track: &Track, direction: Direction, 
         let end = tcp.sequence.wrapping_add(length);
         // A keep-alive repeats the last byte, or makes one up (RFC 9293, section 3.8.4).
         let repeats = |known: u32| end.wrapping_sub(known).cast_signed() <= 0;
-        if direction.of(&track.acknowledged).is_some_and(repeats) {
+        if track.sequence.acknowledged(direction).is_some_and(repeats) {
             return;
         }
     }
@@ -248,8 +284,8 @@ impl Track {
 
     /// The number of the client's first byte, if the server accepted the connection and acknowledged nothing behind that.
     pub(crate) fn unheard_from(&self) -> Option<u32> {
-        let first = Direction::Up.of(&self.initial).map(|it| it.wrapping_add(1));
-        first.filter(|_| self.syn_marks & ANSWERED != 0 && first == *Direction::Up.of(&self.acknowledged))
+        let first = self.sequence.initial(Direction::Up).map(|it| it.wrapping_add(1));
+        first.filter(|_| self.syn_marks & ANSWERED != 0 && first == self.sequence.acknowledged(Direction::Up))
     }
 
     /// Whether this SYN begins another connection between the same two ports.
@@ -257,8 +293,8 @@ impl Track {
         if !tcp.flags.syn() || tcp.flags.ack() {
             return false;
         }
-        match direction.of(&self.initial) {
-            Some(initial) => *initial != tcp.sequence,
+        match self.sequence.initial(direction) {
+            Some(initial) => initial != tcp.sequence,
             // Data without a SYN came first: only a finished connection makes room for another.
             None => *direction.of(&self.closed),
         }
@@ -267,21 +303,20 @@ impl Track {
     /// Notes what the TCP flags say about roles and round trips.
     pub(crate) fn handshake(&mut self, flow: &mut Flow, direction: Direction, tcp: &Tcp, now: Option<Timestamp>) {
         if tcp.flags.syn() {
-            let initial = direction.of_mut(&mut self.initial);
             if !tcp.flags.ack() {
-                self.syn_marks |= if initial.is_some() { REPEATED } else { 0 };
+                self.syn_marks |= if self.sequence.initial(direction).is_some() { REPEATED } else { 0 };
                 self.syn = self.syn.or(now);
             } else if self.syn_marks & ANSWERED == 0 {
                 self.syn_marks |= ANSWERED;
-                flow.rtt.transport = self.syn.zip(now).and_then(|(sent, now)| now.since(sent));
+                flow.rtt = RoundTrips::new(self.syn.zip(now).and_then(|(sent, now)| now.since(sent)), None);
             }
-            *initial = Some(tcp.sequence);
+            self.sequence.begin(direction, tcp.sequence);
         }
         if tcp.flags.ack() {
-            let farthest = direction.reverse().of_mut(&mut self.acknowledged);
+            let farthest = self.sequence.acknowledged(direction.reverse());
             let newer = farthest.is_none_or(|before| tcp.acknowledgement.wrapping_sub(before).cast_signed() > 0);
             if newer {
-                *farthest = Some(tcp.acknowledgement);
+                self.sequence.acknowledge(direction.reverse(), tcp.acknowledgement);
             }
         }
         if tcp.flags.fin() || tcp.flags.rst() {
@@ -290,8 +325,13 @@ impl Track {
     }
 
     /// The numbers of one direction, for whoever puts its bytes in order.
-    pub(crate) const fn numbers(&self, direction: Direction) -> (Option<u32>, Option<u32>) {
-        (*direction.of(&self.initial), *direction.of(&self.acknowledged))
+    pub(crate) fn numbers(&self, direction: Direction) -> (Option<u32>, Option<u32>) {
+        (self.sequence.initial(direction), self.sequence.acknowledged(direction))
+    }
+
+    /// The hash of its key.
+    pub(crate) fn hash(&self) -> u64 {
+        spread(self.hash)
     }
 
     /// Marks the flow as a tunnel of that name.
@@ -303,10 +343,12 @@ impl Track {
     }
 
     /// Completes the record of a flow with what was read of it, if it was read.
-    pub(crate) fn close(&mut self, flow: &mut Flow, read: Option<Ended>) {
+    pub(crate) fn close(&mut self, flow: &mut Flow, read: Option<Ended>, layers: &mut Layers) {
         self.complete = true;
         let outcome = read.map(|it| {
-            flow.gaps = it.gaps;
+            if it.gaps > 0 {
+                flow.rare_mut().gaps = it.gaps;
+            }
             it.outcome
         });
         let outcome = outcome.unwrap_or_default();
@@ -319,24 +361,25 @@ impl Track {
             None if matches!(flow.transport, Transport::Icmp | Transport::Icmp6) => Protection::Plaintext,
             None => Protection::Opaque,
         };
-        flow.protocols = carries;
-        flow.protocols.extend(outcome.protocols);
-        flow.protocols.shrink_to_fit();
-        flow.rtt.transport = flow
-            .rtt
-            .transport
-            .filter(|_| self.syn_marks & REPEATED == 0 && !self.clock_stepped_back);
-        flow.rtt.end_to_end = outcome.round_trip.filter(|_| !self.clock_stepped_back);
+        flow.protocols = layers.of(carries.into_iter().chain(outcome.protocols));
+        flow.rtt = RoundTrips::new(
+            flow.rtt
+                .transport()
+                .filter(|_| self.syn_marks & REPEATED == 0 && !self.clock_stepped_back),
+            outcome.round_trip.filter(|_| !self.clock_stepped_back),
+        );
         flow.ttl = *Direction::Down.of(&self.ttl);
         flow.sealed = outcome.sealed;
-        flow.randomness = outcome.randomness;
-        flow.keys = outcome.keys;
+        if outcome.randomness.is_some() || outcome.keys.is_some() {
+            let rare = flow.rare_mut();
+            (rare.randomness, rare.keys) = (outcome.randomness, outcome.keys);
+        }
         if outcome.server_spoke_first_as_client && flow.initiator != InitiatorBasis::Handshake {
             std::mem::swap(&mut flow.client, &mut flow.server);
             std::mem::swap(&mut flow.up, &mut flow.down);
             flow.spoke.reverse();
             flow.ttl = *Direction::Up.of(&self.ttl);
-            if let Some(randomness) = &mut flow.randomness {
+            if let Some(randomness) = flow.rare.as_mut().and_then(|it| it.randomness.as_mut()) {
                 randomness.reverse();
             }
             flow.initiator = InitiatorBasis::Protocol;

@@ -235,10 +235,10 @@ fn tell(flow: &mut Flow, id: FlowId, it: &Exchange<'_>, known: &Known, out: &mut
     });
     super::reading::finish(&mut chain, &mut talk, &mut scene);
     super::reading::conclude(&mut chain, &mut talk, &mut scene);
-    for protocol in talk.protocols {
-        if !flow.protocols.contains(&protocol) {
-            flow.protocols.push(protocol);
-        }
+    let spoken = |flow: &Flow, it: &str| flow.protocols.contains(&it);
+    if !talk.protocols.iter().all(|it| spoken(flow, it)) {
+        let further = talk.protocols.iter().copied().filter(|it| !spoken(flow, it));
+        flow.protocols = flow.protocols.iter().copied().chain(further).collect();
     }
     if flow.protocols.is_empty() && flow.protection == Protection::Plaintext {
         flow.protection = Protection::Opaque;

@@ -3,7 +3,7 @@
 //! died does it, a path that broke, and a filter that drops what it does not like.
 
 use farshore_model::ledger::{Anomaly, Severity};
-use farshore_model::{Direction, Flow, FlowId, InputId, Locus, Span, Timestamp};
+use farshore_model::{Direction, Few, Flow, FlowId, InputId, Locus, Span, Timestamp};
 
 use super::live::Track;
 
@@ -65,7 +65,7 @@ impl Silent {
                 input,
                 span: self.span,
                 layers: ["tcp"].into(),
-                decoded_by: Vec::new(),
+                decoded_by: Few::none(),
             }],
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use farshore_model::flow::{KeyUse, SessionPrint};
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::observation::Observed;
-use farshore_model::{Direction, Locus, Observation, Protection, Span, Transport};
+use farshore_model::{Direction, Few, Locus, Observation, Protection, Span, Transport};
 
 use super::inside::{Inside, Stream};
 use super::opening::{Beginning, Recognised, recognise};
@@ -61,7 +61,7 @@ impl FlowSink<'_, '_> {
             input: self.scene.input,
             span,
             layers: Arc::clone(self.layers),
-            decoded_by: self.decoded_by.clone(),
+            decoded_by: self.decoded_by.iter().copied().collect(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Sink for FlowSink<'_, '_> {
             locus,
             protection: self.protection,
             what: it,
-            again: Vec::new(),
+            again: Few::none(),
             count: 1,
         });
     }

@@ -180,11 +180,7 @@ fn tunnels_in_fragments_and_fragments_in_tunnels() {
         let kept = run(&frames, Limits::default());
         let count = frames.len() as u64;
         assert_eq!(asked(&kept), [(count, count)]);
-        let seen: Vec<_> = kept
-            .flows
-            .iter()
-            .map(|it| (it.protocols.as_slice(), it.up.frames, it.first_frame))
-            .collect();
+        let seen: Vec<_> = kept.flows.iter().map(|it| (&*it.protocols, it.up.frames, it.first_frame)).collect();
         assert_eq!(seen, [(&["vxlan"][..], count, count), (&["dns"][..], count, count)]);
         assert_eq!((kept.flows[1].inside, kept.coverage.frames.decoded), (Some(FlowId(0)), count));
     }
@@ -202,11 +198,7 @@ fn tunnels_in_fragments_and_fragments_in_tunnels() {
         let frames = [carried[0].clone(), wrap(last.0, last.1, &last.2, 7), carried[1].clone()];
         let kept = run(&frames, Limits::default());
         assert_eq!(asked(&kept), [(1, 3)]);
-        let seen: Vec<_> = kept
-            .flows
-            .iter()
-            .map(|it| (it.protocols.as_slice(), it.up.frames, it.first_frame))
-            .collect();
+        let seen: Vec<_> = kept.flows.iter().map(|it| (&*it.protocols, it.up.frames, it.first_frame)).collect();
         assert_eq!(seen, [(&["vxlan"][..], 2, 1), (&["dns"][..], 2, 1)]);
         assert_eq!((kept.coverage.frames.decoded, kept.coverage.frames.stopped), (2, 1));
     }

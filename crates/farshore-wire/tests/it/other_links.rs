@@ -238,7 +238,7 @@ fn the_capturing_machine_names_the_app() {
         engine.frame(&frame(number, 0, LinkType::ETHERNET, bytes), &mut kept);
     }
     engine.finish(&mut kept);
-    let app = kept.flows[0].app.as_ref().unwrap();
+    let app = kept.flows[0].app().unwrap();
     assert_eq!((app.name.as_str(), app.via), ("\x1b[1mMail\\xff", "pcapdroid"));
 }
 

@@ -44,7 +44,7 @@ fn trips(steps: &[(i64, Step)]) -> (Option<u64>, Option<u64>) {
         })
     };
     let rtt = kept.flows[0].rtt;
-    (milliseconds(rtt.transport), milliseconds(rtt.end_to_end))
+    (milliseconds(rtt.transport()), milliseconds(rtt.end_to_end()))
 }
 
 #[test]

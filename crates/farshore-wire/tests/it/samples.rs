@@ -219,7 +219,7 @@ proptest! {
         prop_assert_eq!(kept.learnt(), wanted.learnt(), "{}", talk.name);
         let (flow, plain) = (&kept.flows[0], &wanted.flows[0]);
         prop_assert_eq!((&flow.protocols, flow.protection), (&plain.protocols, plain.protection), "{}", talk.name);
-        prop_assert_eq!((kept.flows.len(), flow.gaps, kept.coverage.gaps.count), (1, 0, 0), "{}", talk.name);
+        prop_assert_eq!((kept.flows.len(), flow.gaps(), kept.coverage.gaps.count), (1, 0, 0), "{}", talk.name);
         let odd = |it: &Kept| it.anomalies.iter().map(|it| (it.kind, it.because.clone())).collect::<Vec<_>>();
         prop_assert_eq!(odd(&kept), odd(wanted), "{}", talk.name);
         prop_assert_eq!(&kept.limits, &wanted.limits, "{}", talk.name);

@@ -186,7 +186,7 @@ fn flows(truth: &Capture, audit: &Audit) {
             (truth.first_frame as u64, truth.frames_up as u64, truth.frames_down as u64),
             "{truth:?}"
         );
-        assert_eq!(seen.gaps, 0);
+        assert_eq!(seen.gaps(), 0);
         let best = audit.flow_names[index].first().map(|it| it.name.as_str());
         if truth.role == "dns" {
             assert_eq!(best, None, "nobody named the resolver");

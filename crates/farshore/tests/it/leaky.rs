@@ -42,7 +42,7 @@ type Place = (u64, u64, u64, Vec<&'static str>);
 
 fn place(it: &Locus) -> Place {
     assert_eq!(it.span.first_frame, it.span.frame, "planted values are within one frame");
-    (it.span.frame, it.span.offset, it.span.length, it.decoded_by.clone())
+    (it.span.frame, it.span.offset, it.span.length, it.decoded_by.to_vec())
 }
 
 /// All places of known values, by kind and value, in the order of frames; and how many there were said to be.

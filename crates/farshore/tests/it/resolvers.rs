@@ -50,7 +50,7 @@ fn audited(build: impl FnOnce(&mut Wire)) -> Audit {
 #[test]
 fn a_resolver_reads_what_it_is_asked_over_tls() {
     let audit = audited(|wire| session(wire, 853));
-    assert_eq!(audit.flows.get(0).unwrap().protocols, ["tls", "dot"]);
+    assert_eq!(*audit.flows.get(0).unwrap().protocols, ["tls", "dot"]);
     let (field, resolver) = content(&audit);
     let (party, answer, because) = resolver.unwrap();
     assert_eq!((field.as_str(), party.as_str(), answer), ("dot.content", HOST, Answer::Yes));
@@ -71,7 +71,7 @@ fn a_designated_host_may_be_asked_or_may_serve_pages() {
         designate(wire, HOST, Some("/dns-query{?dns}"));
         session(wire, 443);
     });
-    assert_eq!(audit.flows.get(1).unwrap().protocols, ["tls"]);
+    assert_eq!(*audit.flows.get(1).unwrap().protocols, ["tls"]);
     let (field, resolver) = content(&audit);
     let (party, answer, because) = resolver.unwrap();
     assert_eq!((field.as_str(), party.as_str(), answer), ("tls.content", HOST, Answer::CannotTell));

@@ -29,7 +29,7 @@ pub fn locus(frame: u64) -> Locus {
         input: InputId(0),
         span: Span::in_frame(frame, 54, 15),
         layers: ["tcp", "http"].into(),
-        decoded_by: vec!["url"],
+        decoded_by: vec!["url"].into(),
     }
 }
 
@@ -135,12 +135,9 @@ pub fn flow(server: &str, port: u16, protection: Protection) -> Flow {
             bytes: 678_901,
             payload: 670_000,
         },
-        protocols: vec!["http"],
+        protocols: ["http"].into(),
         protection,
-        rtt: RoundTrips {
-            transport: Some(12_345_678),
-            end_to_end: None,
-        },
+        rtt: RoundTrips::new(Some(12_345_678), None),
         ..Flow::between(
             Transport::Tcp,
             Endpoint {

@@ -156,7 +156,7 @@ pub fn every_fact() -> Audit {
             },
             protection: if n % 2 == 0 { Protection::Plaintext } else { Protection::Tls },
             what,
-            again: if n == 1 { vec![locus(9)] } else { vec![] },
+            again: if n == 1 { vec![locus(9)].into() } else { vec![].into() },
             count: if n == 1 { 2 } else { 1 },
         })
         .collect();

@@ -91,7 +91,7 @@ pub fn hostile() -> Audit {
     audit
         .flows
         .iter_mut()
-        .for_each(|it| it.app = Some(Box::new(App { name: bad(), via: "pktap" })));
+        .for_each(|it| it.rare_mut().app = Some(Box::new(App { name: bad(), via: "pktap" })));
     for it in &mut audit.observations {
         match &mut it.what {
             Observation::NameAsked { name, record, .. } => (*name, *record) = (bad().into(), bad()),

@@ -183,13 +183,13 @@ pub fn call() -> Audit {
     });
 
     let mut http = flow("203.0.113.7", 80, Protection::Plaintext);
-    http.app = Some(Box::new(App {
+    http.rare_mut().app = Some(Box::new(App {
         name: "com.example.voice".into(),
         via: "pktap",
     }));
     let mut udp = flow("198.51.100.20", 4_000, Protection::Opaque);
     udp.transport = Transport::Udp;
-    udp.randomness = Some(Box::new([
+    udp.rare_mut().randomness = Some(Box::new([
         Some(Randomness {
             sampled: 3_100_000,
             entropy: 7.999_876_5,
@@ -198,10 +198,10 @@ pub fn call() -> Audit {
         None,
     ]));
     udp.inside = Some(FlowId(0));
-    udp.protocols = vec![];
+    udp.protocols = [].into();
     let mut ask = flow("192.0.2.53", 53, Protection::Plaintext);
     ask.transport = Transport::Udp;
-    ask.protocols = vec!["dns"];
+    ask.protocols = ["dns"].into();
     ask.first_frame = 1;
 
     let mut breached = verdict("plaintext", Outcome::Breached, "imei#1 stands in the clear in frame 19");
@@ -250,7 +250,7 @@ fn sealed() -> Audit {
     sni.value.masked = "www.shop.example".into();
     sni.field = "tls.server_name".into();
     let mut tls = flow("203.0.113.80", 443, Protection::Tls);
-    tls.protocols = vec!["tls"];
+    tls.protocols = ["tls"].into();
     Audit {
         flow_coverage: FlowCoverage {
             total: 1,
@@ -457,7 +457,7 @@ fn nowhere() -> Audit {
         opaque: u64::MAX,
         empty: u64::MAX,
     };
-    audit.flows.get_mut(0).unwrap().randomness = Some(Box::new([
+    audit.flows.get_mut(0).unwrap().rare_mut().randomness = Some(Box::new([
         Some(Randomness {
             sampled: 0,
             entropy: f64::NAN,

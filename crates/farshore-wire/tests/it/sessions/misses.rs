@@ -52,7 +52,7 @@ fn as_many_sessions_as_there_are_keys_are_opened() {
     let mut opened = BTreeSet::new();
     for session in SESSIONS.iter() {
         let kept = read(&session.frames(1_440), &all);
-        opened.extend(kept.flows.iter().filter_map(|flow| flow.keys.clone()).flat_map(|it| it.opened));
+        opened.extend(kept.flows.iter().filter_map(|flow| flow.keys().cloned()).flat_map(|it| it.opened));
     }
     assert_eq!((opened.len(), all.sessions()), (sealed().count() + 2, 113));
 }
@@ -157,7 +157,7 @@ fn an_answer_that_is_captured_before_its_hello_is_read_behind_it() {
             assert_eq!(requests(&kept), requests(&expected), "{}", session.name);
             assert_eq!(missed(&kept), missed(&expected), "{}", session.name);
             assert_eq!(kept.learnt(), expected.learnt(), "{}", session.name);
-            assert_eq!(kept.flows[0].rtt.end_to_end, None, "{}", session.name);
+            assert_eq!(kept.flows[0].rtt.end_to_end(), None, "{}", session.name);
             // Without its hello it is what it was.
             frames.drain(3 + answer..3 + answer + hello);
             let mut alone = in_order;

@@ -383,7 +383,7 @@ fn learnt(kept: &Kept) -> Vec<String> {
 }
 
 fn missed(kept: &Kept) -> Vec<String> {
-    let keys = kept.flows.iter().filter_map(|flow| flow.keys.as_ref());
+    let keys = kept.flows.iter().filter_map(|flow| flow.keys());
     keys.filter_map(|it| it.missed.as_ref()).map(ToString::to_string).collect()
 }
 
@@ -506,7 +506,7 @@ fn a_session_that_goes_on_is_opened_with_the_keys_of_its_beginning() {
                 "in pieces of {size}"
             );
             // It is one session, and so it counts.
-            let prints = |flow: &farshore_model::Flow| flow.keys.as_ref().map(|it| it.opened.clone());
+            let prints = |flow: &farshore_model::Flow| flow.keys().map(|it| it.opened.clone());
             assert_eq!(prints(&kept.flows[0]), prints(&kept.flows[1]), "{name}");
             let [one, two] = &kept.flows[..] else { panic!("{name}: two flows") };
             assert!(
@@ -563,7 +563,7 @@ fn connections_of_one_port_are_not_mixed() {
     let asked: Vec<String> = requests(&kept).into_iter().map(|(what, _)| what).collect();
     assert_eq!(asked, ["quic1-aes128-gcm.example/hello", "quic1-aes256-gcm.example/hello"]);
     assert_eq!((kept.flows.len(), kept.anomalies.len()), (1, 0), "{:?}", kept.anomalies);
-    assert_eq!(kept.flows[0].keys.as_ref().unwrap().opened.len(), 2);
+    assert_eq!(kept.flows[0].keys().unwrap().opened.len(), 2);
     assert_eq!(kept.fields.iter().filter(|(path, _)| path == "http.response.body").count(), 2);
 }
 
@@ -624,7 +624,7 @@ fn without_keys_nothing_inside_is_told() {
             session.name
         );
         assert_eq!(requests(&kept).is_empty(), row.3 != Protection::Plaintext, "{}", session.name);
-        assert!(kept.flows.iter().all(|flow| flow.keys.is_none()), "{}", session.name);
+        assert!(kept.flows.iter().all(|flow| flow.keys().is_none()), "{}", session.name);
     }
 }
 
