@@ -16,7 +16,9 @@ use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech, Observed, Rec
 use farshore_model::party::{Destination, Location, LocationState, Network, Organisation, Owner, OwnerRelation, Place, Traffic};
 use farshore_model::sighting::SightedValue;
 use farshore_model::verdict::{Outcome, Verdict};
-use farshore_model::{Audit, DatumKind, Endpoint, Few, Flow, FlowId, InputId, Locus, Observation, Protection, Rows, Span, Transport, WireText};
+use farshore_model::{
+    Audit, DatumKind, Endpoint, Few, Flow, FlowId, InputId, Locus, Observation, Protection, Rows, Span, Transport, WireText,
+};
 use farshore_report::{OUTPUTS, Options, Output, Sections, escape};
 
 use crate::Script;
