@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use farshore_model::audit::FlowName;
+use farshore_model::audit::{FlowName, NameVia};
 use farshore_model::flow;
 
 use super::{Id, milliseconds};
@@ -87,7 +87,9 @@ impl<'a> Flow<'a> {
     /// As it stands in an audit, with the names its server was known by.
     pub fn new(index: usize, it: &'a flow::Flow, names: Option<&'a Vec<FlowName>>) -> Self {
         let [up, down] = it.randomness();
-        let names = names.into_iter().flatten().map(|name| Name {
+        // `farshore.audit/1` has no word for names that were told to a proxy: they stand among destinations and observations.
+        let names = names.into_iter().flatten().filter(|it| it.via != NameVia::Socks);
+        let names = names.map(|name| Name {
             name: name.name.as_str(),
             via: name.via.word(),
             frame: name.frame,
