@@ -82,6 +82,13 @@ impl Gathered {
         self.pieces.clear();
     }
 
+    /// Takes off the front what is `left` of something that nobody needs, as far as it is there.
+    pub fn pass_over(&mut self, left: &mut usize) {
+        let here = self.len().min(*left);
+        self.consume(here);
+        *left = left.saturating_sub(here);
+    }
+
     /// Where a range of [`Gathered::bytes`] stands in the input.
     pub fn span(&self, range: Range<usize>) -> Span {
         let start = self.position.saturating_add(range.start as u64);

@@ -207,9 +207,7 @@ impl Dissector for Directory {
 impl Lane {
     fn messages(&mut self, direction: Direction, piece: &Piece<'_>, client: bool, longest: usize, out: &mut dyn Sink) -> Progress {
         loop {
-            let skipped = self.skip.min(self.gathered.len());
-            self.gathered.consume(skipped);
-            self.skip = self.skip.saturating_sub(skipped);
+            self.gathered.pass_over(&mut self.skip);
             let bytes = self.gathered.bytes();
             match bytes.first() {
                 None => return Progress::More,

@@ -134,9 +134,7 @@ impl Dissector for Session {
 impl Session {
     fn packets(&mut self, direction: Direction, lane: &mut Lane, out: &mut dyn Sink) -> Progress {
         loop {
-            let skipped = lane.skip.min(lane.gathered.len());
-            lane.gathered.consume(skipped);
-            lane.skip = lane.skip.saturating_sub(skipped);
+            lane.gathered.pass_over(&mut lane.skip);
             let mut it = Cursor::new("mqtt", lane.gathered.bytes());
             let Ok(first) = it.u8() else { return Progress::More };
             let length = match length(&mut it) {

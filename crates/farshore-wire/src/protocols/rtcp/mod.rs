@@ -157,6 +157,11 @@ fn packets(datagram: &[u8]) -> Option<Packets> {
     source.map(|source| Packets { count, reports, source })
 }
 
+/// Whether a datagram is RTCP in clear.
+pub fn is_control(datagram: &[u8]) -> bool {
+    packets(datagram).is_some()
+}
+
 /// Tells the items of a source description (RFC 3550 section 6.5): path, value, where it stands in the body.
 fn described<'a>(packet: Packet<'a>, told: &mut dyn FnMut(&'static str, &'a [u8], usize)) -> Result<(), Stop> {
     let mut it = Cursor::new("rtcp", packet.body);
@@ -216,7 +221,7 @@ struct Control {
 impl Dissector for Control {
     fn segment(&mut self, direction: farshore_model::Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
         let Segment::Bytes(piece) = it else { return Progress::More };
-        if packets(piece.bytes).is_some() {
+        if is_control(piece.bytes) {
             tell(&piece, out);
         } else if let Some(neighbours) = &mut self.neighbours {
             neighbours.datagram(direction, piece, out);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use farshore_model::ledger::Severity;
 use farshore_model::observation::Recovery;
-use farshore_model::{Direction, Observation, Protection, Span, Transport};
+use farshore_model::{Direction, Observation, Protection, Span};
 
 use super::blocks;
 use super::packet::{Packet, codec};
@@ -14,7 +14,7 @@ use super::sealed::{Latest, Opener, Sample};
 use super::sound::{Decoder, Heard, Sound, Taped, UNNAMED};
 use super::trial::Outcome;
 use crate::media_keys::MediaKeys;
-use crate::protocols::{Dissector, Match, Opening, PROTOCOLS, Piece, Progress, Segment, Session, Sink, Start};
+use crate::protocols::{Dissector, Piece, Progress, Segment, Session, Sink, rtcp};
 use crate::recording::{self, Label, Next};
 
 /// Sources followed in one flow: a conference server sends dozens through one port, a flood more.
@@ -156,7 +156,8 @@ impl Dissector for Streams {
                 }
                 None => {}
             }
-        } else if is_control(direction, piece.bytes) {
+        } else if rtcp::is_control(piece.bytes) {
+            // In clear, on the port of what it speaks of (RFC 5761).
             out.inner(direction, "rtcp", it);
         }
         Progress::More
@@ -213,20 +214,6 @@ impl Dissector for Streams {
             out.protection(it);
         }
     }
-}
-
-/// Whether a datagram is RTCP in clear, on the port of what it speaks of (RFC 5761).
-fn is_control(direction: Direction, bytes: &[u8]) -> bool {
-    let list = [(direction, bytes)];
-    let opening = Opening {
-        transport: Transport::Udp,
-        client_port: 0,
-        server_port: 0,
-        layers: &["udp"],
-        start: Start::Datagrams(&list),
-    };
-    let control = PROTOCOLS.iter().find(|it| it.id() == "rtcp");
-    control.is_some_and(|it| it.matches(&opening) != Match::No)
 }
 
 /// The port that packets go to, then the one they come from: a description says what its own side wants to receive.

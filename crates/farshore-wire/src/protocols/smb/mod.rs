@@ -142,9 +142,7 @@ impl Dissector for Session {
         }
         let gathered = &mut lane.gathered;
         loop {
-            let skipped = gathered.len().min(*skip);
-            gathered.consume(skipped);
-            *skip = skip.saturating_sub(skipped);
+            gathered.pass_over(skip);
             let bytes = gathered.bytes();
             let (length, packet) = match packet(bytes) {
                 Ok(it) => it,

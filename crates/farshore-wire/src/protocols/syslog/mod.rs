@@ -261,9 +261,7 @@ impl Dissector for Stream {
 impl Lane {
     fn messages(&mut self, longest: usize, direction: Direction, out: &mut dyn Sink) -> Progress {
         loop {
-            let skipped = self.skip.min(self.gathered.len());
-            self.gathered.consume(skipped);
-            self.skip = self.skip.saturating_sub(skipped);
+            self.gathered.pass_over(&mut self.skip);
             let bytes = self.gathered.bytes();
             match bytes.first() {
                 None => return Progress::More,
