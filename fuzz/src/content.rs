@@ -86,7 +86,7 @@ fn detect(path: &str, value: &[u8], payload: bool, keyed: bool) -> Vec<SightedVa
     let mut all = Vec::new();
     // Twice, as a field that comes again: chance is judged by repetition.
     for _ in 0..2 {
-        detectors.scan(FieldView { path, value, payload }, &mut |found| all.push(found));
+        detectors.scan(FieldView { path, value, payload }, &mut |found| all.push(found.clone()));
     }
     let confirmed = detectors.finish();
     let mut masks = Vec::new();

@@ -68,7 +68,7 @@ fn detectors(count: usize) -> (Detectors, Vec<String>) {
     (detectors, values)
 }
 
-fn scan(detectors: &mut Detectors, path: &str, value: &[u8], found: &mut dyn FnMut(Found)) {
+fn scan(detectors: &mut Detectors, path: &str, value: &[u8], found: &mut dyn FnMut(&Found)) {
     let payload = path.ends_with(".payload");
     detectors.scan(FieldView { path, value, payload }, found);
 }
@@ -89,8 +89,8 @@ fn chains(detectors: &mut Detectors, values: &[String]) -> bool {
             let it = embedded(&bytes, &mut dice);
             let name = format!("v{number}");
             let mut seen = false;
-            scan(detectors, it.path, &it.body, &mut |found| match found.known_as {
-                Some(known) if known == name => seen = true,
+            scan(detectors, it.path, &it.body, &mut |found| match &found.known_as {
+                Some(known) if *known == name => seen = true,
                 Some(_) if found.disguise != Disguise::WeakDigest => others += 1,
                 _ => {}
             });
@@ -124,7 +124,7 @@ fn speed(name: &str, detectors: &mut Detectors, bytes: &[u8], values: &[String])
     for field in bytes.chunks(1 << 14) {
         scan(detectors, "http.response.body", field, &mut |it| {
             if it.known_as.is_some() {
-                known.push(it);
+                known.push(it.clone());
             }
         });
     }

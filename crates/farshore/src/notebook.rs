@@ -462,9 +462,9 @@ impl Recorder for Notebook {
             payload: it.payload,
         };
         let mut all = Vec::new();
-        self.detectors.scan(view, &mut |found| all.push(found));
-        for found in all {
-            self.sighted(sighting(&it, &found), found.weak);
+        self.detectors.scan(view, &mut |found| all.push((sighting(&it, found), found.weak)));
+        for (sighting, weak) in all {
+            self.sighted(sighting, weak);
         }
     }
 

@@ -40,6 +40,7 @@ mod marks;
 mod members;
 pub mod pack;
 mod program;
+mod remembered;
 mod scan;
 mod shape;
 mod sieve;
@@ -65,6 +66,7 @@ pub use value::DigestKey;
 
 use chance::Tally;
 use hidden::Room;
+use remembered::{Answer, Remembered, Said};
 use scan::{Marked, Rules};
 
 /// What the detectors may say and how much they may work.
@@ -135,6 +137,7 @@ pub struct Detectors {
     rules: Arc<Rules>,
     tally: Tally,
     room: Room,
+    remembered: Remembered,
     limits_hit: BTreeMap<&'static str, u64>,
 }
 
@@ -150,6 +153,7 @@ impl Detectors {
             rules: Arc::new(rules),
             tally: Tally::default(),
             room: Room::default(),
+            remembered: Remembered::default(),
             limits_hit,
         })
     }
@@ -160,6 +164,7 @@ impl Detectors {
             rules: Arc::clone(&self.rules),
             tally: Tally::default(),
             room: Room::default(),
+            remembered: Remembered::default(),
             limits_hit: BTreeMap::new(),
         }
     }
@@ -170,11 +175,33 @@ impl Detectors {
     }
 
     /// Looks at one field and names what is in it, by position.
-    pub fn scan(&mut self, field: FieldView<'_>, found: &mut dyn FnMut(Found)) {
-        let hit = self.rules.scan::<Marked>(field, &mut self.tally, &mut self.room, found);
-        if !hit.is_empty() {
-            self.add_limits(hit);
+    pub fn scan(&mut self, field: FieldView<'_>, found: &mut dyn FnMut(&Found)) {
+        // Where values are known, chance is judged by how often each is looked for.
+        if self.rules.looks_for_known() {
+            let hit = self.look(field, &mut |it| found(&it));
+            return add(&mut self.limits_hit, &hit);
         }
+        match self.remembered.ask(&field) {
+            Said::Before(answer) => {
+                answer.found.iter().for_each(&mut *found);
+                add(&mut self.limits_hit, &answer.limits);
+            }
+            Said::Again(number) => {
+                let mut all = Vec::new();
+                let limits = self.look(field, &mut |it| all.push(it));
+                all.iter().for_each(&mut *found);
+                add(&mut self.limits_hit, &limits);
+                self.remembered.keep(number, &field, Answer { found: all, limits });
+            }
+            Said::Nothing => {
+                let hit = self.look(field, &mut |it| found(&it));
+                add(&mut self.limits_hit, &hit);
+            }
+        }
+    }
+
+    fn look(&mut self, field: FieldView<'_>, found: &mut dyn FnMut(Found)) -> BTreeMap<&'static str, u64> {
+        self.rules.scan::<Marked>(field, &mut self.tally, &mut self.room, found)
     }
 
     /// A value that was recognised elsewhere, made ready to leave by the same rules.
@@ -185,7 +212,7 @@ impl Detectors {
     /// Takes over the counts of a [fork](Self::fork).
     pub fn absorb(&mut self, other: Self) {
         self.tally.absorb(other.tally);
-        self.add_limits(other.limits_hit);
+        add(&mut self.limits_hit, &other.limits_hit);
     }
 
     /// Tells the weak findings that are no accident from the others. To be asked after everything was scanned.
@@ -197,12 +224,12 @@ impl Detectors {
     pub fn limits_hit(&self) -> &BTreeMap<&'static str, u64> {
         &self.limits_hit
     }
+}
 
-    fn add_limits(&mut self, more: BTreeMap<&'static str, u64>) {
-        for (name, times) in more {
-            let sum = self.limits_hit.entry(name).or_default();
-            *sum = sum.saturating_add(times);
-        }
+fn add(all: &mut BTreeMap<&'static str, u64>, more: &BTreeMap<&'static str, u64>) {
+    for (name, times) in more {
+        let sum = all.entry(name).or_default();
+        *sum = sum.saturating_add(*times);
     }
 }
 

@@ -216,7 +216,7 @@ mod tests {
                 value: payload,
                 payload: true,
             };
-            detectors.scan(field, &mut |it| found.push(it));
+            detectors.scan(field, &mut |it| found.push(it.clone()));
         }
         let confirmed = detectors.finish();
         found.into_iter().filter(|it| confirmed.keeps(it)).map(|it| it.decoded_by).collect()

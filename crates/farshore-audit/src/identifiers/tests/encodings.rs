@@ -315,7 +315,7 @@ fn random_bytes_confirm_nothing() {
                 value: &payload,
                 payload: true,
             },
-            &mut |it| found.push(it),
+            &mut |it| found.push(it.clone()),
         );
     }
     let confirmed = detectors.finish();

@@ -29,7 +29,7 @@ fn shown() -> Options {
 fn scan(detectors: &mut Detectors, path: &str, value: &[u8]) -> Vec<Found> {
     let mut all = Vec::new();
     let payload = path.ends_with(".payload");
-    detectors.scan(FieldView { path, value, payload }, &mut |found| all.push(found));
+    detectors.scan(FieldView { path, value, payload }, &mut |found| all.push(found.clone()));
     all
 }
 
