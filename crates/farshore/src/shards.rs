@@ -9,7 +9,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use farshore_audit::identifiers::Detectors;
@@ -87,6 +87,7 @@ pub(crate) fn read(
         let mut router = Router::new(how.limits.clone());
         let (mut lines, mut workers) = (Vec::new(), Vec::new());
         let tried = Arc::default();
+        let (done, spare) = channel();
         for number in 0..how.jobs {
             let (line, batches) = sync_channel(WAITING);
             lines.push(line);
@@ -97,11 +98,13 @@ pub(crate) fn read(
             shard.learn(Arc::clone(&how.secrets));
             shard.know(Arc::clone(&how.media_keys));
             shard.share(Arc::clone(&tried));
-            workers.push(scope.spawn(move || work(shard, notebook, &batches)));
+            let done = done.clone();
+            workers.push(scope.spawn(move || work(shard, notebook, &batches, &done)));
         }
         let mut fan = Fan {
             batches: lines.iter().map(|_| Vec::new()).collect(),
             lines,
+            spare,
             chunk: Chunk::default(),
             frame_at: 0,
             notebook: Notebook::new(how, detectors.fork()),
@@ -168,10 +171,10 @@ pub(crate) fn read(
     })
 }
 
-/// Reads what comes for one shard, until nothing more does.
-fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> (Shard, Notebook) {
-    for batch in batches {
-        for item in batch.items {
+/// Reads what comes for one shard, until nothing more does; gives back what it came in.
+fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>, done: &Sender<Vec<Item>>) -> (Shard, Notebook) {
+    for Batch { chunk, mut items } in batches {
+        for item in items.drain(..) {
             match item {
                 Item::Learn(secrets) => shard.learn(secrets),
                 Item::Begin(flow, beginning) => shard.begin(flow, *beginning, &mut notebook),
@@ -181,14 +184,16 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>) -> 
                 }
                 Item::Payload(parcel, place) => {
                     notebook.turn_to(parcel.frame);
-                    shard.take(&parcel, place.bytes(&batch.chunk), &mut notebook);
+                    shard.take(&parcel, place.bytes(&chunk), &mut notebook);
                 }
                 Item::Stray(parcel, place) => {
                     notebook.turn_to(parcel.frame);
-                    shard.stray(&parcel, place.bytes(&batch.chunk), &mut notebook);
+                    shard.stray(&parcel, place.bytes(&chunk), &mut notebook);
                 }
             }
         }
+        // Nobody needs it when all was sent.
+        let _ = done.send(items);
     }
     notebook.turn_to(notebook::ENDED);
     shard.settle(&mut notebook);
@@ -205,6 +210,8 @@ struct Fan {
     lines: Vec<SyncSender<Batch>>,
     /// By shard.
     batches: Vec<Vec<Item>>,
+    /// Empty ones, to be filled again: memory that was written before is quicker than new.
+    spare: Receiver<Vec<Item>>,
     chunk: Chunk,
     /// Where the frame begins in the chunk.
     frame_at: usize,
@@ -218,10 +225,10 @@ impl Fan {
             if items.is_empty() {
                 continue;
             }
-            let room = items.len();
+            let spare = self.spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(items.len()));
             let batch = Batch {
                 chunk: Arc::clone(&self.chunk),
-                items: std::mem::replace(items, Vec::with_capacity(room)),
+                items: std::mem::replace(items, spare),
             };
             let _ = line.send(batch);
         }
