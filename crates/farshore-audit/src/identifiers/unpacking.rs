@@ -319,9 +319,9 @@ pub(super) fn inflate(bytes: &[u8], limits: &Limits, budget: &mut Budget) -> Opt
     let read = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     // An error ends a broken stream: what it gave before stays.
     let complete = if zlib {
-        flate2::read::ZlibDecoder::new(bytes).take(read).read_to_end(&mut inflated)
+        flate2::bufread::ZlibDecoder::new(bytes).take(read).read_to_end(&mut inflated)
     } else {
-        flate2::read::GzDecoder::new(bytes).take(read).read_to_end(&mut inflated)
+        flate2::bufread::GzDecoder::new(bytes).take(read).read_to_end(&mut inflated)
     };
     if inflated.len() > most {
         inflated.truncate(most);

@@ -21,10 +21,10 @@ pub(super) struct Inflated {
 /// Undoes the coding of that name; `None` where it is not known, or nothing came out.
 pub(super) fn named(coding: &[u8], bytes: &[u8], most: usize) -> Option<Inflated> {
     match &*coding.to_ascii_lowercase() {
-        b"gzip" | b"x-gzip" => inflate("gzip", flate2::read::MultiGzDecoder::new(bytes), most),
+        b"gzip" | b"x-gzip" => inflate("gzip", flate2::bufread::MultiGzDecoder::new(bytes), most),
         // By the letter zlib (section 8.4.1.2), in practice also without its header.
-        b"deflate" if is_zlib(bytes) => inflate("deflate", flate2::read::ZlibDecoder::new(bytes), most),
-        b"deflate" => inflate("deflate", flate2::read::DeflateDecoder::new(bytes), most),
+        b"deflate" if is_zlib(bytes) => inflate("deflate", flate2::bufread::ZlibDecoder::new(bytes), most),
+        b"deflate" => inflate("deflate", flate2::bufread::DeflateDecoder::new(bytes), most),
         b"br" => inflate("br", brotli_decompressor::Decompressor::new(bytes, 1 << 12), most),
         b"zstd" => zstd(bytes, most),
         _ => None,
@@ -37,7 +37,7 @@ pub(super) fn by_magic(bytes: &[u8], most: usize) -> Option<Inflated> {
         [0x1f, 0x8b, 8, ..] => named(b"gzip", bytes, most),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd(bytes, most),
         [0x78, ..] if is_zlib(bytes) => {
-            let it = inflate("zlib", flate2::read::ZlibDecoder::new(bytes), most)?;
+            let it = inflate("zlib", flate2::bufread::ZlibDecoder::new(bytes), most)?;
             // Two bytes by chance, followed by noise, break within a few more.
             (it.bytes.len() >= 8).then_some(it)
         }
