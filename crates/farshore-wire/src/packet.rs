@@ -183,18 +183,22 @@ pub struct Header {
 }
 
 impl<'a> Packet<'a> {
-    const NOTHING: Self = Self {
-        ip: None,
-        transport: None,
-        payload: &[],
-        payload_offset: 0,
-        payload_missing: 0,
-        fragment: None,
-        carried: None,
-        app: None,
-        stop: None,
-        left: 0,
-    };
+    /// Nothing decoded yet. Made in place: a constant would be copied, with all the room for what is not there.
+    #[inline(always)]
+    fn nothing() -> Self {
+        Self {
+            ip: None,
+            transport: None,
+            payload: &[],
+            payload_offset: 0,
+            payload_missing: 0,
+            fragment: None,
+            carried: None,
+            app: None,
+            stop: None,
+            left: 0,
+        }
+    }
 
     /// Decodes a frame to its outermost transport.
     pub fn decode(frame: &Frame<'a>, limits: &Limits) -> Self {
@@ -224,17 +228,15 @@ impl<'a> Packet<'a> {
 
     /// Decodes a datagram put together from fragments. Offsets count in its payload.
     pub fn datagram(ip: Ip, bytes: &'a [u8], missing: usize, descent: Descent<'a>) -> Self {
-        let mut packet = Self {
-            ip: Some(ip),
-            ..Self::NOTHING
-        };
+        let mut packet = Self::nothing();
+        packet.ip = Some(ip);
         let body = Cursor::new("datagram", bytes);
-        packet.stop = packet.transport(ip, body, missing, descent).err();
+        packet.stop = packet.transport(body, missing, descent).err();
         packet
     }
 
     fn above(next: Result<link::Next, Reason>, mut cursor: Cursor<'a>, descent: Descent<'a>) -> Self {
-        let mut packet = Self::NOTHING;
+        let mut packet = Self::nothing();
         let read = next.and_then(|next| net::read(next, &mut cursor)).and_then(|net| {
             packet.ip = Some(net.ip);
             packet.fragment = net.fragment;
@@ -244,15 +246,16 @@ impl<'a> Packet<'a> {
                 packet.payload_missing = net.missing;
                 return Err(Reason::Fragment);
             }
-            packet.transport(net.ip, net.body, net.missing, descent)
+            packet.transport(net.body, net.missing, descent)
         });
         packet.stop = read.err();
         packet
     }
 
-    fn transport(&mut self, ip: Ip, mut body: Cursor<'a>, missing: usize, descent: Descent<'a>) -> Result<(), Reason> {
-        let ip = net::extensions(ip, &mut body)?;
-        self.ip = Some(ip);
+    /// Goes on behind the IP header, which was read.
+    fn transport(&mut self, mut body: Cursor<'a>, missing: usize, descent: Descent<'a>) -> Result<(), Reason> {
+        let Some(ip) = &mut self.ip else { return Ok(()) };
+        net::extensions(ip, &mut body)?;
         let start = body;
         let (header, fault) = transport::read(ip.protocol, &mut body)?;
         self.transport = Some(header);

@@ -97,7 +97,7 @@ impl Router {
             within: None,
             verdict: None,
         };
-        self.packet(packet, place, out);
+        self.packet(&packet, place, out);
     }
 
     /// The capture has ended: lets go of what was kept back.
@@ -143,15 +143,17 @@ impl Router {
     }
 
     /// Takes a packet, and those it carries.
-    fn packet<'a>(&mut self, mut packet: Packet<'a>, mut place: Place<'a>, out: &mut dyn Outlet) {
+    fn packet<'a>(&mut self, outermost: &Packet<'a>, mut place: Place<'a>, out: &mut dyn Outlet) {
+        let (mut packet, mut inside);
+        packet = outermost;
         loop {
             if packet.fragment.is_some() {
-                self.fragment(&packet, place, out);
+                self.fragment(packet, place, out);
                 return;
             }
-            let slot = self.slot(&packet, &place);
+            let slot = self.slot(packet, &place);
             if let Some(slot) = slot {
-                self.deliver(slot, &packet, &place, out);
+                self.deliver(slot, packet, &place, out);
             }
             let Some(tunnel) = packet.carried.filter(|_| place.verdict.is_none()) else {
                 break;
@@ -165,10 +167,11 @@ impl Router {
                 flow: FlowId(slot),
                 by: tunnel.by,
             });
-            packet = Packet {
+            inside = Packet {
                 app: packet.app,
                 ..Packet::inside(&tunnel)
             };
+            packet = &inside;
         }
         self.tell(place.verdict.or(packet.stop), place.arrivals.len());
     }
@@ -226,7 +229,7 @@ impl Router {
             let (bytes, missing) = datagram.bytes();
             let whole = Packet::datagram(datagram.ip, &bytes, missing, Descent::with(packet.left));
             let app = packet.app;
-            self.packet(Packet { app, ..whole }, datagram.place(), out);
+            self.packet(&Packet { app, ..whole }, datagram.place(), out);
         }
     }
 
@@ -236,7 +239,7 @@ impl Router {
         let mut place = datagram.place();
         place.verdict = Some(Reason::Incomplete);
         let packet = Packet::datagram(datagram.ip, &bytes, missing, Descent::with(0));
-        self.packet(packet, place, out);
+        self.packet(&packet, place, out);
     }
 
     /// The flow a packet belongs to; a new one if need be.

@@ -75,7 +75,6 @@ struct Kept {
     sequence: u32,
     acknowledgement: u32,
     length: u32,
-    head: [u8; HEAD],
     mark: Mark,
     span: Span,
 }
@@ -84,6 +83,8 @@ struct Kept {
 #[derive(Default)]
 pub(crate) struct Watch {
     ring: Vec<Kept>,
+    /// What each brought first, beside the ring: seldom looked at.
+    heads: Vec<[u8; HEAD]>,
     count: u32,
     /// The latest of each flow and direction, by number; flows far apart share a place, and the later one has it.
     latest: Vec<u32>,
@@ -122,10 +123,6 @@ impl Watch {
 
     fn keep(&mut self, it: &Seen<'_>, before: u32) -> u32 {
         self.count = self.count.checked_add(1).unwrap_or(1);
-        let mut head = [0; HEAD];
-        for (to, from) in head.iter_mut().zip(it.payload) {
-            *to = *from;
-        }
         let length = it.payload.len();
         let kept = Kept {
             number: self.count,
@@ -136,14 +133,19 @@ impl Watch {
             sequence: it.sequence(),
             acknowledgement: it.tcp.acknowledgement,
             length: u32::try_from(length).unwrap_or(u32::MAX),
-            head,
             mark: it.ip.mark(),
             span: it.span(),
         };
         if self.ring.len() < KEPT {
             self.ring.push(kept);
+            self.heads.push([0; HEAD]);
         } else if let Some(place) = self.ring.get_mut(place(self.count)) {
             *place = kept;
+        }
+        // What stands behind them is an earlier packet's.
+        let head = it.payload.get(..HEAD).unwrap_or(it.payload);
+        if let Some(place) = self.heads.get_mut(place(self.count)).and_then(|it| it.get_mut(..head.len())) {
+            place.copy_from_slice(head);
         }
         self.count
     }
@@ -151,6 +153,12 @@ impl Watch {
     fn kept(&self, number: u32, it: &Seen<'_>) -> Option<&Kept> {
         let kept = self.ring.get(place(number))?;
         (kept.number == number && kept.flow == it.flow && kept.direction == it.direction).then_some(kept)
+    }
+
+    /// The first bytes of what it brought.
+    fn head(&self, of: &Kept) -> &[u8] {
+        let head = self.heads.get(place(of.number));
+        head.and_then(|it| it.get(..(of.length as usize).min(HEAD))).unwrap_or_default()
     }
 
     /// A reset in the name of a server that had said nothing, right behind what the client said.
@@ -185,7 +193,7 @@ impl Watch {
             } else if it.sequence().wrapping_sub(kept.sequence).cast_signed() >= kept.length.cast_signed() {
                 // Nothing before it reaches as far, but what was sent again.
                 return None;
-            } else if differs(kept, it) {
+            } else if differs(kept, self.head(kept), it) {
                 return Some(rewritten(kept, it, usual));
             }
             number = kept.before;
@@ -212,8 +220,7 @@ fn place(number: u32) -> usize {
 }
 
 /// Whether both bring bytes for the same place, and other ones.
-fn differs(kept: &Kept, it: &Seen<'_>) -> bool {
-    let known = kept.head.get(..(kept.length as usize).min(HEAD)).unwrap_or_default();
+fn differs(kept: &Kept, known: &[u8], it: &Seen<'_>) -> bool {
     let ahead = it.sequence().wrapping_sub(kept.sequence).cast_signed();
     let skip = ahead.unsigned_abs() as usize;
     let (old, new) = if ahead >= 0 {

@@ -119,7 +119,7 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
         addresses_at,
     };
     loop {
-        ip = extensions(ip, &mut body)?;
+        extensions(&mut ip, &mut body)?;
         if ip.protocol != 44 {
             break;
         }
@@ -156,7 +156,7 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Net<'a>, Reason> {
 
 /// Steps over the headers between IP and the transport; stops at a fragment header. The protocol is then that of what
 /// comes first.
-pub fn extensions(mut ip: Ip, body: &mut Cursor<'_>) -> Result<Ip, Stop> {
+pub fn extensions(ip: &mut Ip, body: &mut Cursor<'_>) -> Result<(), Stop> {
     let six = ip.source.is_ipv6();
     // Each step consumes at least eight bytes, so the loop ends with the frame.
     loop {
@@ -173,7 +173,7 @@ pub fn extensions(mut ip: Ip, body: &mut Cursor<'_>) -> Result<Ip, Stop> {
                 body.skip(usize::from(length).saturating_add(2).saturating_mul(4).saturating_sub(2))?;
                 next
             }
-            _ => return Ok(ip),
+            _ => return Ok(()),
         };
     }
 }
