@@ -7,12 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use ahash::{HashMap, RandomState};
+use ahash::RandomState;
+use hashbrown::HashTable;
 use sha2::{Digest, Sha256};
 
 use super::{FieldView, Found};
 
-/// Bytes that are kept of values and of what was found in them.
+/// Bytes that are kept of paths and values, and of what was found in them.
 const ROOM: usize = 4 << 20;
 /// Values up to here are kept as they are.
 const SHORT: usize = 1_024;
@@ -20,30 +21,59 @@ const SHORT: usize = 1_024;
 const ONCE: usize = 1 << 16;
 
 /// What a field holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Answer {
     pub found: Vec<Found>,
     /// Ceilings that were hit.
     pub limits: BTreeMap<&'static str, u64>,
 }
 
-/// Fields that came more than once, and what they hold.
+impl Answer {
+    /// Most fields hold nothing.
+    const NOTHING: &'static Self = &Self {
+        found: Vec::new(),
+        limits: BTreeMap::new(),
+    };
+
+    fn is_nothing(&self) -> bool {
+        self.found.is_empty() && self.limits.is_empty()
+    }
+
+    fn size(&self) -> usize {
+        let strings = |it: &Found| it.member.len().saturating_add(it.value.masked.len());
+        let found = self.found.iter().map(|it| size_of::<Found>().saturating_add(strings(it)));
+        found.fold(size_of::<Self>(), usize::saturating_add)
+    }
+}
+
+/// Fields that came more than once, and what they hold. Asking is a matter of memory that is far away, so what is asked for lies
+/// close together, and in the order in which it came: as it is going to come again.
 #[derive(Clone, Debug)]
 pub(super) struct Remembered {
     hashes: RandomState,
     /// What came once: half of the quick digest, where the other half says.
     once: Vec<u32>,
-    again: HashMap<u64, (Field, Answer)>,
+    /// The quick digest, and which of the fields.
+    again: HashTable<(u64, u32)>,
+    fields: Vec<Field>,
+    /// Path, and value or its digest, of one field behind the other.
+    text: Vec<u8>,
+    answers: Vec<Answer>,
     left: usize,
 }
 
 /// What makes a field the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Field {
     payload: bool,
+    /// Bytes of the path.
+    path: usize,
+    /// Bytes of the value.
     length: usize,
-    /// Path, and value or its digest.
-    bytes: Box<[u8]>,
+    /// Where its text begins.
+    text: usize,
+    /// Which of the answers; none for most.
+    answer: Option<u32>,
 }
 
 /// What there is to say of a field.
@@ -61,7 +91,10 @@ impl Default for Remembered {
         Self {
             hashes: RandomState::new(),
             once: Vec::new(),
-            again: HashMap::default(),
+            again: HashTable::new(),
+            fields: Vec::new(),
+            text: Vec::new(),
+            answers: Vec::new(),
             left: ROOM,
         }
     }
@@ -71,9 +104,15 @@ impl Remembered {
     /// What is known of a field.
     pub fn ask(&mut self, field: &FieldView<'_>) -> Said<'_> {
         let digest = self.hashes.hash_one((field.path, field.value, field.payload));
-        // Asked first and then again: what is given back cannot be given up in between.
-        if self.again.get(&digest).is_some_and(|(known, _)| known.is(field)) {
-            return self.again.get(&digest).map_or(Said::Nothing, |(_, answer)| Said::Before(answer));
+        let mut sha256 = None;
+        let known = self.again.find(digest, |(of, at)| {
+            let known = self.fields.get(*at as usize).filter(|_| *of == digest);
+            known.is_some_and(|known| self.is(known, field, &mut sha256))
+        });
+        if let Some((_, at)) = known {
+            let answer = self.fields.get(*at as usize).and_then(|it| it.answer);
+            let answer = answer.and_then(|it| self.answers.get(it as usize));
+            return Said::Before(answer.unwrap_or(Answer::NOTHING));
         }
         if self.once.is_empty() {
             self.once = vec![0; ONCE];
@@ -91,47 +130,55 @@ impl Remembered {
 
     /// Keeps what a field holds, under the number it was asked for.
     pub fn keep(&mut self, digest: u64, field: &FieldView<'_>, answer: Answer) {
-        let it = Field::of(field);
-        let strings = |it: &Found| it.member.len().saturating_add(it.value.masked.len());
-        let found = answer.found.iter().map(|it| size_of::<Found>().saturating_add(strings(it)));
-        let size = found.fold(it.bytes.len().saturating_add(size_of::<(Field, Answer)>()), usize::saturating_add);
+        let text = field.path.len().saturating_add(field.value.len().min(SHORT));
+        let size = text.saturating_add(size_of::<Field>()).saturating_add(answer.size());
         if size > ROOM {
             return;
         }
         if self.left < size {
-            self.again = HashMap::default();
-            self.left = ROOM;
+            let (hashes, once) = (self.hashes.clone(), std::mem::take(&mut self.once));
+            *self = Self {
+                hashes,
+                once,
+                ..Self::default()
+            };
         }
         self.left = self.left.saturating_sub(size);
-        self.again.insert(digest, (it, answer));
-    }
-}
-
-impl Field {
-    fn of(field: &FieldView<'_>) -> Self {
-        let bytes = if field.value.len() <= SHORT {
-            [field.path.as_bytes(), field.value].concat()
-        } else {
-            [field.path.as_bytes(), &Sha256::digest(field.value)].concat()
-        };
-        Self {
+        let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        let known = Field {
             payload: field.payload,
+            path: field.path.len(),
             length: field.value.len(),
-            bytes: bytes.into(),
+            text: self.text.len(),
+            answer: (!answer.is_nothing()).then_some(number(self.answers.len())),
+        };
+        if known.answer.is_some() {
+            self.answers.push(answer);
         }
+        self.text.extend_from_slice(field.path.as_bytes());
+        if field.value.len() <= SHORT {
+            self.text.extend_from_slice(field.value);
+        } else {
+            self.text.extend_from_slice(&Sha256::digest(field.value));
+        }
+        let at = number(self.fields.len());
+        self.fields.push(known);
+        self.again.insert_unique(digest, (digest, at), |(digest, _)| *digest);
     }
 
-    fn is(&self, field: &FieldView<'_>) -> bool {
-        if (self.payload, self.length) != (field.payload, field.value.len()) {
+    /// Whether a field is the one that is known; its digest is taken once.
+    fn is(&self, known: &Field, field: &FieldView<'_>, sha256: &mut Option<[u8; 32]>) -> bool {
+        if (known.payload, known.path, known.length) != (field.payload, field.path.len(), field.value.len()) {
             return false;
         }
-        let Some(rest) = self.bytes.strip_prefix(field.path.as_bytes()) else {
+        let text = self.text.get(known.text..).unwrap_or_default();
+        let Some(rest) = text.strip_prefix(field.path.as_bytes()) else {
             return false;
         };
-        if self.length <= SHORT {
-            rest == field.value
+        if known.length <= SHORT {
+            rest.starts_with(field.value)
         } else {
-            rest == Sha256::digest(field.value).as_slice()
+            rest.starts_with(sha256.get_or_insert_with(|| Sha256::digest(field.value).into()))
         }
     }
 }
@@ -167,10 +214,7 @@ mod tests {
     }
 
     fn nothing() -> Answer {
-        Answer {
-            found: Vec::new(),
-            limits: BTreeMap::new(),
-        }
+        Answer::default()
     }
 
     #[test]
@@ -200,20 +244,23 @@ mod tests {
                 panic!("it came before");
             };
             remembered.keep(number, &it, nothing());
+            // What stands behind it is another field's.
+            remembered.keep(number ^ 1, &field("x", b"y"), nothing());
             assert!(answers(&mut remembered, &it));
             let (other, moved) = ([value.as_slice(), b"x"].concat(), [b"y", value.as_slice()].concat());
-            let payload = FieldView { payload: true, ..it };
-            for unlike in [
+            let (behind, path) = ([&value[1..], b"x"].concat(), format!("http.body{}", char::from(value[0])));
+            let unlike = [
                 field("http.bod", &moved),
+                field(&path, &behind),
                 field("http.body", &other),
                 field("tcp.body", &value),
-                payload,
-            ] {
-                assert!(!answers(&mut remembered, &unlike));
+                FieldView { payload: true, ..it },
+            ];
+            for unlike in &unlike {
+                assert!(!answers(&mut remembered, unlike));
                 // Not even where the quick digests are the same.
-                remembered.keep(number, &unlike, nothing());
-                assert!(!answers(&mut remembered, &it));
-                remembered.keep(number, &it, nothing());
+                let known = &remembered.fields[0];
+                assert!(remembered.is(known, &it, &mut None) && !remembered.is(known, unlike, &mut None));
             }
         }
     }
@@ -229,7 +276,7 @@ mod tests {
                     remembered.keep(number, &it, nothing());
                 }
             }
-            assert!(remembered.again.len() <= ROOM / SHORT);
+            assert!(remembered.again.len() <= ROOM / SHORT && remembered.text.len() <= ROOM);
         }
         assert!(!remembered.again.is_empty());
     }
