@@ -205,7 +205,8 @@ impl<'a> Packet<'a> {
         let mut descent = Descent::new(limits);
         let mut cursor = Cursor::new("frame", frame.bytes);
         let next = link::read(frame.link, &mut cursor, &mut descent);
-        let mut packet = Self::above(next, cursor, descent);
+        let mut packet = Self::nothing();
+        packet.above(next, cursor, descent);
         packet.app = descent.app;
         if frame.link == LinkType::ETHERNET && packet.app.is_none() {
             let end = packet.payload_offset.saturating_add(packet.payload.len());
@@ -223,7 +224,9 @@ impl<'a> Packet<'a> {
             Begins::Kind(kind) => link::ethertype(kind, &mut cursor, &mut descent),
             Begins::Ppp => link::ppp(&mut cursor, &mut descent),
         });
-        Self::above(next, cursor, descent)
+        let mut packet = Self::nothing();
+        packet.above(next, cursor, descent);
+        packet
     }
 
     /// Decodes a datagram put together from fragments. Offsets count in its payload.
@@ -235,21 +238,20 @@ impl<'a> Packet<'a> {
         packet
     }
 
-    fn above(next: Result<link::Next, Reason>, mut cursor: Cursor<'a>, descent: Descent<'a>) -> Self {
-        let mut packet = Self::nothing();
+    /// Goes on behind the link's header.
+    fn above(&mut self, next: Result<link::Next, Reason>, mut cursor: Cursor<'a>, descent: Descent<'a>) {
         let read = next.and_then(|next| net::read(next, &mut cursor)).and_then(|net| {
-            packet.ip = Some(net.ip);
-            packet.fragment = net.fragment;
-            packet.left = descent.left;
+            self.ip = Some(net.ip);
+            self.fragment = net.fragment;
+            self.left = descent.left;
             if net.fragment.is_some_and(|it| it.offset != 0) {
-                (packet.payload, packet.payload_offset) = (net.body.rest(), net.body.offset());
-                packet.payload_missing = net.missing;
+                (self.payload, self.payload_offset) = (net.body.rest(), net.body.offset());
+                self.payload_missing = net.missing;
                 return Err(Reason::Fragment);
             }
-            packet.transport(net.body, net.missing, descent)
+            self.transport(net.body, net.missing, descent)
         });
-        packet.stop = read.err();
-        packet
+        self.stop = read.err();
     }
 
     /// Goes on behind the IP header, which was read.

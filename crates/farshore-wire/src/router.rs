@@ -48,6 +48,8 @@ pub struct Router {
     flows: Rows<Flow>,
     /// By flow.
     tracks: Rows<Track>,
+    /// The flow of the latest packet, in tunnels of an even and of an odd depth: the next one is likely to be its, too.
+    recent: [u32; 2],
     /// Flows below this number are no longer waited for.
     settled: u32,
     fragments: Fragments,
@@ -68,6 +70,7 @@ impl Router {
             hashes: RandomState::new(),
             flows: Rows::default(),
             tracks: Rows::default(),
+            recent: [0; 2],
             settled: 0,
             fragments: Fragments::default(),
             watch: Watch::default(),
@@ -246,20 +249,26 @@ impl Router {
     fn slot(&mut self, packet: &Packet<'_>, place: &Place<'_>) -> Option<u32> {
         let (ip, header) = (packet.ip.as_ref()?, packet.transport.as_ref()?);
         let key = Key::new(ip, header, place.space);
-        let hash = key.hash(&self.hashes);
-        let of = |slot: &u32| self.flows.get(*slot as usize).zip(self.tracks.get(*slot as usize));
-        let known = self
-            .table
-            .find(hash, |slot| of(slot).is_some_and(|(flow, track)| key.is_of(flow, track)));
+        let of = |slot: u32| self.flows.get(slot as usize).zip(self.tracks.get(slot as usize));
+        let is_its = |slot: u32| of(slot).is_some_and(|(flow, track)| key.is_of(flow, track));
+        let parity = usize::from(place.space.depth & 1);
+        // No later flow has its key, or that would be the latest.
+        let recent = self.recent.get(parity).copied().filter(|slot| is_its(*slot));
+        let hash = recent.is_none().then(|| key.hash(&self.hashes));
+        let known = recent.or_else(|| self.table.find(hash?, |slot| is_its(*slot)).copied());
         if let Some(slot) = known {
             let (flow, track) = of(slot)?;
             if !header
                 .tcp
                 .is_some_and(|tcp| track.is_reused_by(live::direction(flow, ip, header), &tcp))
             {
-                return Some(*slot);
+                if let Some(recent) = self.recent.get_mut(parity) {
+                    *recent = slot;
+                }
+                return Some(slot);
             }
         }
+        let hash = hash.unwrap_or_else(|| key.hash(&self.hashes));
         if self.flows.len() >= self.limits.flows {
             let times = self.coverage.limits.entry("flows").or_default();
             *times = times.saturating_add(1);
@@ -292,6 +301,9 @@ impl Router {
         }
         self.flows.push(flow);
         self.tracks.push(track);
+        if let Some(recent) = self.recent.get_mut(parity) {
+            *recent = slot;
+        }
         Some(slot)
     }
 
