@@ -2,7 +2,7 @@
 //! the same field later.
 //!
 //! It answers for a field only when path and value are the same, byte for byte, or by SHA-256 where they are long; a quick digest
-//! alone never answers. What comes once leaves four bytes. It refuses to grow: when its room is used up it begins anew, which nobody
+//! alone never answers. What comes once leaves four bytes, for a while. It refuses to grow: when its room is used up it begins anew, which nobody
 //! can see from outside but by the clock.
 
 use std::collections::BTreeMap;
@@ -17,8 +17,9 @@ use super::{FieldView, Found};
 const ROOM: usize = 4 << 20;
 /// Values up to here are kept as they are.
 const SHORT: usize = 1_024;
-/// Digests of fields that came once.
-const ONCE: usize = 1 << 16;
+/// Places for digests of fields that came once, and how many each has: fewer would push each other out for ever.
+const ONCE: usize = 1 << 14;
+const OF_PLACE: usize = 4;
 
 /// What a field holds.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +41,10 @@ impl Answer {
     }
 
     fn size(&self) -> usize {
-        let strings = |it: &Found| it.member.len().saturating_add(it.value.masked.len());
+        let strings = |it: &Found| {
+            let raw = it.value.raw.as_ref().map_or(0, String::len);
+            it.member.len().saturating_add(it.value.masked.len()).saturating_add(raw)
+        };
         let found = self.found.iter().map(|it| size_of::<Found>().saturating_add(strings(it)));
         found.fold(size_of::<Self>(), usize::saturating_add)
     }
@@ -51,8 +55,8 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub(super) struct Remembered {
     hashes: RandomState,
-    /// What came once: half of the quick digest, where the other half says.
-    once: Vec<u32>,
+    /// What came once, the latest first: half of the quick digest, where the other half says.
+    once: Vec<[u32; OF_PLACE]>,
     /// The quick digest, and which of the fields.
     again: HashTable<(u64, u32)>,
     fields: Vec<Field>,
@@ -115,17 +119,20 @@ impl Remembered {
             return Said::Before(answer.unwrap_or(Answer::NOTHING));
         }
         if self.once.is_empty() {
-            self.once = vec![0; ONCE];
+            self.once = vec![[0; OF_PLACE]; ONCE];
         }
         let [half, place] = halves(digest);
-        match self.once.get_mut(place as usize % ONCE) {
-            Some(before) if *before == half => Said::Again(digest),
-            Some(before) => {
-                *before = half;
-                Said::Nothing
-            }
-            None => Said::Nothing,
+        let Some(latest) = self.once.get_mut(place as usize % ONCE) else {
+            return Said::Nothing;
+        };
+        if latest.contains(&half) {
+            return Said::Again(digest);
         }
+        latest.rotate_right(1);
+        if let Some(first) = latest.first_mut() {
+            *first = half;
+        }
+        Said::Nothing
     }
 
     /// Keeps what a field holds, under the number it was asked for.
