@@ -165,7 +165,7 @@ impl Auditor {
         self.notebook.turn_to(notebook::CONCLUDED);
         let (ended, gaps) = self.shard.finish(&mut self.notebook);
         let (flows, coverage) = self.router.close(ended, gaps);
-        let mut ledger = notebook::join(vec![self.notebook], flows);
+        let mut ledger = notebook::join(vec![self.notebook]).with(flows);
         ledger.coverage.merge(coverage);
         ledger.coverage.keys.offered = self.learnt.sessions();
         conclude(&mut ledger, summary);

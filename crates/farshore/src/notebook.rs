@@ -67,8 +67,8 @@ struct At<T> {
 }
 
 /// Puts the notebooks of all shards together, in the order of frames, and within a frame of flows. What chance explains is
-/// dropped. The first is the router's, if there is one. What the flows' own addresses tell comes last.
-pub(crate) fn join(notebooks: Vec<Notebook>, flows: Rows<Flow>) -> Ledger {
+/// dropped. The first is the router's, if there is one. It stays without flows, which somebody else may [bring](Joined::with).
+pub(crate) fn join(notebooks: Vec<Notebook>) -> Joined {
     let mut ledger = Ledger::default();
     let [most, most_sightings, most_anomalies] = notebooks
         .first()
@@ -143,17 +143,37 @@ pub(crate) fn join(notebooks: Vec<Notebook>, flows: Rows<Flow>) -> Ledger {
             }
         },
     );
-    if let Some(detectors) = &detectors {
-        for it in (0..).zip(&flows).filter_map(|(id, flow)| addressed(FlowId(id), flow, detectors)) {
-            if room(&mut kept_sightings, most_sightings) {
-                ledger.sightings.push(it);
-            } else {
-                add(limits, "sightings", it.count);
+    Joined {
+        ledger,
+        detectors,
+        sightings: most_sightings.saturating_sub(kept_sightings),
+    }
+}
+
+/// The notebooks of all shards, put together.
+pub(crate) struct Joined {
+    ledger: Ledger,
+    detectors: Option<Detectors>,
+    /// How many sightings more there may be.
+    sightings: usize,
+}
+
+impl Joined {
+    /// Brings the flows. What their own addresses tell comes last.
+    pub(crate) fn with(self, flows: Rows<Flow>) -> Ledger {
+        let (mut ledger, mut kept) = (self.ledger, 0);
+        if let Some(detectors) = &self.detectors {
+            for it in (0..).zip(&flows).filter_map(|(id, flow)| addressed(FlowId(id), flow, detectors)) {
+                if room(&mut kept, self.sightings) {
+                    ledger.sightings.push(it);
+                } else {
+                    add(&mut ledger.coverage.limits, "sightings", it.count);
+                }
             }
         }
+        ledger.flows = flows;
+        ledger
     }
-    ledger.flows = flows;
-    ledger
 }
 
 /// The hardware address that a client's address was made of, which stands in each of its packets.

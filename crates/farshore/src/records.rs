@@ -38,7 +38,7 @@ pub(crate) fn read(
         notebook.limit(name);
     }
     let (flows, coverage) = records.finish();
-    let mut ledger = notebook::join(vec![notebook], flows);
+    let mut ledger = notebook::join(vec![notebook]).with(flows);
     ledger.coverage.merge(coverage);
     let bytes = summary.record.file_bytes;
     conclude(&mut ledger, summary);

@@ -162,8 +162,10 @@ pub(crate) fn read(
             gaps.count = gaps.count.saturating_add(more.count);
             gaps.bytes = gaps.bytes.saturating_add(more.bytes);
         }
-        let (flows, coverage) = router.close(ended.into_iter().flatten(), gaps);
-        let mut ledger = notebook::join(notebooks, flows);
+        let closing = scope.spawn(move || router.close(ended.into_iter().flatten(), gaps));
+        let joined = notebook::join(notebooks);
+        let (flows, coverage) = rejoin(closing);
+        let mut ledger = joined.with(flows);
         ledger.coverage.keys.offered = learnt.sessions();
         ledger.coverage.merge(coverage);
         conclude(&mut ledger, summary);
