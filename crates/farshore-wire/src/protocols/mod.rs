@@ -46,6 +46,7 @@ mod pop3;
 mod postgres;
 mod quic;
 mod radius;
+mod redis;
 mod rsh;
 mod rtcp;
 mod rtp;
@@ -121,6 +122,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &postgres::POSTGRES,
     &quic::QUIC,
     &radius::RADIUS,
+    &redis::REDIS,
     &rsh::REXEC,
     &rsh::RLOGIN,
     &rsh::RSH,
