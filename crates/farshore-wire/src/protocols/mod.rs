@@ -60,6 +60,7 @@ mod smtp;
 mod snmp;
 mod socks;
 mod ssh;
+mod stomp;
 mod stun;
 mod syslog;
 mod telnet;
@@ -138,6 +139,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &socks::SOCKS,
     &http::SSDP,
     &ssh::SSH,
+    &stomp::STOMP,
     &stun::STUN,
     &syslog::SYSLOG,
     &telnet::TELNET,
