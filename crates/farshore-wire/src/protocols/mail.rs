@@ -22,6 +22,11 @@ impl Mail {
         }
     }
 
+    /// What comes of it is the body alone.
+    pub fn headless(&mut self) {
+        self.header = None;
+    }
+
     /// Takes its next line.
     pub fn line(&mut self, protocol: &str, line: &Line<'_>, out: &mut dyn Sink) {
         let text = line.text();

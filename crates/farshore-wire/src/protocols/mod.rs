@@ -36,6 +36,7 @@ mod mqtt;
 mod mysql;
 mod neighbours;
 mod netbios;
+mod nntp;
 #[cfg(test)]
 pub(crate) mod notebook;
 mod ntlm;
@@ -116,6 +117,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &mqtt::MQTT,
     &mysql::MYSQL,
     &netbios::NETBIOS,
+    &nntp::NNTP,
     &ntp::NTP,
     &oicq::OICQ,
     &openvpn::OPENVPN,
