@@ -49,6 +49,7 @@ mod quic;
 mod radius;
 mod redis;
 mod rsh;
+mod rsync;
 mod rtcp;
 mod rtp;
 mod rtsp;
@@ -129,6 +130,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &rsh::REXEC,
     &rsh::RLOGIN,
     &rsh::RSH,
+    &rsync::RSYNC,
     &rtcp::RTCP,
     &rtp::RTP,
     &rtsp::RTSP,
