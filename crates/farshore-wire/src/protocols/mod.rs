@@ -24,6 +24,7 @@ mod hl7;
 pub(crate) mod http;
 mod http2;
 mod http3;
+mod ident;
 mod imap;
 pub(crate) mod ipsec;
 mod irc;
@@ -108,6 +109,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &http::HTTP,
     &http2::HTTP2,
     &http3::HTTP3,
+    &ident::IDENT,
     &ipsec::IKE,
     &imap::IMAP,
     &irc::IRC,
