@@ -5,6 +5,7 @@
 //! [`Observation`]s, hands every readable value to [`Sink::field`], and never imports another dissector:
 //! inner bytes go back through [`Sink::inner`].
 
+mod amqp;
 mod ber;
 mod bittorrent;
 mod coap;
@@ -94,6 +95,7 @@ pub use crate::stream::{Gathered, Origin, Piece, Segment};
 
 /// All protocols, sorted by id.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &amqp::AMQP,
     &bittorrent::BITTORRENT,
     &coap::COAP,
     &dhcp::DHCP,

@@ -1,5 +1,5 @@
-//! What a client proves itself with in SASL exchanges (RFC 4422) written in base64, as SMTP, POP3, IMAP and IRC carry
-//! them: PLAIN (RFC 4616), LOGIN, XOAUTH2 and OAUTHBEARER (RFC 7628), CRAM-MD5 (RFC 2195). Base64 is no protection.
+//! What a client proves itself with in SASL exchanges (RFC 4422), written in base64, as SMTP, POP3, IMAP, NNTP and IRC carry
+//! them, or as they are: PLAIN (RFC 4616), LOGIN, XOAUTH2 and OAUTHBEARER (RFC 7628), CRAM-MD5 (RFC 2195). Base64 is no protection.
 //! Of those that prove without telling, DIGEST-MD5 (RFC 2831), SCRAM (RFC 5802) and NTLM, the user's name is read.
 
 use std::ops::Range;
@@ -62,25 +62,46 @@ impl Sasl {
             return Some(self);
         }
         out.decoded(&["base64"]);
-        let next = self.told(&decoded, prefix, line, range, out);
+        let told = Told {
+            prefix,
+            line,
+            place: &|_| range.clone(),
+            base64: true,
+        };
+        let next = self.told(&decoded, &told, out);
         out.decoded(&[]);
         next
     }
 
-    /// Tells what a response holds, decoded.
-    fn told(self, decoded: &[u8], prefix: &str, line: &Line<'_>, range: Range<usize>, out: &mut dyn Sink) -> Option<Self> {
-        let mut tell = |name: &str, value: &[u8]| line.tell_as(&format!("{prefix}.{name}"), value, range.clone(), out);
+    /// The same of a response that stands there as it is.
+    pub fn plainly(self, prefix: &str, line: &Line<'_>, range: Range<usize>, out: &mut dyn Sink) -> Option<Self> {
+        let from = range.start;
+        let told = Told {
+            prefix,
+            line,
+            place: &|it: Range<usize>| it.start.saturating_add(from)..it.end.saturating_add(from),
+            base64: false,
+        };
+        self.told(line.get(range), &told, out)
+    }
+
+    /// Tells what a response holds.
+    fn told(self, text: &[u8], to: &Told<'_>, out: &mut dyn Sink) -> Option<Self> {
+        let mut tell = |name: &str, part: Range<usize>| {
+            let value = text.get(part.clone()).unwrap_or_default();
+            to.line.tell_as(&format!("{}.{name}", to.prefix), value, (to.place)(part), out);
+        };
+        let whole = 0..text.len();
         match self {
             Self::User => {
-                tell("user", decoded);
+                tell("user", whole);
                 return Some(Self::Password);
             }
-            Self::Password => tell("password", decoded),
+            Self::Password => tell("password", whole),
             Self::Plain => {
-                let mut parts = decoded.splitn(3, |byte| *byte == 0);
-                let (acting_as, user, password) = (parts.next(), parts.next(), parts.next());
-                if let (Some(acting_as), Some(user), Some(password)) = (acting_as, user, password) {
-                    if acting_as != user {
+                let mut parts = parts(text, &[0], 3);
+                if let (Some(acting_as), Some(user), Some(password)) = (parts.next(), parts.next(), parts.next()) {
+                    if text.get(acting_as.clone()) != text.get(user.clone()) {
                         tell("acting-as", acting_as);
                     }
                     tell("user", user);
@@ -88,40 +109,74 @@ impl Sasl {
                 }
             }
             Self::Bearer => {
-                for part in decoded.split(|byte| matches!(byte, 1 | b',')) {
-                    if let Some(user) = part.strip_prefix(b"user=").or_else(|| part.strip_prefix(b"a=")) {
+                for part in parts(text, &[1, b','], usize::MAX) {
+                    if let Some(user) = behind(text, &part, b"user=").or_else(|| behind(text, &part, b"a=")) {
                         tell("user", user);
-                    } else if let Some(token) = part.strip_prefix(b"auth=Bearer ") {
+                    } else if let Some(token) = behind(text, &part, b"auth=Bearer ") {
                         tell("token", token);
                     }
                 }
             }
             Self::Digest => {
-                if let Some(space) = decoded.iter().rposition(|byte| *byte == b' ') {
-                    tell("user", decoded.get(..space).unwrap_or_default());
+                if let Some(space) = text.iter().rposition(|byte| *byte == b' ') {
+                    tell("user", 0..space);
                 }
             }
             Self::Directives => {
-                let named = decoded
-                    .split(|byte| *byte == b',')
-                    .find_map(|it| it.trim_ascii().strip_prefix(b"username=\""));
-                if let Some(user) = named {
-                    tell("user", user.strip_suffix(b"\"").unwrap_or(user));
+                let mut named = parts(text, b",", usize::MAX).filter_map(|it| {
+                    let blank = text.get(it.clone())?.iter().take_while(|it| it.is_ascii_whitespace()).count();
+                    behind(text, &(it.start.saturating_add(blank)..it.end), b"username=\"")
+                });
+                if let Some(user) = named.next() {
+                    let quote = text.get(user.clone()).unwrap_or_default().trim_ascii_end().ends_with(b"\"");
+                    tell("user", user.start..user.end.saturating_sub(quote.into()));
                 }
             }
             Self::Ntlm => {
-                for it in ntlm::names(decoded) {
-                    out.decoded(if it.wide { &["base64", "utf-16"] } else { &["base64"] });
-                    line.tell_as(&format!("{prefix}.{}", it.of), &it.text, range.clone(), out);
+                for it in ntlm::names(text) {
+                    out.decoded(match (to.base64, it.wide) {
+                        (true, true) => &["base64", "utf-16"],
+                        (true, false) => &["base64"],
+                        (false, true) => ntlm::WIDE,
+                        (false, false) => &[],
+                    });
+                    to.line
+                        .tell_as(&format!("{}.{}", to.prefix, it.of), &it.text, (to.place)(it.at), out);
                 }
                 return Some(self);
             }
             Self::Attributes => {
-                if let Some(user) = decoded.split(|byte| *byte == b',').find_map(|it| it.strip_prefix(b"n=")) {
+                if let Some(user) = parts(text, b",", usize::MAX).find_map(|it| behind(text, &it, b"n=")) {
                     tell("user", user);
                 }
             }
         }
         None
     }
+}
+
+/// Where what a response holds is told.
+struct Told<'a> {
+    prefix: &'a str,
+    line: &'a Line<'a>,
+    /// Where a range of it stands in the line.
+    place: &'a dyn Fn(Range<usize>) -> Range<usize>,
+    base64: bool,
+}
+
+/// The parts of a text between any of these bytes, so many at most.
+fn parts<'a>(text: &'a [u8], between: &'a [u8], most: usize) -> impl Iterator<Item = Range<usize>> + use<'a> {
+    let mut next = 0_usize;
+    text.splitn(most, |byte| between.contains(byte)).map(move |part| {
+        let start = next;
+        let end = start.saturating_add(part.len());
+        next = end.saturating_add(1);
+        start..end
+    })
+}
+
+/// What stands behind these words in a part, if it begins with them.
+fn behind(text: &[u8], part: &Range<usize>, words: &[u8]) -> Option<Range<usize>> {
+    let begins = text.get(part.clone())?.starts_with(words);
+    begins.then(|| part.start.saturating_add(words.len())..part.end)
 }
