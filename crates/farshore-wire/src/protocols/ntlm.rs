@@ -3,8 +3,10 @@
 
 use std::ops::Range;
 
+use farshore_model::Span;
 use memchr::memmem;
 
+use super::{Field, Sink};
 use crate::cursor::{Cursor, Stop};
 
 /// What each message begins with.
@@ -20,20 +22,34 @@ const WORKSTATION: u32 = 1 << 13;
 
 /// A name in a message.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Name {
+struct Name {
     /// Whose: `user`, `domain`, `workstation`, `server`.
-    pub of: &'static str,
-    pub text: Vec<u8>,
-    pub at: Range<usize>,
+    of: &'static str,
+    text: Vec<u8>,
+    at: Range<usize>,
     /// It stands there in UTF-16.
-    pub wide: bool,
+    wide: bool,
 }
 
 /// What was undone to read names that are `wide`.
 pub const WIDE: &[&str] = &["utf-16"];
 
+/// Tells the names in the message that these bytes hold, each under `prefix`: what was undone to come by the bytes, and where a range of
+/// them stands.
+pub fn tell(bytes: &[u8], prefix: &str, undone: &[&'static str], place: impl Fn(Range<usize>) -> Span, out: &mut dyn Sink) {
+    for it in names(bytes) {
+        out.decoded(&[undone, if it.wide { WIDE } else { &[] }].concat());
+        out.field(Field {
+            path: &format!("{prefix}.{}", it.of),
+            value: &it.text,
+            at: place(it.at),
+        });
+    }
+    out.decoded(&[]);
+}
+
 /// The names in the message that these bytes hold, if they hold one: GSS-API and SPNEGO wrap it in theirs.
-pub fn names(bytes: &[u8]) -> Vec<Name> {
+fn names(bytes: &[u8]) -> Vec<Name> {
     let Some(start) = memmem::find(bytes, MARK) else {
         return Vec::new();
     };
@@ -99,8 +115,18 @@ fn read(message: &[u8], names: &mut Vec<Name>) -> Result<(), Stop> {
 
 fn name(of: &'static str, message: &[u8], at: Range<usize>, wide: bool) -> Option<Name> {
     let bytes = message.get(at.clone()).filter(|it| !it.is_empty())?;
-    let text = if wide { widened(bytes)? } else { bytes.to_vec() };
-    Some(Name { of, text, at, wide })
+    let mut text = if wide { widened(bytes)? } else { bytes.to_vec() };
+    // Machines log in too: their accounts go by their names, with a sign behind them (MS-SAMR, section 3.1.1.4).
+    if of != "user" || text.last() != Some(&b'$') {
+        return Some(Name { of, text, at, wide });
+    }
+    text.pop();
+    Some(Name {
+        of: "workstation",
+        text,
+        at: at.start..at.end.saturating_sub(if wide { 2 } else { 1 }),
+        wide,
+    })
 }
 
 /// Text that stands in UTF-16, the low byte first; `None` where it is none.
@@ -181,6 +207,20 @@ pub mod tests {
         let parts = [b"", b"", &b"ROOMS"[..], b"grace.h", b"", b""].map(<[u8]>::to_vec);
         let old = message(3, b"", &parts, &0_u32.to_le_bytes());
         assert_eq!(told(&old), [("domain", "ROOMS".into()), ("user", "grace.h".into())]);
+    }
+
+    #[test]
+    fn machines_are_no_users() {
+        for (parts, flags) in [
+            ([wide("ROOMS"), wide("GRACE-PC$")], UNICODE),
+            ([b"ROOMS".to_vec(), b"GRACE-PC$".to_vec()], 0),
+        ] {
+            let [domain, user] = parts;
+            let it = message(3, b"", &[vec![], vec![], domain, user, vec![], vec![]], &flags.to_le_bytes());
+            assert_eq!(told(&it), [("domain", "ROOMS".into()), ("workstation", "GRACE-PC".into())]);
+            let name = names(&it).pop().unwrap();
+            assert_eq!(&it[name.at.end..][..1], b"$");
+        }
     }
 
     #[test]

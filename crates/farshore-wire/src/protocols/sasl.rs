@@ -133,16 +133,8 @@ impl Sasl {
                 }
             }
             Self::Ntlm => {
-                for it in ntlm::names(text) {
-                    out.decoded(match (to.base64, it.wide) {
-                        (true, true) => &["base64", "utf-16"],
-                        (true, false) => &["base64"],
-                        (false, true) => ntlm::WIDE,
-                        (false, false) => &[],
-                    });
-                    to.line
-                        .tell_as(&format!("{}.{}", to.prefix, it.of), &it.text, (to.place)(it.at), out);
-                }
+                let undone: &[_] = if to.base64 { &["base64"] } else { &[] };
+                ntlm::tell(text, to.prefix, undone, |it| to.line.span((to.place)(it)), out);
                 return Some(self);
             }
             Self::Attributes => {

@@ -98,15 +98,7 @@ fn login(text: Text<'_>, prefix: &str, value: Range<usize>, out: &mut dyn Sink) 
         return;
     }
     let Ok(token) = STANDARD.decode(token.trim_ascii()) else { return };
-    for it in ntlm::names(&token) {
-        out.decoded(if it.wide { &["base64", "utf-16"] } else { &["base64"] });
-        out.field(Field {
-            path: &format!("{prefix}.{}", it.of),
-            value: &it.text,
-            at: (text.place)(value.clone()),
-        });
-    }
-    out.decoded(&[]);
+    ntlm::tell(&token, prefix, &["base64"], |_| (text.place)(value.clone()), out);
 }
 
 /// A value that went over several lines, its line ends replaced by one space each (RFC 9112, section 5.2).

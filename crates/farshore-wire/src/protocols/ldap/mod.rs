@@ -258,16 +258,9 @@ impl Lane {
 
     /// The names in a message of NTLM, in whatever wrapping.
     fn tell_login(&self, message: &Cursor<'_>, out: &mut dyn Sink) {
-        for it in ntlm::names(message.rest()) {
-            out.decoded(if it.wide { ntlm::WIDE } else { &[] });
-            let at = it.at.start.saturating_add(message.offset())..it.at.end.saturating_add(message.offset());
-            out.field(Field {
-                path: &format!("ldap.{}", it.of),
-                value: &it.text,
-                at: self.gathered.span(at),
-            });
-        }
-        out.decoded(&[]);
+        let from = message.offset();
+        let place = |it: std::ops::Range<usize>| self.gathered.span(it.start.saturating_add(from)..it.end.saturating_add(from));
+        ntlm::tell(message.rest(), "ldap", &[], place, out);
     }
 
     /// Authorisation identity, user and password, a zero byte between them (RFC 4616, section 2).

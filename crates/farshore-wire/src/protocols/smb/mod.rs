@@ -221,10 +221,9 @@ impl Text<'_> {
 
     /// Tells the names in what proves who somebody is.
     fn tell_login(&self, at: std::ops::Range<usize>, out: &mut dyn Sink) {
-        for it in ntlm::names(self.bytes.get(at.clone()).unwrap_or_default()) {
-            let place = it.at.start.saturating_add(at.start)..it.at.end.saturating_add(at.start);
-            self.tell(&format!("smb.{}", it.of), place, it.wide, out);
-        }
+        let token = self.bytes.get(at.clone()).unwrap_or_default();
+        let place = |it: std::ops::Range<usize>| self.span(it.start.saturating_add(at.start)..it.end.saturating_add(at.start));
+        ntlm::tell(token, "smb", &[], place, out);
     }
 }
 
