@@ -67,6 +67,7 @@ mod ssh;
 mod stomp;
 mod stun;
 mod syslog;
+mod tds;
 mod telnet;
 mod tftp;
 pub(crate) mod tls;
@@ -150,6 +151,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &stomp::STOMP,
     &stun::STUN,
     &syslog::SYSLOG,
+    &tds::TDS,
     &telnet::TELNET,
     &tftp::TFTP,
     &tls::TLS,
