@@ -9,6 +9,7 @@ mod amqp;
 mod ber;
 mod bittorrent;
 mod coap;
+mod dcerpc;
 mod dhcp;
 mod dhcpv6;
 mod diameter;
@@ -99,6 +100,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &amqp::AMQP,
     &bittorrent::BITTORRENT,
     &coap::COAP,
+    &dcerpc::DCERPC,
     &dhcp::DHCP,
     &dhcpv6::DHCPV6,
     &diameter::DIAMETER,
