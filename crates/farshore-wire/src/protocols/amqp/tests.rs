@@ -1,3 +1,5 @@
+//! AMQP: conversations of both kinds, whole and in pieces, and what only looks like one.
+
 use farshore_model::{Span, Transport};
 
 use super::super::notebook::{Notebook, damage, read_stream, stream};
