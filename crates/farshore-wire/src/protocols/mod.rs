@@ -35,6 +35,7 @@ mod lane;
 mod ldap;
 mod lines;
 mod mail;
+mod mongodb;
 mod mqtt;
 mod mysql;
 mod neighbours;
@@ -122,6 +123,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ldap::LDAP,
     &dns::LLMNR,
     &dns::MDNS,
+    &mongodb::MONGODB,
     &mqtt::MQTT,
     &mysql::MYSQL,
     &netbios::NETBIOS,
