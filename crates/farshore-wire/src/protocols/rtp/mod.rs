@@ -40,6 +40,7 @@
 mod blocks;
 mod g711;
 mod g722;
+mod kept;
 mod opus;
 mod packet;
 mod pictures;

@@ -3,6 +3,8 @@
 
 use farshore_model::Protection;
 
+use super::blocks;
+use super::kept::{Numbered, Packets};
 use super::packet::Packet;
 use crate::crypto::srtp;
 use crate::media_keys::{MediaKey, MediaKeys};
@@ -26,10 +28,14 @@ const LONGEST_LATEST: usize = 1 << 11;
 /// The first packets of a source, as they came, by extended sequence number; behind them, the latest.
 #[derive(Debug, Default)]
 pub struct Sample {
-    packets: Vec<(u64, Vec<u8>)>,
+    packets: Packets,
+    /// How many there are, those that were let go included.
+    count: usize,
     bytes: usize,
     full: bool,
     closed: bool,
+    /// Of those that were let go: how many blocks of theirs repeat.
+    repeated: Option<usize>,
     latest: Latest,
 }
 
@@ -58,8 +64,8 @@ impl Latest {
     }
 
     /// They, in no order.
-    pub fn packets(&self) -> &[(u64, Vec<u8>)] {
-        &self.packets
+    pub fn packets(&self) -> impl Iterator<Item = Numbered<'_>> + Clone {
+        self.packets.iter().map(|(number, bytes)| (*number, &bytes[..]))
     }
 
     /// They, which are forgotten.
@@ -76,19 +82,35 @@ impl Sample {
             return;
         }
         let size = bytes.len().saturating_add(OVERHEAD);
-        self.full |= self.bytes.saturating_add(size) > KEPT;
+        if !self.full && self.bytes.saturating_add(size) > KEPT {
+            self.full = true;
+            self.packets.close();
+        }
         if !self.full {
             self.bytes = self.bytes.saturating_add(size);
-            self.packets.push((number, bytes.to_vec()));
+            self.packets.push(number, bytes);
+            self.count = self.packets.len();
         } else {
             self.latest.keep(number, bytes);
         }
     }
 
     /// Keeps no more.
-    pub const fn close(&mut self) {
+    pub fn close(&mut self) {
         self.full = true;
         self.closed = true;
+        self.packets.close();
+    }
+
+    /// Lets go of those that no key can open and that nothing will name otherwise: what is to be told of them is found now.
+    pub fn release(&mut self) {
+        self.repeated = self.repeated();
+        self.packets = Packets::default();
+    }
+
+    /// How many of their blocks repeat as those of a cipher without chaining do.
+    pub fn repeated(&self) -> Option<usize> {
+        self.repeated.or_else(|| blocks::repeated(self.payloads()))
     }
 
     /// The latest of those that came behind.
@@ -96,9 +118,9 @@ impl Sample {
         &self.latest
     }
 
-    /// How many there are.
+    /// How many there are, or were.
     pub const fn len(&self) -> usize {
-        self.packets.len()
+        self.count
     }
 
     /// Whether later packets were not kept.
@@ -107,27 +129,18 @@ impl Sample {
     }
 
     /// Their payloads, as they came.
-    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.packets
-            .iter()
-            .filter_map(|(_, bytes)| Packet::read(bytes))
-            .map(|it| it.payload)
+    fn payloads(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.packets().filter_map(|(_, bytes)| Packet::read(bytes)).map(|it| it.payload)
     }
 
     /// The packets, by number.
-    pub fn packets(&self) -> &[(u64, Vec<u8>)] {
-        &self.packets
+    pub fn packets(&self) -> impl Iterator<Item = Numbered<'_>> + Clone {
+        self.packets.iter()
     }
 
     /// The last of them, as many as prove a key.
-    pub fn last(&self) -> &[(u64, Vec<u8>)] {
-        let others = self.packets.len().saturating_sub(PROOFS);
-        self.packets.get(others..).unwrap_or_default()
-    }
-
-    /// The packets.
-    pub fn into_packets(self) -> Vec<(u64, Vec<u8>)> {
-        self.packets
+    pub fn last(&self) -> impl Iterator<Item = Numbered<'_>> + Clone {
+        self.packets.iter().skip(self.packets.len().saturating_sub(PROOFS))
     }
 }
 
@@ -141,19 +154,18 @@ pub struct Opener {
 
 impl Opener {
     /// The key under which these packets are authentic.
-    pub fn find(keys: &MediaKeys, packets: &[(u64, Vec<u8>)]) -> Option<Self> {
-        let mut proofs = packets.iter();
-        let (number, first) = proofs.next()?;
+    pub fn find<'a>(keys: &MediaKeys, mut packets: impl Iterator<Item = Numbered<'a>> + Clone) -> Option<Self> {
+        let (number, first) = packets.next()?;
         keys.iter().find_map(|key| {
             let mut it = Self {
                 key: key.clone(),
                 session: srtp::Keys::new(key.suite, &key.master)?,
                 begun: 0,
             };
-            it.begun = (0..ROLLOVERS).find(|begun| it.open_at(*begun, *number, first).is_some())?;
-            let others = || proofs.clone().take(PROOFS.saturating_sub(1));
+            it.begun = (0..ROLLOVERS).find(|begun| it.open_at(*begun, number, first).is_some())?;
+            let others = || packets.clone().take(PROOFS.saturating_sub(1));
             let proven = key.suite.tag >= 10
-                || others().count() >= PROOFS.saturating_sub(1) && others().all(|(number, bytes)| it.open(*number, bytes).is_some());
+                || others().count() >= PROOFS.saturating_sub(1) && others().all(|(number, bytes)| it.open(number, bytes).is_some());
             proven.then_some(it)
         })
     }

@@ -19,6 +19,9 @@ const HELD: usize = 32;
 /// Distinct differences between payload and clock that are counted.
 const MOST_DIFFERENCES: usize = 16;
 
+/// Pairs of packets that tell what payloads are as long as.
+const LEAST_SIZED: u64 = 16;
+
 /// Longest payload taken: a second of G.711. Real packets hold 10 to 130 ms.
 const LONGEST: usize = 8_000;
 
@@ -294,6 +297,12 @@ impl Sound {
     /// Whether the payloads are framed as Opus, so that they are not encrypted as a whole.
     pub fn is_framed(&self) -> bool {
         matches!(&self.codec, Codec::Opus(it) if it.framed)
+    }
+
+    /// Whether payloads are as long as the clock says to the byte, wherever two of them follow each other: no tag stands behind the samples.
+    pub fn has_no_tag(&self) -> bool {
+        let sized = !matches!(&self.codec, Codec::Opus(_)) && self.broken == 0;
+        sized && self.differences.len() == 1 && self.differences.get(&0).is_some_and(|times| *times >= LEAST_SIZED)
     }
 
     /// What was decoded since this was asked last.

@@ -6,7 +6,6 @@ use farshore_model::ledger::Severity;
 use farshore_model::observation::Recovery;
 use farshore_model::{Direction, Observation, Protection, Span};
 
-use super::blocks;
 use super::packet::{Packet, codec};
 use super::pictures::{Pictures, of_pictures};
 use super::recognition::LARGEST_LOSS;
@@ -36,8 +35,8 @@ const LEAST_ADVANCES: u64 = 2;
 /// All sources of a flow.
 #[derive(Debug, Default)]
 pub struct Streams {
-    /// By direction (up first) and SSRC.
-    sources: BTreeMap<(bool, u32), Source>,
+    /// By direction (up first) and SSRC. Boxed: most flows have one or two, and a map makes room for a dozen.
+    sources: BTreeMap<(bool, u32), Box<Source>>,
     /// How many recordings were begun.
     recordings: u32,
     /// Of the client, and of the server.
@@ -151,7 +150,7 @@ impl Dissector for Streams {
                 None if room => {
                     self.sources
                         .entry(key)
-                        .or_insert_with(|| Source::new(&packet, &piece, receiver_first(self.ports, direction)))
+                        .or_insert_with(|| Box::new(Source::new(&packet, &piece, receiver_first(self.ports, direction))))
                         .packet(&packet, &piece, numbers, out);
                 }
                 None => {}
@@ -182,7 +181,7 @@ impl Dissector for Streams {
             let opened = source.opened.as_ref().map(|it| it.by.protection());
             let direction = if down { Direction::Down } else { Direction::Up };
             // The tests of sound take bytes for independent, which those of such a cipher are not.
-            let again = blocks::repeated(source.sample.payloads());
+            let again = source.sample.repeated();
             let told = source.told(direction, ssrc, again.is_some(), out);
             let readable = matches!(
                 told,
@@ -266,7 +265,11 @@ impl Source {
         let whole = packet.unpadded().filter(|_| piece.missing == 0);
         self.sound(number, packet, whole, numbers, out);
         if piece.missing == 0 && Sound::is_known(packet.payload_type) {
+            let was_full = self.sample.is_full();
             self.sample.keep(number, piece.bytes);
+            if !was_full && self.sample.is_full() && self.has_no_seal() {
+                self.sample.release();
+            }
             if self.sample.len() == TRIED_AT {
                 self.try_keys(false, numbers, out);
             }
@@ -276,6 +279,13 @@ impl Source {
         }
     }
 
+    /// Whether none of its packets has room for a tag, and its codec stands fast: no key that is told later opens them, nor is any of them
+    /// decoded once more.
+    fn has_no_seal(&self) -> bool {
+        let [voice] = self.sounds.as_slice() else { return false };
+        self.types.len() == 1 && !codec(voice.payload_type).is_empty() && voice.sound.has_no_tag()
+    }
+
     /// Looks for the key of a source that does not show itself to be in clear.
     fn try_keys(&mut self, at_the_end: bool, numbers: &mut u32, out: &mut dyn Sink) {
         let keys = out.media_keys();
@@ -283,9 +293,8 @@ impl Source {
             return;
         }
         // A call may have been set up anew before the capture told of it: its first packets are sealed under a key that nobody told.
-        let kept = self.sample.packets();
         let of_the_last = || Opener::find(keys, self.sample.last()).filter(|_| at_the_end);
-        let Some(by) = Opener::find(keys, kept).or_else(of_the_last) else {
+        let Some(by) = Opener::find(keys, self.sample.packets()).or_else(of_the_last) else {
             if at_the_end {
                 self.late = Opener::find(keys, self.sample.latest().packets()).map(Box::new);
                 self.unfit = if self.late.is_none() && self.sample.len() > 0 {
@@ -307,8 +316,8 @@ impl Source {
             others: 0,
             in_part: at_the_end && sample.is_full(),
         });
-        for (number, bytes) in sample.into_packets() {
-            self.open(number, &bytes, numbers, out);
+        for (number, bytes) in sample.packets() {
+            self.open(number, bytes, numbers, out);
         }
     }
 
@@ -332,7 +341,7 @@ impl Source {
         let sample = std::mem::take(&mut self.sample);
         for (number, bytes) in sample.packets() {
             if let Some(packet) = Packet::read(bytes).filter(|it| it.payload_type == payload_type) {
-                self.sound(*number, &packet, packet.unpadded(), numbers, out);
+                self.sound(number, &packet, packet.unpadded(), numbers, out);
             }
         }
         self.sample = sample;
@@ -395,6 +404,8 @@ impl Source {
             }
         {
             *numbers = numbers.saturating_add(1);
+            // Most sources send one.
+            self.sounds.reserve_exact(1);
             self.sounds.push(Voice {
                 payload_type: packet.payload_type,
                 sound,
