@@ -140,19 +140,16 @@ impl Keys {
     /// names the master key in each packet (MKI).
     pub(crate) fn open(&self, packet: &Packet<'_>, rollover: u32, index: &[u8]) -> Option<Vec<u8>> {
         match &self.cipher {
-            Session::Counter { key, tag } => {
-                let (rest, expected) = packet.rest.split_at_checked(packet.rest.len().checked_sub(self.suite.tag)?)?;
-                let sealed = rest.strip_suffix(index)?;
-                let mut tag = Hmac::clone(tag);
-                for part in [packet.header, sealed, &rollover.to_be_bytes()] {
-                    tag.update(part);
+            Session::Counter { key, .. } => {
+                let tagged = self.tagged(packet, index)?;
+                if !tagged.fits(rollover) {
+                    return None;
                 }
-                tag.verify_truncated_left(expected).ok()?;
                 // Section 4.1.1: salt, source and number, each where it stands in a block.
                 let mut block = [0; 16];
                 block.get_mut(..14)?.copy_from_slice(&self.salt);
                 mix(&mut block, 4, packet, rollover);
-                let mut out = sealed.to_vec();
+                let mut out = tagged.sealed.to_vec();
                 stream(key, &block, &mut out)?;
                 Some(out)
             }
@@ -166,6 +163,44 @@ impl Keys {
                 Some(out)
             }
         }
+    }
+
+    /// The first of some numbers with which the tag of a packet fits, as how often its sequence numbers had begun anew.
+    pub(crate) fn rollover(&self, packet: &Packet<'_>, mut tried: impl Iterator<Item = u32>, index: &[u8]) -> Option<u32> {
+        match &self.cipher {
+            // The number is the last that a tag is taken of: what stands before it is read once.
+            Session::Counter { .. } => {
+                let tagged = self.tagged(packet, index)?;
+                tried.find(|rollover| tagged.fits(*rollover))
+            }
+            Session::Galois(_) => tried.find(|rollover| self.open(packet, *rollover, index).is_some()),
+        }
+    }
+
+    fn tagged<'a>(&self, packet: &Packet<'a>, index: &[u8]) -> Option<Tagged<'a>> {
+        let Session::Counter { tag, .. } = &self.cipher else { return None };
+        let (rest, expected) = packet.rest.split_at_checked(packet.rest.len().checked_sub(self.suite.tag)?)?;
+        let sealed = rest.strip_suffix(index)?;
+        let mut tag = Hmac::clone(tag);
+        tag.update(packet.header);
+        tag.update(sealed);
+        Some(Tagged { sealed, expected, tag })
+    }
+}
+
+/// A packet whose tag is looked at.
+struct Tagged<'a> {
+    sealed: &'a [u8],
+    expected: &'a [u8],
+    /// Of all that stands before the number.
+    tag: Hmac<Sha1>,
+}
+
+impl Tagged<'_> {
+    fn fits(&self, rollover: u32) -> bool {
+        let mut tag = self.tag.clone();
+        tag.update(&rollover.to_be_bytes());
+        tag.verify_truncated_left(self.expected).is_ok()
     }
 }
 
@@ -268,6 +303,10 @@ pub(crate) mod tests {
         };
         let keys = Keys::new(Suite::ALL[0], &master).unwrap();
         assert_eq!(keys.open(&packet, 0, &[]), Some(vec![0xab; 16]));
+        assert_eq!(
+            (keys.rollover(&packet, 0..4, &[]), keys.rollover(&packet, 1..4, &[])),
+            (Some(0), None)
+        );
         assert_eq!(keys.open(&packet, 1, &[]), None);
         assert_eq!(keys.open(&packet, 0, &[1]), None);
     }
@@ -286,6 +325,10 @@ pub(crate) mod tests {
         };
         let keys = Keys::new(Suite::ALL[6], &master).unwrap();
         assert_eq!(keys.open(&packet, 0, &[]), Some(vec![0xab; 16]));
+        assert_eq!(
+            (keys.rollover(&packet, 0..4, &[]), keys.rollover(&packet, 1..4, &[])),
+            (Some(0), None)
+        );
     }
 
     #[test]

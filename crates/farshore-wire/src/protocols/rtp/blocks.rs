@@ -23,20 +23,20 @@ const LEAST: usize = 3;
 const LEAST_BYTES: usize = 2_048;
 
 /// How many blocks of these payloads repeat as ECB makes them repeat; `None` when they do not.
-pub fn repeated<'a>(payloads: impl Iterator<Item = &'a [u8]> + Clone) -> Option<usize> {
+pub fn repeated<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> Option<usize> {
+    let payloads: Vec<&[u8]> = payloads.collect();
     let mut own = None;
-    let most = payloads.clone().map(|it| it.len() / BLOCK).sum();
-    let mut first = HashMap::with_capacity_and_hasher(most, RandomState::default());
+    let most = payloads.iter().map(|it| it.len() / BLOCK).sum();
+    let (mut marks, mut first) = (Marks::of(most), HashMap::default());
     for place in 0..BLOCK {
-        first.clear();
-        let again = at(payloads.clone(), place, &mut first);
+        let again = at(&payloads, place, &mut marks, &mut first);
         if again > 0 && own.replace((place, again)).is_some() {
             return None;
         }
     }
     let (place, again) = own.filter(|(_, again)| *again >= LEAST)?;
     let mut seen = HashSet::default();
-    let different = blocks(payloads, place).map(|it| it.bytes).filter(|it| seen.insert(*it));
+    let different = blocks(&payloads, place).map(|it| it.bytes).filter(|it| seen.insert(*it));
     looks_even(different).then_some(again)
 }
 
@@ -47,8 +47,8 @@ struct Block<'a> {
     before: Option<u8>,
 }
 
-fn blocks<'a>(payloads: impl Iterator<Item = &'a [u8]>, place: usize) -> impl Iterator<Item = Block<'a>> {
-    payloads.flat_map(move |payload| {
+fn blocks<'a>(payloads: &[&'a [u8]], place: usize) -> impl Iterator<Item = Block<'a>> {
+    payloads.iter().flat_map(move |payload| {
         let blocks = payload.get(place..).unwrap_or_default().as_chunks::<BLOCK>().0.iter().enumerate();
         blocks.map(move |(at, bytes)| {
             let offset = at.saturating_mul(BLOCK).saturating_add(place);
@@ -61,15 +61,76 @@ fn blocks<'a>(payloads: impl Iterator<Item = &'a [u8]>, place: usize) -> impl It
 /// Where blocks were first: their offset in the payload, and the byte before them.
 type First = HashMap<u128, (usize, u8), RandomState>;
 
-/// How many blocks of a place were there before, elsewhere and behind another byte. `first` is room for it, empty.
-fn at<'a>(payloads: impl Iterator<Item = &'a [u8]>, place: usize, first: &mut First) -> usize {
+/// How many blocks of a place were there before, elsewhere and behind another byte. `marks` and `first` are room for it.
+fn at(payloads: &[&[u8]], place: usize, marks: &mut Marks, first: &mut First) -> usize {
+    marks.clear();
+    first.clear();
+    for payload in payloads {
+        let chunks = payload.get(place..).unwrap_or_default().as_chunks::<BLOCK>().0;
+        chunks.iter().for_each(|it| marks.mark(it));
+    }
     let mut again = 0_usize;
-    for it in blocks(payloads, place) {
+    for it in blocks(payloads, place).filter(|it| marks.may_repeat(it.bytes)) {
         let Some(before) = it.before else { continue };
         let (offset, byte) = *first.entry(u128::from_ne_bytes(*it.bytes)).or_insert((it.offset, before));
         again = again.saturating_add(usize::from(offset != it.offset && byte != before));
     }
     again
+}
+
+/// Bits for each block that is marked: of those that do not repeat one in so many is taken for one that does.
+const ROOM: usize = 32;
+
+/// Marks of blocks, by which nearly all that do not repeat are told without a table of them. None that repeats is missed.
+struct Marks {
+    once: Vec<u64>,
+    twice: Vec<u64>,
+    /// What leaves of a word the number of a bit.
+    shift: u32,
+}
+
+impl Marks {
+    /// Room for so many blocks.
+    fn of(blocks: usize) -> Self {
+        let bits = blocks.saturating_mul(ROOM).clamp(64, 1 << 20).next_power_of_two();
+        Self {
+            once: vec![0; bits / 64],
+            twice: vec![0; bits / 64],
+            shift: 64_u32.saturating_sub(bits.trailing_zeros()),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.once.fill(0);
+        self.twice.fill(0);
+    }
+
+    fn mark(&mut self, block: &[u8; BLOCK]) {
+        let (word, bit) = self.place(block);
+        if let (Some(once), Some(twice)) = (self.once.get_mut(word), self.twice.get_mut(word)) {
+            *twice |= *once & bit;
+            *once |= bit;
+        }
+    }
+
+    /// Whether such a block was marked more than once.
+    fn may_repeat(&self, block: &[u8; BLOCK]) -> bool {
+        let (word, bit) = self.place(block);
+        self.twice.get(word).is_some_and(|it| it & bit != 0)
+    }
+
+    /// The word and the bit of a block.
+    fn place(&self, block: &[u8; BLOCK]) -> (usize, u64) {
+        let (low, high) = block.split_at(BLOCK / 2);
+        let half = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
+        // Spread over the upper bits by an odd number without pattern, the golden ratio's.
+        let mixed = half(low) ^ half(high).rotate_left(29);
+        let at = mixed
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .checked_shr(self.shift)
+            .unwrap_or_default();
+        (usize::try_from(at / 64).unwrap_or_default(), 1_u64 << (at % 64))
+    }
 }
 
 fn looks_even<'a>(blocks: impl Iterator<Item = &'a [u8; BLOCK]>) -> bool {
@@ -154,5 +215,35 @@ mod tests {
         let with_id: Vec<_> = (0_u8..).zip(&list).map(|(at, it)| [&[at][..], &id, it].concat()).collect();
         assert_eq!(repeats(&with_id), None);
         assert_eq!(repeats(&[]), None);
+    }
+
+    /// Against a table of all blocks, on payloads in which much repeats.
+    #[test]
+    fn nothing_that_repeats_is_passed_over() {
+        let mut state = 7_u64;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let mut repeats = 0;
+        for _ in 0..200 {
+            let words: Vec<Vec<u8>> = (0..40).map(|_| (0..16).map(|_| random(256) as u8).collect()).collect();
+            let payload = |length| (0..length).flat_map(|_| words[random(40) as usize].clone()).collect::<Vec<u8>>();
+            let payloads: Vec<Vec<u8>> = [3, 9, 1, 20].map(payload).into();
+            for place in 0..BLOCK {
+                let slices: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
+                let (mut first, mut wanted) = (First::default(), 0);
+                for it in blocks(&slices, place) {
+                    let Some(before) = it.before else { continue };
+                    let (offset, byte) = *first.entry(u128::from_ne_bytes(*it.bytes)).or_insert((it.offset, before));
+                    wanted += usize::from(offset != it.offset && byte != before);
+                }
+                assert_eq!(at(&slices, place, &mut Marks::of(33), &mut First::default()), wanted);
+                repeats += wanted;
+            }
+        }
+        assert!(repeats > 1_000, "{repeats}");
     }
 }

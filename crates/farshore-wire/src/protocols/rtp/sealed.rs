@@ -162,7 +162,7 @@ impl Opener {
                 session: srtp::Keys::new(key.suite, &key.master)?,
                 begun: 0,
             };
-            it.begun = (0..ROLLOVERS).find(|begun| it.open_at(*begun, number, first).is_some())?;
+            it.begun = it.begun(number, first)?;
             let others = || packets.clone().take(PROOFS.saturating_sub(1));
             let proven = key.suite.tag >= 10
                 || others().count() >= PROOFS.saturating_sub(1) && others().all(|(number, bytes)| it.open(number, bytes).is_some());
@@ -172,25 +172,15 @@ impl Opener {
 
     /// The payload of a packet; `None` when its tag does not fit.
     pub fn open(&self, number: u64, bytes: &[u8]) -> Option<Vec<u8>> {
-        self.open_at(self.begun, number, bytes)
+        let rollover = rollover(self.begun, number)?;
+        self.session.open(&split(bytes)?, rollover, &self.key.index)
     }
 
-    fn open_at(&self, begun: u32, number: u64, bytes: &[u8]) -> Option<Vec<u8>> {
-        let packet = Packet::read(bytes)?;
-        let (header, rest) = bytes.split_at_checked(bytes.len().checked_sub(packet.payload.len())?)?;
-        // Extended numbers begin one cycle up.
-        let cycles = u32::try_from(number >> 16).ok()?.checked_sub(1);
-        let rollover = match cycles {
-            Some(cycles) => begun.checked_add(cycles)?,
-            None => begun.checked_sub(1)?,
-        };
-        let packet = srtp::Packet {
-            header,
-            rest,
-            ssrc: packet.ssrc,
-            sequence: packet.sequence,
-        };
-        self.session.open(&packet, rollover, &self.key.index)
+    /// How often the sequence numbers had begun anew before the first packet, as the tag of one tells; `None` when none fits.
+    fn begun(&self, number: u64, bytes: &[u8]) -> Option<u32> {
+        let tried = (0..ROLLOVERS).filter_map(|begun| rollover(begun, number));
+        let fits = self.session.rollover(&split(bytes)?, tried, &self.key.index)?;
+        (0..ROLLOVERS).find(|begun| rollover(*begun, number) == Some(fits))
     }
 
     /// How that stood on the wire which took to open it.
@@ -210,6 +200,27 @@ impl Opener {
         };
         format!("SRTP with {}, whose key {key} in frame {}", self.key.suite.name, self.key.frame)
     }
+}
+
+/// How often sequence numbers have begun anew at a packet, if it was so often at the first.
+fn rollover(begun: u32, number: u64) -> Option<u32> {
+    // Extended numbers begin one cycle up.
+    match u32::try_from(number >> 16).ok()?.checked_sub(1) {
+        Some(cycles) => begun.checked_add(cycles),
+        None => begun.checked_sub(1),
+    }
+}
+
+/// A packet in its parts.
+fn split(bytes: &[u8]) -> Option<srtp::Packet<'_>> {
+    let packet = Packet::read(bytes)?;
+    let (header, rest) = bytes.split_at_checked(bytes.len().checked_sub(packet.payload.len())?)?;
+    Some(srtp::Packet {
+        header,
+        rest,
+        ssrc: packet.ssrc,
+        sequence: packet.sequence,
+    })
 }
 
 /// Nothing of a key is ever printed.
