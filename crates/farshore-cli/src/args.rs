@@ -131,12 +131,21 @@ pub(crate) struct Output {
 /// How much reading may take.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Effort {
-    /// Inputs read side by side (default: as many as there are processors)
+    /// Threads that read and write side by side (default: as many as there are processors)
     #[arg(long, value_name = "N", help_heading = "Running")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
     /// Set a ceiling of reading or of looking for values, such as body-bytes=1000000
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Running")]
     pub(crate) limit: Vec<String>,
+}
+
+impl Effort {
+    /// How many threads there may be.
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs
+            .or_else(|| std::thread::available_parallelism().ok())
+            .map_or(1, std::num::NonZeroUsize::get)
+    }
 }
 
 /// How much is said on the way.

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
         keys: &args.input.keys,
         every_fact: args.with.contains(&Section::Observations),
         specimens: sources.len() > 1,
-        jobs: args.effort.jobs,
+        jobs: args.effort.jobs(),
         verbose: args.voice.verbose,
         quiet: args.voice.quiet,
     };
@@ -198,6 +198,7 @@ fn write(audit: &Audit, args: &args::Audit) -> anyhow::Result<()> {
         color: output::color(args.out.color, to_file),
         width: output::width(),
         borders: &borders,
+        jobs: args.effort.jobs(),
     };
     output::write(args.out.output.as_deref(), args.out.force, &mut |out| {
         renderer.render(audit, &options, out)

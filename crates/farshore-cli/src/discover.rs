@@ -31,7 +31,7 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
         keys: &args.input.keys,
         every_fact: false,
         specimens: true,
-        jobs: args.effort.jobs,
+        jobs: args.effort.jobs(),
         verbose: args.voice.verbose,
         quiet: args.voice.quiet,
     };
@@ -50,6 +50,7 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
     let options = Options {
         color: output::color(args.out.color, args.out.output.is_some()),
         width: output::width(),
+        jobs: args.effort.jobs(),
         ..Options::default()
     };
     let renderer = farshore_report::output(args.format.id()).context("no such format")?;

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Seek as _};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,8 +29,8 @@ pub(crate) struct How<'a> {
     pub(crate) every_fact: bool,
     /// Keep the openings of conversations, to compare them.
     pub(crate) specimens: bool,
-    /// Threads, if the user says.
-    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Threads.
+    pub(crate) jobs: usize,
     /// Say more.
     pub(crate) verbose: u8,
     /// Say nothing but errors.
@@ -43,12 +42,8 @@ pub(crate) struct How<'a> {
 /// Says how many could not.
 pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) -> anyhow::Result<(Ledger, usize)> {
     let secrets = secrets(with.keys)?;
-    let jobs = with
-        .jobs
-        .or_else(|| std::thread::available_parallelism().ok())
-        .map_or(1, std::num::NonZeroUsize::get);
     // Inputs side by side while there are enough of them, else the flows of each.
-    let (side_by_side, shards) = (jobs.min(sources.len()), jobs.checked_div(sources.len()).unwrap_or(1));
+    let (side_by_side, shards) = (with.jobs.min(sources.len()), with.jobs.checked_div(sources.len()).unwrap_or(1));
     let bars = MultiProgress::with_draw_target(if with.quiet {
         ProgressDrawTarget::hidden()
     } else {

@@ -29,10 +29,34 @@ impl<'o> Sheet<'o> {
         }
     }
 
+    /// Hands on nothing, and writes over that.
+    pub(crate) fn over(room: Vec<u8>) -> Self {
+        Self { written: room, out: None }
+    }
+
+    /// What was written and not handed on.
+    pub(crate) fn into_written(self) -> Vec<u8> {
+        self.written
+    }
+
+    /// Text that is JSON already.
+    pub(crate) fn text(&mut self, text: &[u8]) {
+        self.written.extend_from_slice(text);
+    }
+
     /// One value and a line feed.
     pub(crate) fn line(&mut self, value: &impl Serialize) -> io::Result<()> {
         value.serialize(&mut *self)?;
         self.written.push(b'\n');
+        Ok(self.pause()?)
+    }
+
+    /// One value; a comma before it unless it is the first.
+    pub(crate) fn element(&mut self, first: bool, value: &impl Serialize) -> io::Result<()> {
+        if !first {
+            self.written.push(b',');
+        }
+        value.serialize(&mut *self)?;
         Ok(self.pause()?)
     }
 
@@ -90,10 +114,7 @@ pub(crate) struct Written(Vec<u8>);
 impl Written {
     /// What a value looks like.
     pub(crate) fn of(value: &impl Serialize) -> io::Result<Self> {
-        let mut sheet = Sheet {
-            written: Vec::new(),
-            out: None,
-        };
+        let mut sheet = Sheet::over(Vec::new());
         value.serialize(&mut sheet)?;
         sheet.written.shrink_to_fit();
         Ok(Self(sheet.written))

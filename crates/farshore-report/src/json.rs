@@ -4,13 +4,15 @@
 //! to indent: that is a third of the bytes, and whoever wants it has `jq`.
 
 use std::io::{Result, Write};
+use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
 use farshore_model::party::Destination;
 
 use crate::compact::Sheet;
-use crate::v1::{self, List};
+use crate::presses::Copy;
+use crate::v1::{self, List, Parts};
 use crate::{Audit, Options, Output};
 
 /// `json`: one object, `farshore.audit/1`.
@@ -22,10 +24,77 @@ impl Output for Json {
     }
 
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
-        let mut sheet = Sheet::new(out);
-        sheet.line(&v1::Document::new(audit, options.sections))?;
-        sheet.finish()
+        let mut it = Object::new(audit);
+        it.member("schema", &v1::SCHEMA)?;
+        it.member("tool", &v1::Tool::new(audit))?;
+        it.list::<v1::Inputs>();
+        it.member("coverage", &v1::Coverage::new(audit))?;
+        it.list::<v1::Destinations>();
+        it.list::<v1::Laws>();
+        it.list::<v1::Exposures>();
+        it.list::<v1::Identifiers>();
+        it.list::<v1::Links>();
+        it.list::<v1::Anomalies>();
+        it.list::<v1::Verdicts>();
+        if !audit.talk.is_empty() {
+            it.list::<v1::Talks>();
+        }
+        if audit.undeclared.is_some() {
+            it.list::<v1::Omissions>();
+        }
+        if options.sections.flows {
+            it.list::<v1::Flows>();
+        }
+        if options.sections.observations {
+            it.list::<v1::Observations>();
+        }
+        if let Some(discovery) = &audit.discovery {
+            it.member("discovery", &v1::Design::new(discovery))?;
+        }
+        it.copy.text(b"}\n");
+        it.copy.write(audit, options.jobs, out)
     }
+}
+
+/// The one object, member by member: the order of keys is that of the contract, added keys stand last.
+struct Object<'a> {
+    audit: &'a Audit,
+    copy: Copy,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    fn new(audit: &'a Audit) -> Self {
+        let mut copy = Copy::default();
+        copy.text(b"{");
+        Self { audit, copy, first: true }
+    }
+
+    fn key(&mut self, key: &str) {
+        let before = if std::mem::take(&mut self.first) { "" } else { "," };
+        self.copy.text(format!("{before}\"{key}\":").as_bytes());
+    }
+
+    fn member(&mut self, key: &str, value: &impl Serialize) -> Result<()> {
+        self.key(key);
+        let mut sheet = Sheet::over(Vec::new());
+        sheet.element(true, value)?;
+        self.copy.text(&sheet.into_written());
+        Ok(())
+    }
+
+    fn list<L: List>(&mut self) {
+        self.key(L::KEY);
+        self.copy.text(b"[");
+        self.copy.rows(elements::<L>, L::count(self.audit));
+        self.copy.text(b"]");
+    }
+}
+
+/// Rows of an array.
+fn elements<'a, L: List>(audit: &'a Audit, range: Range<usize>, parts: &mut Parts<'a>, sheet: &mut Sheet<'_>) -> Result<()> {
+    let mut first = range.start == 0;
+    L::rows(audit, range, parts).try_for_each(|row| sheet.element(std::mem::take(&mut first), &row))
 }
 
 /// `ndjson`: the same rows, each on a line of its own: `{"type":"flow","flow":{…}}`.
@@ -37,38 +106,63 @@ impl Output for Ndjson {
     }
 
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
-        let mut sheet = Sheet::new(out);
-        let out = &mut sheet;
-        line(
+        let mut it = Lines {
+            audit,
+            copy: Copy::default(),
+        };
+        it.line(
             "audit",
             Head {
                 schema: v1::SCHEMA,
                 tool: v1::Tool::new(audit),
             },
-            out,
         )?;
-        lines::<v1::Inputs>(audit, out)?;
-        line("coverage", v1::Coverage::new(audit), out)?;
-        lines::<v1::Destinations>(audit, out)?;
-        lines::<v1::Laws>(audit, out)?;
-        lines::<v1::Exposures>(audit, out)?;
-        lines::<v1::Identifiers>(audit, out)?;
-        lines::<v1::Links>(audit, out)?;
-        if let Some(it) = &audit.discovery {
-            line("discovery", v1::Design::new(it), out)?;
+        it.list::<v1::Inputs>();
+        it.line("coverage", v1::Coverage::new(audit))?;
+        it.list::<v1::Destinations>();
+        it.list::<v1::Laws>();
+        it.list::<v1::Exposures>();
+        it.list::<v1::Identifiers>();
+        it.list::<v1::Links>();
+        if let Some(discovery) = &audit.discovery {
+            it.line("discovery", v1::Design::new(discovery))?;
         }
-        lines::<v1::Anomalies>(audit, out)?;
-        lines::<v1::Verdicts>(audit, out)?;
-        lines::<v1::Talks>(audit, out)?;
-        lines::<v1::Omissions>(audit, out)?;
+        it.list::<v1::Anomalies>();
+        it.list::<v1::Verdicts>();
+        it.list::<v1::Talks>();
+        it.list::<v1::Omissions>();
         if options.sections.flows {
-            lines::<v1::Flows>(audit, out)?;
+            it.list::<v1::Flows>();
         }
         if options.sections.observations {
-            lines::<v1::Observations>(audit, out)?;
+            it.list::<v1::Observations>();
         }
-        sheet.finish()
+        it.copy.write(audit, options.jobs, out)
     }
+}
+
+/// One object a line.
+struct Lines<'a> {
+    audit: &'a Audit,
+    copy: Copy,
+}
+
+impl Lines<'_> {
+    fn line(&mut self, kind: &'static str, row: impl Serialize) -> Result<()> {
+        let mut sheet = Sheet::over(Vec::new());
+        sheet.line(&Line { kind, row })?;
+        self.copy.text(&sheet.into_written());
+        Ok(())
+    }
+
+    fn list<L: List>(&mut self) {
+        self.copy.rows(lines::<L>, L::count(self.audit));
+    }
+}
+
+/// Rows, each on its line.
+fn lines<'a, L: List>(audit: &'a Audit, range: Range<usize>, parts: &mut Parts<'a>, sheet: &mut Sheet<'_>) -> Result<()> {
+    L::rows(audit, range, parts).try_for_each(|row| sheet.line(&Line { kind: L::TYPE, row }))
 }
 
 /// What is known of parties without traffic: one object, `farshore.who/1`.
@@ -173,12 +267,4 @@ impl<T: Serialize> Serialize for Line<T> {
 enum Part<'a, T> {
     Kind(&'static str),
     Row(&'a T),
-}
-
-fn lines<L: List>(audit: &Audit, out: &mut Sheet<'_>) -> Result<()> {
-    L::rows(audit).try_for_each(|row| line(L::TYPE, row, out))
-}
-
-fn line(kind: &'static str, row: impl Serialize, out: &mut Sheet<'_>) -> Result<()> {
-    out.line(&Line { kind, row })
 }

@@ -27,6 +27,7 @@ mod community;
 mod compact;
 mod findings;
 mod mask;
+mod presses;
 mod words;
 
 use std::io::{Result, Write};
@@ -60,6 +61,8 @@ pub struct Options<'a> {
     pub width: usize,
     /// Outlines for the map; without any, countries are listed.
     pub borders: &'a [BorderShape],
+    /// Threads that may write at the same time. The bytes are the same.
+    pub jobs: usize,
 }
 
 impl Default for Options<'_> {
@@ -69,6 +72,7 @@ impl Default for Options<'_> {
             color: false,
             width: 100,
             borders: &[],
+            jobs: 1,
         }
     }
 }

@@ -25,6 +25,7 @@ pub use talk::{Talk, Undeclared};
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,90 +34,45 @@ use serde::{Serialize, Serializer};
 use farshore_model::FlowId;
 use farshore_model::party::{Location, Network, Reach};
 
+use crate::Audit;
 use crate::compact::{Digits, Written};
-use crate::{Audit, Sections};
 
 /// The name and version of this form.
 pub const SCHEMA: &str = "farshore.audit/1";
 /// The name and version of the answer to `who`.
 pub const WHO_SCHEMA: &str = "farshore.who/1";
 
-/// The whole object.
-#[derive(Serialize)]
-pub struct Document<'a> {
-    schema: &'static str,
-    tool: Tool<'a>,
-    inputs: Each<'a, Inputs>,
-    coverage: Coverage<'a>,
-    destinations: Each<'a, Destinations>,
-    laws: Each<'a, Laws>,
-    exposures: Each<'a, Exposures>,
-    identifiers: Each<'a, Identifiers>,
-    links: Each<'a, Links>,
-    anomalies: Each<'a, Anomalies>,
-    verdicts: Each<'a, Verdicts>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    talk: Option<Each<'a, Talks>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    undeclared: Option<Each<'a, Omissions>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flows: Option<Each<'a, Flows>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    observations: Option<Each<'a, Observations>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    discovery: Option<Design<'a>>,
-}
-
-impl<'a> Document<'a> {
-    /// The audit with the sections that were asked for.
-    pub fn new(audit: &'a Audit, sections: Sections) -> Self {
-        Self {
-            schema: SCHEMA,
-            tool: Tool::new(audit),
-            inputs: Each(audit, Inputs),
-            coverage: Coverage::new(audit),
-            destinations: Each(audit, Destinations),
-            laws: Each(audit, Laws),
-            exposures: Each(audit, Exposures),
-            identifiers: Each(audit, Identifiers),
-            links: Each(audit, Links),
-            anomalies: Each(audit, Anomalies),
-            verdicts: Each(audit, Verdicts),
-            talk: (!audit.talk.is_empty()).then_some(Each(audit, Talks)),
-            undeclared: audit.undeclared.is_some().then_some(Each(audit, Omissions)),
-            flows: sections.flows.then_some(Each(audit, Flows)),
-            observations: sections.observations.then_some(Each(audit, Observations)),
-            discovery: audit.discovery.as_ref().map(Design::new),
-        }
-    }
-}
-
 /// A list of the audit that is written row by row.
 pub trait List {
+    /// What the list is called.
+    const KEY: &'static str;
     /// What `type` says of a row on a line of its own.
     const TYPE: &'static str;
-    /// Its rows.
-    fn rows<'a>(audit: &'a Audit) -> impl Iterator<Item = impl Serialize + 'a>;
-}
-
-/// A [`List`] as a JSON array.
-pub struct Each<'a, L>(&'a Audit, L);
-
-impl<L: List> Serialize for Each<'_, L> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(L::rows(self.0))
-    }
+    /// How many rows it has.
+    fn count(audit: &Audit) -> usize;
+    /// Some of its rows.
+    fn rows<'a>(audit: &'a Audit, range: Range<usize>, parts: &mut Parts<'a>) -> impl Iterator<Item = impl Serialize>;
 }
 
 macro_rules! lists {
-    ($($(#[$doc:meta])* $list:ident $kind:literal |$audit:ident| $rows:expr;)+) => {$(
+    ($($(#[$doc:meta])* $list:ident $key:literal $kind:literal |$audit:ident| $all:expr, |$index:pat_param, $it:ident, $parts:pat_param| $row:expr;)+) => {$(
         $(#[$doc])*
         pub struct $list;
 
         impl List for $list {
+            const KEY: &'static str = $key;
             const TYPE: &'static str = $kind;
-            fn rows<'a>($audit: &'a Audit) -> impl Iterator<Item = impl Serialize + 'a> {
-                $rows
+
+            fn count($audit: &Audit) -> usize {
+                $all.len()
+            }
+
+            fn rows<'a>($audit: &'a Audit, range: Range<usize>, $parts: &mut Parts<'a>) -> impl Iterator<Item = impl Serialize> {
+                let all = $all;
+                range.filter_map(move |at| {
+                    let $index = at;
+                    all.get(at).map(|$it| $row)
+                })
             }
         }
     )+};
@@ -124,32 +80,43 @@ macro_rules! lists {
 
 lists! {
     /// The inputs.
-    Inputs "input" |audit| audit.inputs.iter().map(Input::new);
+    Inputs "inputs" "input" |audit| &audit.inputs, |_, it, _| Input::new(it);
     /// The destinations.
-    Destinations "destination" |audit| {
-        let mut parts = Parts::default();
-        (0..).zip(&audit.destinations).map(move |(index, it)| Destination::new(index, it, &mut parts))
-    };
-    /// The laws that reach names.
-    Laws "law" |audit| Law::all(&audit.destinations);
+    Destinations "destinations" "destination" |audit| &audit.destinations, |index, it, parts| Destination::new(index, it, parts);
     /// The exposures.
-    Exposures "exposure" |audit| (0..).zip(&audit.exposures).map(|(index, it)| Exposure::new(index, it, audit.show_pii));
+    Exposures "exposures" "exposure" |audit| &audit.exposures, |index, it, _| Exposure::new(index, it, audit.show_pii);
     /// The identifiers nobody named.
-    Identifiers "identifier" |audit| audit.discovery.iter().flat_map(|it| &it.identifiers).map(Identifier::new);
+    Identifiers "identifiers" "identifier" |audit| audit.discovery.as_ref().map_or(&[][..], |it| &it.identifiers), |_, it, _| Identifier::new(it);
     /// Who can be linked to whom.
-    Links "link" |audit| audit.links.iter().flatten().map(Link::new);
+    Links "links" "link" |audit| audit.links.as_deref().unwrap_or_default(), |_, it, _| Link::new(it);
     /// The anomalies.
-    Anomalies "anomaly" |audit| audit.anomalies.iter().map(Anomaly::new);
+    Anomalies "anomalies" "anomaly" |audit| &audit.anomalies, |_, it, _| Anomaly::new(it);
     /// The verdicts.
-    Verdicts "verdict" |audit| audit.verdicts.iter().map(Verdict::new);
+    Verdicts "verdicts" "verdict" |audit| &audit.verdicts, |_, it, _| Verdict::new(it);
     /// What was sent while nobody asked for anything.
-    Talks "talk" |audit| audit.talk.iter().map(Talk::new);
+    Talks "talk" "talk" |audit| &audit.talk, |_, it, _| Talk::new(it);
     /// What was not declared.
-    Omissions "undeclared" |audit| audit.undeclared.iter().flatten().map(Undeclared::new);
+    Omissions "undeclared" "undeclared" |audit| audit.undeclared.as_deref().unwrap_or_default(), |_, it, _| Undeclared::new(it);
     /// The flows.
-    Flows "flow" |audit| (0..).zip(&audit.flows).map(|(index, it)| Flow::new(index, it, audit.flow_names.get(index)));
+    Flows "flows" "flow" |audit| &audit.flows, |index, it, _| Flow::new(index, it, audit.flow_names.get(index));
     /// The facts.
-    Observations "observation" |audit| audit.observations.iter().map(|it| Row::new(it, audit.show_pii));
+    Observations "observations" "observation" |audit| &audit.observations, |_, it, _| Row::new(it, audit.show_pii);
+}
+
+/// The laws that reach names.
+pub struct Laws;
+
+impl List for Laws {
+    const KEY: &'static str = "laws";
+    const TYPE: &'static str = "law";
+
+    fn count(audit: &Audit) -> usize {
+        Law::all(&audit.destinations).count()
+    }
+
+    fn rows<'a>(audit: &'a Audit, range: Range<usize>, _: &mut Parts<'a>) -> impl Iterator<Item = impl Serialize> {
+        Law::all(&audit.destinations).skip(range.start).take(range.len())
+    }
 }
 
 /// Parts of an audit that many of its rows share, each put in words once.

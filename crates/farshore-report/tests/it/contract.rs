@@ -16,6 +16,7 @@ const EVERYTHING: Options<'static> = Options {
     color: false,
     width: 100,
     borders: &[],
+    jobs: 1,
 };
 
 fn text(id: &str, audit: &farshore_model::Audit, options: &Options<'_>) -> String {
@@ -297,4 +298,29 @@ fn who_has_no_traffic() {
     farshore_report::json::who_line(4, &audit.destinations[0], &mut line).unwrap();
     assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
     assert_eq!(serde_json::from_slice::<Value>(&line).unwrap()["id"], "d5");
+}
+
+/// More rows than are written at a time, in lists with rows of all sizes.
+fn crowded() -> farshore_model::Audit {
+    let mut audit = cases::every_fact();
+    let flows: Vec<_> = audit.flows.iter().cloned().collect();
+    let facts: Vec<_> = audit.observations.iter().cloned().collect();
+    audit.flows = flows.iter().cycle().take(1_000).cloned().collect();
+    audit.observations = facts.iter().cycle().take(1_001).cloned().collect();
+    audit.destinations = audit.destinations.iter().cycle().take(257).cloned().collect();
+    audit.exposures = audit.exposures.iter().cycle().take(640).cloned().collect();
+    audit
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let audit = crowded();
+    assert!(audit.flows.len() == 1_000 && audit.observations.len() == 1_001);
+    for id in ["json", "ndjson", "html", "terminal"] {
+        let with = |jobs| text(id, &audit, &Options { jobs, ..EVERYTHING });
+        let one = with(1);
+        for jobs in [2, 3, 7] {
+            assert!(with(jobs) == one, "{id} in {jobs} threads");
+        }
+    }
 }
