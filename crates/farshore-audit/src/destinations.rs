@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use ahash::HashMap;
 use farshore_model::party::{CountryClaim, Destination, Location, LocationState, Place, Traffic};
-use farshore_model::{Date, Flow, FlowId, Ledger, Text};
+use farshore_model::{Date, Flow, FlowId, Ledger, Rows, Text};
 
-use crate::judge::Circumstances;
 use crate::naming::{Names, plain};
 use crate::parties::{Datasets, Shared, registrable_domain};
 use crate::physics::Physics;
@@ -22,26 +21,17 @@ const NOT_RECORDED: &str = "not recorded";
 /// What those go by together that are more than the ceiling allows.
 const FURTHER: &str = "further destinations";
 
-/// The flows of a ledger by their destinations.
-pub struct Sorted {
-    /// In the order of their first frames.
-    pub destinations: Vec<Destination>,
-    /// The destination of each flow.
-    pub of_flow: Vec<u32>,
+/// The flows of a ledger by what their servers go by; who and where that is has not been asked yet.
+pub struct Grouped<'n> {
+    all: Vec<Group<'n>>,
+    further: Option<u32>,
     /// Flows whose destinations are more than the ceiling allows.
     pub beyond: u64,
 }
 
-/// Sorts all flows by their destinations.
-pub fn destinations(
-    ledger: &Ledger,
-    names: &Names<'_>,
-    with: &Circumstances<'_>,
-    as_of: Option<Date>,
-    physics: Option<&Physics>,
-) -> Sorted {
-    let data = with.data;
-    let mut groups = Groups::with_room_for(with.limits.destinations);
+/// Sorts all flows by their destinations, of which so many are told apart; also tells the destination of each flow.
+pub fn group<'n>(ledger: &Ledger, names: &Names<'n>, most: usize) -> (Grouped<'n>, Vec<u32>) {
+    let mut groups = Groups::with_room_for(most);
     let mut of_flow = Vec::with_capacity(ledger.flows.len());
     for (index, flow) in (0..).zip(&ledger.flows) {
         let id = FlowId(index);
@@ -55,19 +45,26 @@ pub fn destinations(
             group.add(id, flow, names.possible(id), Some(at) != groups.further);
         }
     }
-    let mut shared = Shared::new(data, as_of);
-    let asked = groups.all.iter().filter(|it| it.flows.len() > 1).count();
-    let further = groups.further;
-    let told_apart = (0..).zip(&mut groups.all).filter(|(at, _)| Some(*at) != further);
-    for (_, group) in told_apart {
-        group.traffic.rhythm = rhythm(&ledger.flows, &group.flows, asked);
-    }
-    let all = std::mem::take(&mut groups.all);
-    let destinations = all.into_iter().map(|group| group.destination(data, &mut shared, physics));
-    Sorted {
-        destinations: destinations.collect(),
-        of_flow,
+    let grouped = Grouped {
+        all: groups.all,
+        further: groups.further,
         beyond: groups.beyond,
+    };
+    (grouped, of_flow)
+}
+
+impl Grouped<'_> {
+    /// The destinations, in the order of their first frames.
+    pub fn destinations(self, flows: &Rows<Flow>, data: &Datasets, mut shared: Shared<'_>, physics: Option<&Physics>) -> Vec<Destination> {
+        let asked = self.all.iter().filter(|it| it.flows.len() > 1).count();
+        let all = (0..).zip(self.all).map(|(at, mut group)| {
+            // Those put together have no rhythm of their own.
+            if Some(at) != self.further {
+                group.traffic.rhythm = rhythm(flows, &group.flows, asked);
+            }
+            group.destination(data, &mut shared, physics)
+        });
+        all.collect()
     }
 }
 

@@ -5,13 +5,14 @@ use farshore_model::flow::Protection;
 use farshore_model::{Date, Ledger};
 
 use crate::discover;
+use crate::exposure::Ground;
 use crate::limits::Limits;
-use crate::parties::Datasets;
 use crate::parties::globe::Vantage;
+use crate::parties::{Datasets, Shared};
 use crate::physics::{self, Physics};
 use crate::policy::pack::Pack;
 use crate::policy::{self, Scope};
-use crate::{destinations, ech, exposure, handshakes, keys, links, naming, talk};
+use crate::{destinations, ech, handshakes, keys, links, naming, sides, talk};
 
 /// What an audit is judged with, beside the ledger.
 pub struct Circumstances<'a> {
@@ -33,6 +34,8 @@ pub struct Circumstances<'a> {
     pub version: &'a str,
     /// Whether values are shown as they are.
     pub show_pii: bool,
+    /// Threads that may judge at the same time. The audit is the same.
+    pub jobs: usize,
 }
 
 /// Judges a ledger.
@@ -42,48 +45,70 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     ech::settle(&mut ledger);
     handshakes::settle(&mut ledger);
     keys::settle(&mut ledger);
-    let names = match with.app {
-        None => naming::names(&ledger),
+    let of_app = with.app.map(|app| {
         // What other apps asked the resolver names the flows of this one too.
-        Some(app) => {
-            let all = naming::names(&ledger).into_owned();
-            let numbers = ledger.of_app(app);
-            ledger.keep(&numbers);
-            all.renumbered(&numbers)
-        }
-    };
+        let all = naming::names(&ledger).into_owned();
+        let numbers = ledger.of_app(app);
+        ledger.keep(&numbers);
+        all.renumbered(&numbers)
+    });
     let physics = Physics::of(&ledger, with.vantage);
-    let destinations::Sorted {
-        destinations,
-        of_flow,
-        beyond: beyond_destinations,
-    } = destinations::destinations(&ledger, &names, with, as_of, physics.as_ref());
-    let flow_names = names.into_certain();
-    if beyond_destinations > 0 {
-        ledger.coverage.limits.insert("destinations", beyond_destinations);
-    }
     if physics.is_some() {
         physics::split_paths(&mut ledger);
     }
-    let mentions = links::mentions(&ledger, &of_flow);
-    let exposures = exposure::exposures(&mut ledger, &destinations, &of_flow);
-    let mut coverage = ledger.coverage.clone();
-    keys::tell(&ledger, &mut coverage.keys);
-    let (mut links, mut beyond_links) = links::of(mentions, &exposures, &ledger, with.limits.links);
-    // Without anything to compare, nothing was searched.
-    let (discovery, carried) = (!ledger.specimens.is_empty()).then(|| discover::search(&ledger)).unzip();
-    if let Some(carried) = carried {
-        let beyond = links::by_found(&mut links, &carried, &ledger, (&destinations, &of_flow), with.limits.links);
-        beyond_links = beyond_links.saturating_add(beyond);
+    let sightings = std::mem::take(&mut ledger.sightings);
+    let ((shared, ground), (grouped, of_flow, flow_names)) = sides::both(
+        with.jobs,
+        || {
+            let mut shared = Shared::new(with.data, as_of);
+            // Where both are done by one thread, there is nothing to be had from it.
+            if with.jobs > 1 {
+                let servers = ledger.flows.iter().map(|it| it.server.ip);
+                shared.look_up(servers, with.limits.destinations);
+            }
+            (shared, Ground::of(&ledger))
+        },
+        || {
+            let names = of_app.unwrap_or_else(|| naming::names(&ledger));
+            let (grouped, of_flow) = destinations::group(&ledger, &names, with.limits.destinations);
+            (grouped, of_flow, names.into_certain())
+        },
+    );
+    let beyond_destinations = grouped.beyond;
+    let (destinations, (mentions, found)) = sides::both(
+        with.jobs,
+        || grouped.destinations(&ledger.flows, with.data, shared, physics.as_ref()),
+        || {
+            let mentions = links::mentions(&sightings, &ledger, &of_flow);
+            (mentions, ground.find(sightings, &of_flow))
+        },
+    );
+    let exposures = found.read(&destinations, with.jobs);
+    if beyond_destinations > 0 {
+        ledger.coverage.limits.insert("destinations", beyond_destinations);
     }
+    let mut coverage = ledger.coverage.clone();
+    let ((links, beyond_links, discovery), verdicts) = sides::both(
+        with.jobs,
+        || {
+            let (mut links, mut beyond) = links::of(mentions, &exposures, &ledger, with.limits.links);
+            // Without anything to compare, nothing was searched.
+            let (discovery, carried) = (!ledger.specimens.is_empty()).then(|| discover::search(&ledger)).unzip();
+            if let Some(carried) = carried {
+                let more = links::by_found(&mut links, &carried, &ledger, (&destinations, &of_flow), with.limits.links);
+                beyond = beyond.saturating_add(more);
+            }
+            (links, beyond, discovery)
+        },
+        || {
+            let of = |pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope);
+            with.packs.iter().flat_map(of).collect()
+        },
+    );
+    keys::tell(&ledger, &mut coverage.keys);
     if beyond_links > 0 {
         coverage.limits.insert("links", beyond_links);
     }
-    let verdicts = with
-        .packs
-        .iter()
-        .flat_map(|pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope))
-        .collect();
     let days = first.zip(ledger.inputs.iter().filter_map(|it| it.last).max());
     let talk = talk::of(&ledger, &destinations, &exposures);
     Audit {

@@ -32,4 +32,5 @@ pub mod parties;
 pub mod physics;
 pub mod policy;
 mod rhythm;
+mod sides;
 mod talk;

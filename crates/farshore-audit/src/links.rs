@@ -55,12 +55,8 @@ type App = Text;
 /// Clients by name, and the first place with each of their apps.
 type Clients = BTreeMap<Text, BTreeMap<App, Locus>>;
 
-/// The identifiers of a ledger that can link.
-pub(crate) fn mentions(ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
-    mentioned(&ledger.sightings, ledger, of_flow)
-}
-
-fn mentioned(sightings: &[Sighting], ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
+/// The identifiers that can link, of those sighted in a ledger.
+pub(crate) fn mentions(sightings: &[Sighting], ledger: &Ledger, of_flow: &[u32]) -> Vec<Mention> {
     let mention = |it: &Sighting| {
         let flow = ledger.flows.get(it.flow.0 as usize)?;
         Some(Mention {
@@ -121,7 +117,7 @@ pub(crate) fn by_found(
         }
     };
     let sightings: Vec<Sighting> = carried.iter().map(&mut sighting).collect();
-    let mentions = mentioned(&sightings, ledger, of_flow);
+    let mentions = mentions(&sightings, ledger, of_flow);
     let exposures = exposure::of_sightings(sightings.into_iter(), ledger, destinations, of_flow);
     let by_number: BTreeMap<u32, (usize, u64)> = exposures
         .iter()

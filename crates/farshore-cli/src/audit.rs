@@ -77,6 +77,7 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
             limits: ceilings.judging,
             version: env!("CARGO_PKG_VERSION"),
             show_pii: args.show_pii,
+            jobs: args.effort.jobs(),
         },
     );
     warn_of_judging(&audit.coverage);

@@ -18,6 +18,7 @@
 //!     limits: farshore::JudgingLimits::default(),
 //!     version: "0.1.0",
 //!     show_pii: false,
+//!     jobs: 1,
 //! });
 //! println!("{} destinations", audit.destinations.len());
 //! # Ok(()) }

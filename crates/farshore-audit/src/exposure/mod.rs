@@ -16,7 +16,7 @@ use farshore_model::flow::Protection;
 use farshore_model::observation::{ChannelSecrecy, Observed, Recovery};
 use farshore_model::party::Destination;
 use farshore_model::sighting::{Disguise, SightedValue, Sighting};
-use farshore_model::{DatumKind, Exposure, Few, Flow, FlowId, Ledger, Locus, Observation};
+use farshore_model::{DatumKind, Exposure, Few, Flow, FlowId, Ledger, Locus, Observation, Reader};
 
 use designated::Designated;
 use draft::{Draft, Drafts, Field, Key, Kind};
@@ -24,18 +24,40 @@ use passage::Passages;
 pub use readers::Sound;
 use readers::{Channel, Datum, Recipients};
 
-/// All exposures, in the order of their first frames. The sightings become exposures: the ledger is left without them.
-pub fn exposures(ledger: &mut Ledger, destinations: &[Destination], of_flow: &[u32]) -> Vec<Exposure> {
-    let sightings = std::mem::take(&mut ledger.sightings);
-    let mut findings = Findings::new(ledger, of_flow);
-    for sighting in sightings {
-        findings.sighted(sighting);
+use crate::sides;
+
+/// What the flows of a ledger show of their channels and of what stands in between, whoever they lead to.
+pub struct Ground<'l> {
+    ledger: &'l Ledger,
+    negotiated: HashMap<FlowId, Negotiated<'l>>,
+    designated: Designated,
+    passages: Passages<'l>,
+}
+
+impl<'l> Ground<'l> {
+    /// Of a ledger.
+    pub fn of(ledger: &'l Ledger) -> Self {
+        Self {
+            ledger,
+            negotiated: negotiated(ledger),
+            designated: Designated::collect(ledger),
+            passages: Passages::collect(ledger),
+        }
     }
-    for seen in &ledger.observations {
-        findings.observed(seen);
+
+    /// All that is exposed, in the order of the first frames: what was sighted, and what the ledger shows by itself.
+    pub fn find(self, sightings: Vec<Sighting>, of_flow: &[u32]) -> Found<'l> {
+        let mut findings = Findings::new(&self, of_flow);
+        for sighting in sightings {
+            findings.sighted(sighting);
+        }
+        for seen in &self.ledger.observations {
+            findings.observed(seen);
+        }
+        findings.channels();
+        let drafts = findings.drafts.finish();
+        Found { drafts, ground: self }
     }
-    findings.channels();
-    read(findings, ledger, destinations)
 }
 
 /// Exposures of these sightings alone, which are not of the ledger: values that a comparison found.
@@ -45,22 +67,44 @@ pub(crate) fn of_sightings(
     destinations: &[Destination],
     of_flow: &[u32],
 ) -> Vec<Exposure> {
-    let mut findings = Findings::new(ledger, of_flow);
+    let ground = Ground::of(ledger);
+    let mut findings = Findings::new(&ground, of_flow);
     for sighting in sightings {
         findings.sighted(sighting);
     }
-    read(findings, ledger, destinations)
+    let drafts = findings.drafts.finish();
+    Found { drafts, ground }.read(destinations, 1)
 }
 
-/// Who reads each of the findings.
-fn read(findings: Findings<'_>, ledger: &Ledger, destinations: &[Destination]) -> Vec<Exposure> {
-    let drafts = findings.drafts.finish();
-    let designated = Designated::collect(ledger);
-    let passages = Passages::collect(ledger);
-    let mut recipients = Recipients::of(destinations);
-    let read = drafts.into_iter().map(|draft| {
-        let mut it = draft.exposure;
-        let passage = passages.of(&it.flows, &draft.unheard, it.protection);
+/// What is exposed, but for who can read it.
+pub struct Found<'l> {
+    drafts: Vec<Draft>,
+    ground: Ground<'l>,
+}
+
+impl Found<'_> {
+    /// The exposures, each with its readers; in so many threads at most.
+    pub fn read(mut self, destinations: &[Destination], jobs: usize) -> Vec<Exposure> {
+        let ground = &self.ground;
+        // Each thread names the recipients for itself: they would only wait for each other.
+        sides::each(
+            jobs,
+            &mut self.drafts,
+            || Recipients::of(destinations),
+            |recipients, draft| {
+                let readers = ground.readers(draft, destinations, recipients);
+                draft.exposure.readers = readers;
+            },
+        );
+        self.drafts.into_iter().map(|it| it.exposure).collect()
+    }
+}
+
+impl Ground<'_> {
+    /// Who reads what was found.
+    fn readers(&self, draft: &Draft, destinations: &[Destination], recipients: &mut Recipients<'_>) -> Vec<Reader> {
+        let it = &draft.exposure;
+        let passage = self.passages.of(&it.flows, &draft.unheard, it.protection);
         let datum = Datum {
             kind: &it.kind,
             field: &it.field,
@@ -72,14 +116,12 @@ fn read(findings: Findings<'_>, ledger: &Ledger, destinations: &[Destination]) -
             recorded: it
                 .flows
                 .iter()
-                .all(|id| ledger.flows.get(id.0 as usize).is_some_and(Flow::is_recorded)),
-            designated: destinations.get(it.destination).and_then(|it| designated.frame(&it.name)),
+                .all(|id| self.ledger.flows.get(id.0 as usize).is_some_and(Flow::is_recorded)),
+            designated: destinations.get(it.destination).and_then(|it| self.designated.frame(&it.name)),
             passage: &passage,
         };
-        it.readers = readers::readers(&datum, recipients.at(it.destination));
-        it
-    });
-    read.collect()
+        readers::readers(&datum, recipients.at(it.destination))
+    }
 }
 
 /// Protocols that seal what they carry, as a rule: which suite their ends agreed on is not read here.
@@ -92,7 +134,7 @@ const RESOLVING: &[&str] = &["dns", "doh", "doq", "dot"];
 struct Findings<'a> {
     ledger: &'a Ledger,
     of_flow: &'a [u32],
-    negotiated: HashMap<FlowId, Negotiated<'a>>,
+    negotiated: &'a HashMap<FlowId, Negotiated<'a>>,
     drafts: Drafts,
     hostname: Kind,
     hostnames: HashMap<String, [u8; 16]>,
@@ -125,12 +167,12 @@ impl Carried<'_> {
 }
 
 impl<'a> Findings<'a> {
-    fn new(ledger: &'a Ledger, of_flow: &'a [u32]) -> Self {
+    fn new(ground: &'a Ground<'_>, of_flow: &'a [u32]) -> Self {
         let mut drafts = Drafts::default();
         Self {
-            ledger,
+            ledger: ground.ledger,
             of_flow,
-            negotiated: negotiated(ledger),
+            negotiated: &ground.negotiated,
             hostname: drafts.kind(&DatumKind::HOSTNAME),
             hostnames: HashMap::default(),
             contents: HashMap::default(),

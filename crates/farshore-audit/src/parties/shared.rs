@@ -22,6 +22,8 @@ pub struct Shared<'a> {
     networks: HashMap<u32, Arc<Network>>,
     locations: HashMap<Grounds, Arc<Location>>,
     reaches: HashMap<Ties, Arc<[Reach]>>,
+    /// Addresses that were looked up beforehand.
+    known: HashMap<IpAddr, Place>,
 }
 
 /// All that a location follows from.
@@ -67,11 +69,29 @@ impl<'a> Shared<'a> {
             networks: HashMap::default(),
             locations: HashMap::default(),
             reaches: HashMap::default(),
+            known: HashMap::default(),
+        }
+    }
+
+    /// Looks addresses up that will be asked for, at most so many.
+    pub fn look_up(&mut self, addresses: impl Iterator<Item = IpAddr>, most: usize) {
+        let mut before = None;
+        for address in addresses {
+            if self.known.len() >= most {
+                return;
+            }
+            if before.replace(address) != Some(address) && !self.known.contains_key(&address) {
+                let place = self.place(address);
+                self.known.insert(address, place);
+            }
         }
     }
 
     /// As [`Datasets::place`].
     pub fn place(&mut self, address: IpAddr) -> Place {
+        if let Some(known) = self.known.get(&address) {
+            return known.clone();
+        }
         let meant = canonical(address);
         let special = special(meant);
         if special.is_some() && self.data.fictional.is_some() {
@@ -143,6 +163,15 @@ mod tests {
                 assert_eq!(shared.place(address), data.place(address), "{address} again");
             }
             assert!(shared.locations.len() < 1_000);
+            let asked: Vec<IpAddr> = (0..50)
+                .map(|_| random.address())
+                .chain(chosen.map(|it| it.parse().unwrap()))
+                .collect();
+            shared.look_up(asked.iter().copied().chain(asked.iter().copied()), 40);
+            assert_eq!(shared.known.len(), 40);
+            for address in asked {
+                assert_eq!(shared.place(address), data.place(address), "{address}, looked up beforehand");
+            }
         }
     }
 }

@@ -87,6 +87,7 @@ pub fn audit(ledger: Ledger, scope: Option<&Scope>) -> Audit {
         limits: farshore::JudgingLimits::default(),
         version: "test",
         show_pii: true,
+        jobs: 1,
     };
     judge(ledger, &with)
 }

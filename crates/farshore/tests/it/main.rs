@@ -8,6 +8,7 @@ mod clubhouse;
 mod crowded;
 mod fixed;
 mod hostile;
+mod judged;
 mod keys;
 mod labelled;
 mod leaky;

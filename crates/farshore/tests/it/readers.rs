@@ -39,6 +39,7 @@ fn audit(scene: &Scene) -> Audit {
         limits: farshore::JudgingLimits::default(),
         version: "test",
         show_pii: true,
+        jobs: 1,
     };
     judge(ledger, &with)
 }

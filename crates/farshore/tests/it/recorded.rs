@@ -38,6 +38,7 @@ fn audit(text: &[u8], name: &str, jobs: usize) -> Audit {
             limits: farshore::JudgingLimits::default(),
             version: "0",
             show_pii: false,
+            jobs: 1,
         },
     )
 }

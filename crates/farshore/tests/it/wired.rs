@@ -140,6 +140,7 @@ pub fn judged(ledger: Ledger, data: &'static Datasets) -> Audit {
         limits: farshore::JudgingLimits::default(),
         version: "test",
         show_pii: false,
+        jobs: 1,
     };
     judge(ledger, &with)
 }
