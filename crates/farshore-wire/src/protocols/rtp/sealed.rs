@@ -229,3 +229,24 @@ impl std::fmt::Debug for Opener {
         f.write_str(&self.told())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_let_go_of_stays_counted() {
+        let mut sample = Sample::default();
+        let packet = |number: u64| [&[0x80, 0][..], &number.to_be_bytes(), &[0x55; 162]].concat();
+        for number in 0..1_000 {
+            sample.keep(number, &packet(number));
+        }
+        let kept = sample.packets().count();
+        assert!(sample.is_full() && kept > 100 && kept == sample.len());
+        let (repeated, latest) = (sample.repeated(), sample.latest().packets().count());
+        sample.release();
+        sample.keep(1_000, &packet(1_000));
+        assert_eq!((sample.packets().count(), sample.len(), sample.is_full()), (0, kept, true));
+        assert_eq!((sample.repeated(), sample.latest().packets().count()), (repeated, latest));
+    }
+}
