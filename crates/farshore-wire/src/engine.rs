@@ -136,6 +136,10 @@ impl Outlet for Straight<'_> {
         self.shard.begin(flow, it, self.out);
     }
 
+    fn rest(&mut self, flow: FlowId) {
+        self.shard.rest(flow);
+    }
+
     fn set_aside(&mut self, flow: FlowId, _: u64) {
         self.shard.set_aside(flow, self.out);
     }

@@ -61,7 +61,8 @@ farshore_model::ceilings! {
         /// Fragments kept of one datagram; at the smallest packet size of IPv6 the largest datagram has 52.
         "fragments" fragments: usize = 1 << 8;
         /// Newer flows after which one of a single datagram that no protocol has claimed is no longer kept, nor the reader of one that
-        /// reads each datagram for itself: a flood makes millions of them. It begins anew with its next datagram.
+        /// reads each datagram for itself, which may be let go after a quarter of them: a flood makes millions. It begins anew with its next
+        /// datagram.
         "waiting-flows" waiting_flows: usize = 1 << 19;
         /// Connections of TLS that keep what they cannot open until it is known which session they go on with.
         "resumed-sessions" resumed_sessions: usize = 1 << 8;

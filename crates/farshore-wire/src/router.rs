@@ -22,11 +22,16 @@ use crate::paths::Ends;
 use crate::shard::{Beginning, Ended, Gaps, Numbers, Parcel};
 use crate::transport::sctp::{self, Chunk};
 
+/// How much earlier than flows are no longer waited for their readers may rest: a query is answered in a moment, if at all.
+const EARLIER: u32 = 4;
+
 /// Where the router puts what it has.
 pub trait Outlet {
     /// A flow's payload begins to come: said once, before its first parcel.
     fn begin(&mut self, flow: FlowId, it: Beginning);
-    /// Nobody waits for more of a flow: its next payload is announced as if it were the first.
+    /// Little is waited for of a flow, whose reader may be let go if it can do without: its next payload is announced as if it were the first.
+    fn rest(&mut self, flow: FlowId);
+    /// Nobody waits for more of a flow: the same.
     fn set_aside(&mut self, flow: FlowId, frame: u64);
     /// Payload. If it stands [in the frame](Parcel::in_frame), it is a part of the frame handed in.
     fn parcel(&mut self, it: Parcel, bytes: &[u8]);
@@ -50,7 +55,8 @@ pub struct Router {
     tracks: Rows<Track>,
     /// The flow of the latest packet, in tunnels of an even and of an odd depth: the next one is likely to be its, too.
     recent: [u32; 2],
-    /// Flows below this number are no longer waited for.
+    /// Flows below these numbers may rest, and are no longer waited for.
+    rested: u32,
     settled: u32,
     fragments: Fragments,
     watch: Watch,
@@ -71,6 +77,7 @@ impl Router {
             flows: Rows::default(),
             tracks: Rows::default(),
             recent: [0; 2],
+            rested: 0,
             settled: 0,
             fragments: Fragments::default(),
             watch: Watch::default(),
@@ -418,17 +425,31 @@ impl Router {
     /// No longer waits for flows that began so many flows ago, if their reader can do without what came so far.
     fn settle(&mut self, newest: u32, frame: u64, out: &mut dyn Outlet) {
         let waiting = u32::try_from(self.limits.waiting_flows).unwrap_or(u32::MAX);
+        while self.rested.saturating_add(waiting / EARLIER) < newest {
+            if self.leave(self.rested) {
+                out.rest(FlowId(self.rested));
+            }
+            self.rested = self.rested.saturating_add(1);
+        }
         while self.settled.saturating_add(waiting) < newest {
-            let at = self.settled as usize;
-            if let (Some(flow), Some(track)) = (self.flows.get(at), self.tracks.get_mut(at))
-                && flow.transport == Transport::Udp
-                && track.begun
-            {
-                (track.begun, track.set_aside) = (false, true);
+            if self.leave(self.settled) {
                 out.set_aside(FlowId(self.settled), frame);
             }
             self.settled = self.settled.saturating_add(1);
         }
+    }
+
+    /// Has the next payload of a flow announced, if some was and it is of a kind that may be left; whether it is so.
+    fn leave(&mut self, slot: u32) -> bool {
+        let at = slot as usize;
+        let (Some(flow), Some(track)) = (self.flows.get(at), self.tracks.get_mut(at)) else {
+            return false;
+        };
+        let left = flow.transport == Transport::Udp && (track.begun || track.set_aside);
+        if left {
+            (track.begun, track.set_aside) = (false, true);
+        }
+        left
     }
 }
 

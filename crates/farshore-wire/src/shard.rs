@@ -232,7 +232,9 @@ impl Shard {
             Slot::Vacant => Reading::default(),
             Slot::Resting(before) => {
                 // What its reader remembered is not there any more.
-                out.limit("waiting-flows");
+                if before.owed {
+                    out.limit("waiting-flows");
+                }
                 Reading::from(*before)
             }
             Slot::Live(_) | Slot::Ended(_) | Slot::Waiting(_) => return,
@@ -245,13 +247,24 @@ impl Shard {
         }));
     }
 
+    /// Lets go of the reader of a flow that can do without, and may begin again. Others stay as they are.
+    pub fn rest(&mut self, flow: FlowId) {
+        let place = self.place(flow);
+        if let Some(slot) = self.flows.get_mut(place)
+            && let Slot::Live(live) = slot
+            && let Some(it) = live.reading.at_rest()
+        {
+            *slot = Slot::Resting(it);
+        }
+    }
+
     /// Forgets a flow that only waits for a protocol to claim it, and the reader of one that can do without; either may begin again. Others
     /// stay as they are.
     pub fn set_aside(&mut self, flow: FlowId, out: &mut dyn Recorder) {
         let place = self.place(flow);
         let Some(slot) = self.flows.get_mut(place) else { return };
         let Slot::Live(live) = slot else { return };
-        if let Some(it) = live.reading.in_short().filter(|_| live.reading.may_rest()) {
+        if let Some(it) = live.reading.at_rest() {
             *slot = Slot::Resting(it);
         } else if live.reading.only_waits() {
             live.reading

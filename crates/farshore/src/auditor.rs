@@ -213,6 +213,10 @@ impl Outlet for Straight<'_> {
         self.shard.begin(flow, it, self.notebook);
     }
 
+    fn rest(&mut self, flow: FlowId) {
+        self.shard.rest(flow);
+    }
+
     fn set_aside(&mut self, flow: FlowId, frame: u64) {
         self.notebook.turn_to(frame);
         self.shard.set_aside(flow, self.notebook);

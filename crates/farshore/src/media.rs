@@ -82,6 +82,10 @@ impl Outlet for Straight<'_> {
         self.0.begin(flow, it, &mut Deaf);
     }
 
+    fn rest(&mut self, flow: FlowId) {
+        self.0.rest(flow);
+    }
+
     fn set_aside(&mut self, flow: FlowId, _: u64) {
         self.0.set_aside(flow, &mut Deaf);
     }

@@ -42,6 +42,8 @@ enum Item {
     /// From here on, these secrets are known.
     Learn(Arc<Secrets>),
     Begin(FlowId, Box<Beginning>),
+    /// Its reader may be let go.
+    Rest(FlowId),
     /// Nobody waits for more of it, as of that frame.
     SetAside(FlowId, u64),
     /// Payload.
@@ -180,6 +182,7 @@ fn work(mut shard: Shard, mut notebook: Notebook, batches: &Receiver<Batch>, don
             match item {
                 Item::Learn(secrets) => shard.learn(secrets),
                 Item::Begin(flow, beginning) => shard.begin(flow, *beginning, &mut notebook),
+                Item::Rest(flow) => shard.rest(flow),
                 Item::SetAside(flow, frame) => {
                     notebook.turn_to(frame);
                     shard.set_aside(flow, &mut notebook);
@@ -262,6 +265,10 @@ impl Fan {
 impl Outlet for Fan {
     fn begin(&mut self, flow: FlowId, it: Beginning) {
         self.to(flow, Item::Begin(flow, Box::new(it)));
+    }
+
+    fn rest(&mut self, flow: FlowId) {
+        self.to(flow, Item::Rest(flow));
     }
 
     fn set_aside(&mut self, flow: FlowId, frame: u64) {

@@ -12,6 +12,8 @@ pub(crate) struct Resting {
     /// By place in [`PROTOCOLS`].
     protocol: u8,
     client: Option<Direction>,
+    /// Whether its reader was [owed](crate::protocols::Dissector::is_owed) something.
+    pub(crate) owed: bool,
 }
 
 impl Resting {
@@ -44,9 +46,12 @@ impl From<Resting> for Reading {
 }
 
 impl Reading {
-    /// Whether what is read of it later does not rest on what was read before.
-    pub(crate) fn may_rest(&self) -> bool {
-        matches!(&self.state, State::Read(chain) if chain.dissector.may_rest() && chain.inner.is_empty())
+    /// What it came to in short, where what is read of it later does not rest on what was read before.
+    pub(crate) fn at_rest(&self) -> Option<Resting> {
+        let State::Read(chain) = &self.state else { return None };
+        let owed = chain.dissector.is_owed();
+        let may = chain.dissector.may_rest() && chain.inner.is_empty();
+        self.in_short().filter(|_| may).map(|it| Resting { owed, ..it })
     }
 
     /// What it came to in short; `None` if that is not all that is known.
@@ -59,6 +64,7 @@ impl Reading {
         let short = Resting {
             protocol: u8::try_from(protocol).ok()?,
             client: talk.client,
+            owed: false,
         };
         (**talk == short.talk()).then_some(short)
     }

@@ -260,6 +260,10 @@ pub trait Dissector: Send {
     fn may_rest(&self) -> bool {
         false
     }
+    /// Of one that may rest: whether something is still to come that it would read better than one that begins anew.
+    fn is_owed(&self) -> bool {
+        true
+    }
     /// Whether it tells more once all flows have ended, by what others of them said.
     fn waits(&self) -> bool {
         false

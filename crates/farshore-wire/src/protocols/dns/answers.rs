@@ -134,6 +134,11 @@ impl Answers {
         })
     }
 
+    /// Whether some question was not answered as often as it was asked.
+    pub fn are_owed(&self) -> bool {
+        self.waiting.iter().any(|it| it.answers < it.times)
+    }
+
     fn wait(&mut self, it: Asked) {
         if self.waiting.len() >= WAITING {
             self.waiting.remove(0);

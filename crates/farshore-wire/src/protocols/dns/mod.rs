@@ -226,6 +226,10 @@ impl Dissector for Conversation {
     fn may_rest(&self) -> bool {
         !self.framed && self.told.0 == Flaws::default().0
     }
+
+    fn is_owed(&self) -> bool {
+        self.answers.are_owed()
+    }
 }
 
 impl Conversation {
