@@ -95,23 +95,25 @@ fn a_flood_of_single_datagrams_is_not_waited_for() {
     assert!(tape.run().limits.is_empty());
 }
 
+/// A message that asks for the address of a name, or tells it.
+fn question(name: &[u8], answered: bool) -> Vec<u8> {
+    let mut message = [
+        b"\0\x07",
+        if answered { b"\x81\x80" } else { b"\x01\0" },
+        b"\0\x01\0\0\0\0\0\0".as_slice(),
+    ]
+    .concat();
+    message.push(name.len() as u8);
+    message.extend([name, b"\x07example\0\0\x01\0\x01"].concat());
+    if answered {
+        message[7] = 1;
+        message.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc6\x33\x64\x07");
+    }
+    message
+}
+
 #[test]
 fn the_readers_of_a_flood_of_queries_are_not_kept() {
-    let question = |name: &[u8], answered: bool| {
-        let mut message = [
-            b"\0\x07",
-            if answered { b"\x81\x80" } else { b"\x01\0" },
-            b"\0\x01\0\0\0\0\0\0".as_slice(),
-        ]
-        .concat();
-        message.push(name.len() as u8);
-        message.extend([name, b"\x07example\0\0\x01\0\x01"].concat());
-        if answered {
-            message[7] = 1;
-            message.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc6\x33\x64\x07");
-        }
-        message
-    };
     let resolver = End(SERVER, 53);
     let mut tape = Tape::default();
     for port in 0..20 {
@@ -146,4 +148,27 @@ fn the_readers_of_a_flood_of_queries_are_not_kept() {
     }
     // What is read without what came before is told; that nobody asks for the rest any more is no loss.
     assert_eq!((few.limits, all.limits), (vec!["waiting-flows"], vec![]));
+}
+
+#[test]
+fn a_query_behind_one_that_was_answered_misses_nothing() {
+    let resolver = End(SERVER, 53);
+    let mut tape = Tape::default();
+    for port in 0..20 {
+        let (client, name) = (End(CLIENT, 50_000 + port), format!("host-{port}"));
+        tape.udp(i64::from(port), client, resolver, &question(name.as_bytes(), false)).udp(
+            i64::from(port),
+            resolver,
+            client,
+            &question(name.as_bytes(), true),
+        );
+    }
+    tape.udp(21, End(CLIENT, 50_003), resolver, &question(b"again", false));
+    let few = tape.run_with(Limits {
+        waiting_flows: 4,
+        ..Limits::default()
+    });
+    let all = tape.run();
+    assert_eq!((few.learnt(), few.facts.len()), (all.learnt(), 41));
+    assert_eq!((few.limits, all.limits), (vec![], vec![]));
 }
