@@ -112,6 +112,14 @@ impl Sink for Notebook {
 }
 
 impl Notebook {
+    /// All fields by path and value, which must be text.
+    pub fn told(&self) -> Vec<(&str, &str)> {
+        let fields = self.fields.iter();
+        fields
+            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
+            .collect()
+    }
+
     /// The values told under one path, as text.
     pub fn values(&self, path: &str) -> Vec<String> {
         let told = self.fields.iter().filter(|(p, _, _)| p == path);

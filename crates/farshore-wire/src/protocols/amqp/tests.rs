@@ -175,13 +175,6 @@ const ONE: &[(&str, &str)] = &[
     ("amqp.body", "bob@rooms.example"),
 ];
 
-fn said(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
     let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
     read_stream(&AMQP, (50_000, 5672), &list)
@@ -196,7 +189,7 @@ fn any_segmentation_over_tcp_tells_the_same() {
                 .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
                 .collect();
             let out = read(&cut);
-            assert_eq!((said(&out), out.client), (wanted.to_vec(), Some(Up)), "chunks of {size}");
+            assert_eq!((out.told(), out.client), (wanted.to_vec(), Some(Up)), "chunks of {size}");
         }
     }
     let out = read(&modern());
@@ -207,12 +200,12 @@ fn any_segmentation_over_tcp_tells_the_same() {
 fn logins_go_in_other_ways_too() {
     let table = [entry("LOGIN", "alice"), entry("PASSWORD", "w4tch")].concat();
     let out = read(&nine(&[short("AMQPLAIN"), long(&table)]));
-    assert_eq!(said(&out), NINE);
+    assert_eq!(out.told(), NINE);
     let mut other = modern();
     other[3].1 = one(1, 0x41, &[b"\xa3\x09ANONYMOUS", b"\xa0\x11alice@rooms.tests", b"\x40"], b"");
-    assert_eq!(said(&read(&other))[0], ("amqp.trace", "alice@rooms.tests"));
+    assert_eq!(read(&other).told()[0], ("amqp.trace", "alice@rooms.tests"));
     other[3].1 = one(1, 0x41, &[b"\xa3\x0bSCRAM-SHA-1", b"\xa0\x11n,,n=alice,r=abcd"], b"");
-    assert_eq!(said(&read(&other))[0], ("amqp.auth.user", "alice"));
+    assert_eq!(read(&other).told()[0], ("amqp.auth.user", "alice"));
 }
 
 #[test]

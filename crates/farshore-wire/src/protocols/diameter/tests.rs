@@ -10,18 +10,11 @@ const ULR: &[u8] = include_bytes!("samples/ulr.bin");
 const ULA: &[u8] = include_bytes!("samples/ula.bin");
 const CCR: &[u8] = include_bytes!("samples/ccr.bin");
 
-fn told(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 #[test]
 fn who_attaches_and_with_what_is_told_in_place() {
     let out = read_stream(&DIAMETER, (50_000, 3868), &[(Up, ULR), (Down, ULA)]);
     assert_eq!(
-        told(&out),
+        out.told(),
         [
             ("diameter.session-id", "mme1.visited.example;1;7"),
             ("diameter.origin-host", "mme1.visited.example"),
@@ -46,7 +39,7 @@ fn who_attaches_and_with_what_is_told_in_place() {
 #[test]
 fn who_is_charged_is_told_by_kind() {
     let out = read_stream(&DIAMETER, (50_000, 3868), &[(Up, CCR)]);
-    let all = told(&out);
+    let all = out.told();
     for expected in [
         ("diameter.msisdn", "4915123456789"),
         ("diameter.imsi", "262019876543210"),
@@ -72,7 +65,12 @@ fn whoever_asks_for_capabilities_is_the_client() {
 fn any_segmentation_over_tcp_tells_the_same() {
     let (up, down) = ([CER, ULR, CCR].concat(), [CEA, ULA].concat());
     let whole = read_stream(&DIAMETER, (50_000, 3868), &[(Up, &up), (Down, &down)]);
-    let values = |out: &Notebook| told(out).into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect::<Vec<_>>();
+    let values = |out: &Notebook| {
+        out.told()
+            .into_iter()
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect::<Vec<_>>()
+    };
     for size in 1..up.len() {
         let chunks: Vec<_> = up
             .chunks(size)
@@ -131,7 +129,7 @@ fn groups_in_groups_end_somewhere() {
     let length = u32::try_from(message.len()).unwrap() | 1 << 24;
     message[..4].copy_from_slice(&length.to_be_bytes());
     let out = read_stream(&DIAMETER, (1, 2), &[(Up, &message)]);
-    assert_eq!(told(&out), [("diameter.session-id", "mme1.visited.example;1;7")]);
+    assert_eq!(out.told(), [("diameter.session-id", "mme1.visited.example;1;7")]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Messages made by hand: a login, its refusal, a reply.
 
-use super::super::notebook::{Notebook, damage, datagrams, read_datagrams, read_stream, stream};
+use super::super::notebook::{damage, datagrams, read_datagrams, read_stream, stream};
 use super::*;
 use Direction::{Down, Up};
 
@@ -70,13 +70,6 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&u32::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat()
 }
 
-fn told(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 const LOGIN: [(&str, &str); 4] = [
     ("kerberos.user-name", "alice"),
     ("kerberos.realm", "ROOMS.EXAMPLE"),
@@ -88,7 +81,7 @@ const LOGIN: [(&str, &str); 4] = [
 fn who_logs_in_and_from_where_is_told_in_place() {
     let request = request();
     let out = read_datagrams(&KERBEROS, (50_000, 88), &[(Up, &request)]);
-    assert_eq!(told(&out), LOGIN);
+    assert_eq!(out.told(), LOGIN);
     assert_eq!(out.client, Some(Up));
     for (path, value, at) in out.fields.iter().filter(|(path, ..)| path != "kerberos.service") {
         let place = usize::try_from(at.offset).unwrap() - 42;
@@ -112,7 +105,7 @@ fn any_segmentation_over_tcp_tells_the_same() {
             .chain(down.chunks(size).map(|it| (Down, it)))
             .collect();
         let out = read_stream(&KERBEROS, (50_000, 88), &chunks);
-        assert_eq!(told(&out)[..8], [LOGIN, LOGIN].concat(), "chunks of {size}");
+        assert_eq!(out.told()[..8], [LOGIN, LOGIN].concat(), "chunks of {size}");
         assert_eq!(out.values("kerberos.user-name").len(), 3);
     }
 }

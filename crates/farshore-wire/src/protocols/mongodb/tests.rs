@@ -135,13 +135,6 @@ const TOLD: &[(&str, &str)] = &[
     ("mongodb.password", "w4tch"),
 ];
 
-fn told(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
     let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
     read_stream(&MONGODB, (50_000, 27_017), &list)
@@ -155,7 +148,7 @@ fn any_segmentation_over_tcp_tells_the_same() {
             .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
             .collect();
         let out = read(&cut);
-        assert_eq!((told(&out), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
+        assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
     }
     let out = read(&conversation());
     assert_eq!(out.fields[0].2, Span::in_frame(1, 42 + 20, 5));

@@ -222,7 +222,7 @@ fn query(all: &Line<'_>, number: u8, body: Cursor<'_>, out: &mut dyn Sink) {
 mod tests {
     use farshore_model::{Span, Transport};
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{damage, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
 
@@ -239,13 +239,6 @@ mod tests {
     fn login(abilities: u32) -> Vec<u8> {
         let head = [&abilities.to_le_bytes()[..], &[0; 28]].concat();
         packet(1, &[&head[..], b"alice\0\x04abcdrooms\0mysql_native_password\0"].concat())
-    }
-
-    fn told(out: &Notebook) -> Vec<(&str, &str)> {
-        let fields = out.fields.iter();
-        fields
-            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-            .collect()
     }
 
     const SAID: [(&str, &str); 3] = [
@@ -266,12 +259,12 @@ mod tests {
             (50_000, 3306),
             &[(Down, &greeting), (Up, &login), (Down, b"\x07\0\0\x02"), (Up, &statement)],
         );
-        assert_eq!(told(&out), SAID);
+        assert_eq!(out.told(), SAID);
         assert_eq!(out.fields[0].2, Span::in_frame(2, 42 + 36, 5));
         assert_eq!(out.client, Some(Up));
         // The other way round, where the greeting tells who the server is.
         let out = read_stream(&MYSQL, (3306, 50_000), &[(Up, &greeting), (Down, &login)]);
-        assert_eq!((told(&out).len(), out.client), (2, Some(Down)));
+        assert_eq!((out.told().len(), out.client), (2, Some(Down)));
     }
 
     #[test]
@@ -291,7 +284,7 @@ mod tests {
     #[test]
     fn what_is_compressed_is_left_alone() {
         let out = read_stream(&MYSQL, (1, 2), &[(Down, &greeting()), (Up, &login(0x8228)), (Up, &statement())]);
-        assert_eq!(told(&out), SAID[..2]);
+        assert_eq!(out.told(), SAID[..2]);
     }
 
     #[test]
@@ -303,7 +296,7 @@ mod tests {
                 .map(|it| (Down, it))
                 .chain(up.chunks(size).map(|it| (Up, it)))
                 .collect();
-            assert_eq!(told(&read_stream(&MYSQL, (50_000, 3306), &chunks)), SAID, "chunks of {size}");
+            assert_eq!(read_stream(&MYSQL, (50_000, 3306), &chunks).told(), SAID, "chunks of {size}");
         }
     }
 

@@ -254,7 +254,7 @@ impl Talk for News {
 mod tests {
     use farshore_model::{Direction, Span, Transport};
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{damage, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
 
@@ -293,19 +293,12 @@ mod tests {
         ("nntp.mail.body", "words"),
     ];
 
-    fn said(out: &Notebook) -> Vec<(&str, &str)> {
-        let fields = out.fields.iter();
-        fields
-            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-            .collect()
-    }
-
     #[test]
     fn a_session_in_any_segmentation_tells_the_same() {
         for size in 1..80 {
             let chunks: Vec<_> = TALK.iter().flat_map(|(d, it)| it.chunks(size).map(|it| (*d, it))).collect();
             let out = read_stream(&NNTP, (50_000, 119), &chunks);
-            assert_eq!((said(&out), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
+            assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
             assert!(out.inner.iter().all(|(way, hint, _)| (*way, *hint) == (Up, "tls")) && !out.inner.is_empty());
         }
         let out = read_stream(&NNTP, (50_000, 119), TALK);

@@ -297,13 +297,6 @@ mod tests {
         beginning(b"user\0alice\0database\0rooms\0application_name\0psql\0\0")
     }
 
-    fn told(out: &Notebook) -> Vec<(&str, &str)> {
-        let fields = out.fields.iter();
-        fields
-            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-            .collect()
-    }
-
     const SAID: [(&str, &str); 6] = [
         ("postgres.user", "alice"),
         ("postgres.database", "rooms"),
@@ -337,7 +330,7 @@ mod tests {
     #[test]
     fn logins_and_statements_are_told_in_place() {
         let out = read(&conversation());
-        assert_eq!(told(&out), SAID);
+        assert_eq!(out.told(), SAID);
         assert_eq!(out.fields[0].2, Span::in_frame(3, 42 + 13, 5));
         assert_eq!(out.client, Some(Up));
         // A password that is proven rather than sent.
@@ -354,7 +347,7 @@ mod tests {
                 .iter()
                 .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
                 .collect();
-            assert_eq!(told(&read(&cut)), SAID, "chunks of {size}");
+            assert_eq!(read(&cut).told(), SAID, "chunks of {size}");
         }
     }
 

@@ -400,13 +400,6 @@ mod tests {
         ("redis.value", "{\"mail\":\"bob@rooms.lan\"}"),
     ];
 
-    fn told(out: &Notebook) -> Vec<(&str, &str)> {
-        let fields = out.fields.iter();
-        fields
-            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-            .collect()
-    }
-
     fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
         let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
         read_stream(&REDIS, (50_000, 6379), &list)
@@ -420,7 +413,7 @@ mod tests {
                 .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
                 .collect();
             let out = read(&cut);
-            assert_eq!((told(&out), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
+            assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
         }
         assert_eq!(read(&conversation()).fields[0].2, Span::in_frame(1, 42 + 18, 5));
     }
@@ -429,7 +422,7 @@ mod tests {
     fn a_string_too_long_is_passed_over_and_the_next_command_is_read() {
         let long = "x".repeat(Limits::default().message_bytes + 1);
         let out = read(&[(Up, [said(&["SET", "k", &long]), said(&["AUTH", "w4tch"])].concat())]);
-        assert_eq!(told(&out), [("redis.argument", "k"), ("redis.password", "w4tch")]);
+        assert_eq!(out.told(), [("redis.argument", "k"), ("redis.password", "w4tch")]);
         assert_eq!(out.limits, ["message-bytes"]);
     }
 

@@ -183,32 +183,25 @@ impl Dissector for Request {
 mod tests {
     use farshore_model::Span;
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{damage, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
-
-    fn told(out: &Notebook) -> Vec<(&str, &str)> {
-        let fields = out.fields.iter();
-        fields
-            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-            .collect()
-    }
 
     #[test]
     fn who_does_what_as_whom_is_told_in_place() {
         let out = read_stream(&RSH, (1022, 514), &[(Up, b"1021\0ann\0root\0mkdir rooms\0"), (Down, b"\0")]);
         assert_eq!(
-            told(&out),
+            out.told(),
             [("rsh.local-user", "ann"), ("rsh.user", "root"), ("rsh.command", "mkdir rooms")]
         );
         assert_eq!(out.fields[0].2, Span::in_frame(1, 42 + 5, 3));
         let out = read_stream(&REXEC, (50_000, 512), &[(Up, b"0\0ann\0w4tch\0ls\0")]);
         assert_eq!(
-            told(&out),
+            out.told(),
             [("rexec.user", "ann"), ("rexec.password", "w4tch"), ("rexec.command", "ls")]
         );
         let out = read_stream(&RLOGIN, (1023, 513), &[(Up, b"\0ann\0root\0xterm/38400\0")]);
-        assert_eq!(told(&out), [("rlogin.local-user", "ann"), ("rlogin.user", "root")]);
+        assert_eq!(out.told(), [("rlogin.local-user", "ann"), ("rlogin.user", "root")]);
     }
 
     #[test]
@@ -216,7 +209,7 @@ mod tests {
         let up = b"1021\0ann\0root\0mkdir rooms\0";
         for size in 1..up.len() {
             let chunks: Vec<_> = up.chunks(size).map(|it| (Up, it)).collect();
-            assert_eq!(told(&read_stream(&RSH, (1022, 514), &chunks)).len(), 3, "chunks of {size}");
+            assert_eq!(read_stream(&RSH, (1022, 514), &chunks).told().len(), 3, "chunks of {size}");
         }
     }
 

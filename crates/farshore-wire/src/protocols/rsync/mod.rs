@@ -169,7 +169,7 @@ fn said(it: Next, line: &Line<'_>, end: usize, out: &mut dyn Sink) -> Next {
 mod tests {
     use farshore_model::{Span, Transport};
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{damage, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
 
@@ -192,19 +192,12 @@ mod tests {
         ("rsync.argument", "backup/guests.csv"),
     ];
 
-    fn told(out: &Notebook) -> Vec<(&str, &str)> {
-        let fields = out.fields.iter();
-        fields
-            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-            .collect()
-    }
-
     #[test]
     fn any_segmentation_over_tcp_tells_the_same() {
         for size in 1..60 {
             let chunks: Vec<_> = TALK.iter().flat_map(|(d, it)| it.chunks(size).map(|it| (*d, it))).collect();
             let out = read_stream(&RSYNC, (50_000, 873), &chunks);
-            assert_eq!((told(&out), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
+            assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
         }
         let out = read_stream(&RSYNC, (50_000, 873), TALK);
         assert_eq!(out.fields[2].2, Span::in_frame(4, 42, 5));

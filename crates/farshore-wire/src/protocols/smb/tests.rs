@@ -2,7 +2,7 @@
 
 use farshore_model::Transport;
 
-use super::super::notebook::{Notebook, damage, read_stream, stream};
+use super::super::notebook::{damage, read_stream, stream};
 use super::*;
 use Direction::{Down, Up};
 
@@ -39,13 +39,6 @@ fn old(command: u8, words: &[u8], data: &[u8]) -> Vec<u8> {
     out
 }
 
-fn told(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 /// A login, a share, and two requests in one packet, the second a file's.
 fn session() -> Vec<u8> {
     let login = two(1, false, 0, 12, &super::super::ntlm::tests::answer());
@@ -70,7 +63,7 @@ fn logins_shares_and_files_are_told_in_place_in_any_segmentation() {
     for size in [1, 3, 7, 64, 100, bytes.len()] {
         let chunks: Vec<_> = bytes.chunks(size).map(|it| (Up, it)).collect();
         let out = read_stream(&SMB, (50_000, 445), &chunks);
-        assert_eq!(told(&out), SESSION, "in {size}");
+        assert_eq!(out.told(), SESSION, "in {size}");
         assert_eq!((out.client, out.decoded.len()), (Some(Up), SESSION.len()));
     }
     let out = read_stream(&SMB, (50_000, 445), &[(Up, &bytes)]);
@@ -97,18 +90,18 @@ fn version_1_tells_passwords_that_are_sent_as_they_are() {
     let bytes = [request, framed(&clear)].concat();
     let out = read_stream(&SMB, (50_000, 139), &[(Up, &bytes), (Down, b"\x82\0\0\0")]);
     let told_in_clear = [("smb.password", "hunter2"), ("smb.user", "grace.h"), ("smb.domain", "ROOMS")];
-    assert_eq!((told(&out), out.client), (told_in_clear.to_vec(), Some(Up)));
+    assert_eq!((out.told(), out.client), (told_in_clear.to_vec(), Some(Up)));
     // Answers to a challenge are none.
     let data = [&[7; 48][..], &[0], &names].concat();
     let out = read_stream(&SMB, (50_000, 445), &[(Up, &framed(&old(0x73, &words(24, 24), &data)))]);
-    assert_eq!(told(&out), told_in_clear[1..]);
+    assert_eq!(out.told(), told_in_clear[1..]);
     let share = old(
         0x75,
         &[0xff, 0, 0, 0, 0, 0, 4, 0],
         &[&b"sea\0\0"[..], &wide("\\\\files\\grace\0")].concat(),
     );
     let out = read_stream(&SMB, (50_000, 445), &[(Up, &framed(&share))]);
-    assert_eq!(told(&out), [("smb.password", "sea"), ("smb.share", r"\\files\grace")]);
+    assert_eq!(out.told(), [("smb.password", "sea"), ("smb.share", r"\\files\grace")]);
 }
 
 #[test]
@@ -119,10 +112,10 @@ fn what_is_long_and_not_wanted_is_passed_over_and_what_is_encrypted_opaque() {
     let bytes = [framed(&read), share.clone()].concat();
     let chunks: Vec<_> = bytes.chunks(1400).map(|it| (Up, it)).collect();
     let out = read_stream(&SMB, (50_000, 445), &chunks);
-    assert_eq!((told(&out), out.limits.len()), (vec![("smb.share", r"\\files\grace")], 0));
+    assert_eq!((out.told(), out.limits.len()), (vec![("smb.share", r"\\files\grace")], 0));
     let sealed = framed(&[&b"\xfdSMB"[..], &[9; 100]].concat());
     let out = read_stream(&SMB, (50_000, 445), &[(Up, &share), (Up, &sealed)]);
-    assert_eq!((told(&out).len(), out.protection), (1, Some(Protection::Opaque)));
+    assert_eq!((out.told().len(), out.protection), (1, Some(Protection::Opaque)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use farshore_model::{Span, Transport};
 
-use super::super::notebook::{Notebook, damage, read_stream, stream};
+use super::super::notebook::{damage, read_stream, stream};
 use super::*;
 use Direction::{Down, Up};
 
@@ -30,13 +30,6 @@ fn submit(class: u8, alphabet: u8, text: &[u8]) -> Vec<u8> {
     message(4, 2, &[&head[..], &[text.len() as u8], text].concat())
 }
 
-fn told(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 const LOGIN: [(&str, &str); 2] = [("smpp.user", "rooms-sms"), ("smpp.password", "w4tch")];
 const SENT: [(&str, &str); 3] = [
     ("smpp.source", "Rooms"),
@@ -48,7 +41,7 @@ const SENT: [(&str, &str); 3] = [
 fn logins_and_messages_are_told_in_place() {
     let (login, submit) = (login(), submit(0, 0, b"Your code is 402133"));
     let out = read_stream(&SMPP, (50_000, 2775), &[(Up, &login), (Down, &answer()), (Up, &submit)]);
-    assert_eq!(told(&out), [&LOGIN[..], &SENT].concat());
+    assert_eq!(out.told(), [&LOGIN[..], &SENT].concat());
     assert_eq!(out.fields[0].2, Span::in_frame(1, 42 + 16, 9));
     for (path, value, at) in &out.fields {
         let stands = if at.frame == 1 { &login } else { &submit };
@@ -87,7 +80,7 @@ fn any_segmentation_over_tcp_tells_the_same() {
             .chain(down.chunks(size).map(|it| (Down, it)))
             .collect();
         let out = read_stream(&SMPP, (50_000, 2775), &chunks);
-        assert_eq!(told(&out), [&LOGIN[..], &SENT].concat(), "chunks of {size}");
+        assert_eq!(out.told(), [&LOGIN[..], &SENT].concat(), "chunks of {size}");
     }
 }
 

@@ -270,7 +270,7 @@ fn tell_head<'a>(all: &Line<'a>, body: usize, out: &mut dyn Sink) -> &'a [u8] {
 mod tests {
     use farshore_model::{Span, Transport};
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{damage, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
 
@@ -304,19 +304,12 @@ mod tests {
         ("stomp.header.receipt-id", "8"),
     ];
 
-    fn said(out: &Notebook) -> Vec<(&str, &str)> {
-        let fields = out.fields.iter();
-        fields
-            .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-            .collect()
-    }
-
     #[test]
     fn any_segmentation_over_tcp_tells_the_same() {
         for size in 1..90 {
             let chunks: Vec<_> = TALK.iter().flat_map(|(d, it)| it.chunks(size).map(|it| (*d, it))).collect();
             let out = read_stream(&STOMP, (50_000, 61_613), &chunks);
-            assert_eq!((said(&out), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
+            assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
         }
         let out = read_stream(&STOMP, (50_000, 61_613), TALK);
         assert_eq!(out.fields[3].2, Span::in_frame(1, 42 + 71, 5));

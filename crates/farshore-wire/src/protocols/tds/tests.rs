@@ -132,13 +132,6 @@ const TOLD: &[(&str, &str)] = &[
     ("tds.query", "SELECT 2"),
 ];
 
-fn said(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
     let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
     read_stream(&TDS, (50_000, 1433), &list)
@@ -152,7 +145,7 @@ fn any_segmentation_over_tcp_tells_the_same() {
             .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
             .collect();
         let out = read(&cut);
-        assert_eq!((said(&out), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
+        assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
     }
     let out = read(&conversation());
     assert_eq!(out.fields[8].2, Span::in_frame(5, 42 + 8 + 22, 16));
@@ -188,7 +181,7 @@ fn tls_within_packets_and_beside_them_is_handed_on_and_what_follows_read() {
         let out = read(&cut);
         let inner: Vec<u8> = out.inner.iter().flat_map(|(_, _, bytes)| bytes.clone()).collect();
         assert_eq!(
-            (inner, said(&out)),
+            (inner, out.told()),
             ([&hello[..], &record].concat(), vec![("tds.query", "SELECT 2")]),
             "chunks of {size}"
         );

@@ -11,13 +11,6 @@ const LOGIN: &[u8] = b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism=
 const MESSAGE: &[u8] = b"<message from=\"alice@rooms.example/desk\" to='bob@rooms.example'><body>\n meet at 5? </body></message>";
 const ROSTER: &[u8] = b"<iq type='result'><query xmlns='jabber:iq:roster'><item jid='carol@rooms.example' name='C'/></query></iq>";
 
-fn told(out: &Notebook) -> Vec<(&str, &str)> {
-    let fields = out.fields.iter();
-    fields
-        .map(|(path, value, _)| (path.as_str(), str::from_utf8(value).unwrap()))
-        .collect()
-}
-
 const SAID: [(&str, &str); 7] = [
     ("xmpp.server", "rooms.example"),
     ("xmpp.user", "alice"),
@@ -32,7 +25,7 @@ const SAID: [(&str, &str); 7] = [
 fn logins_messages_and_contacts_are_told() {
     let up = [OPEN, LOGIN, MESSAGE].concat();
     let out = read_stream(&XMPP, (50_000, 5222), &[(Up, &up), (Down, ROSTER)]);
-    assert_eq!(told(&out), SAID);
+    assert_eq!(out.told(), SAID);
     assert_eq!(out.client, Some(Up));
     for (path, value, at) in out
         .fields
@@ -49,7 +42,7 @@ fn the_older_login_and_other_proofs_are_read() {
     let old = b"<iq type='set'><query xmlns='jabber:iq:auth'><username>alice</username><password>w4tch</password><resource>desk</resource></query></iq>";
     let out = read_stream(&XMPP, (1, 2), &[(Up, OPEN), (Up, old)]);
     assert_eq!(
-        told(&out)[1..],
+        out.told()[1..],
         [("xmpp.user", "alice"), ("xmpp.password", "w4tch"), ("xmpp.resource", "desk")]
     );
     for (mechanism, proof) in [
@@ -91,7 +84,7 @@ fn any_segmentation_over_tcp_tells_the_same() {
             .map(|it| (Up, it))
             .chain(down.chunks(size).map(|it| (Down, it)))
             .collect();
-        assert_eq!(told(&read_stream(&XMPP, (50_000, 5222), &chunks)), SAID, "chunks of {size}");
+        assert_eq!(read_stream(&XMPP, (50_000, 5222), &chunks).told(), SAID, "chunks of {size}");
     }
 }
 
