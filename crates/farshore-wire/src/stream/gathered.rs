@@ -17,6 +17,8 @@ pub struct Gathered {
     position: u64,
     /// Start position of each piece, and its origin.
     pieces: VecDeque<(u64, Origin)>,
+    /// Bytes that nobody needs and that are still to come.
+    unwanted: usize,
 }
 
 impl Gathered {
@@ -27,6 +29,7 @@ impl Gathered {
         }
         self.pieces.push_back((self.end(), piece.origin));
         self.bytes.extend_from_slice(piece.bytes);
+        self.skip(0);
     }
 
     /// What is gathered and not yet consumed.
@@ -80,13 +83,15 @@ impl Gathered {
         self.bytes.clear();
         self.head = 0;
         self.pieces.clear();
+        self.unwanted = 0;
     }
 
-    /// Takes off the front what is `left` of something that nobody needs, as far as it is there.
-    pub fn pass_over(&mut self, left: &mut usize) {
-        let here = self.len().min(*left);
+    /// Takes `n` bytes off the front: what of them has not come yet, when it comes.
+    pub fn skip(&mut self, n: usize) {
+        self.unwanted = self.unwanted.saturating_add(n);
+        let here = self.len().min(self.unwanted);
         self.consume(here);
-        *left = left.saturating_sub(here);
+        self.unwanted = self.unwanted.saturating_sub(here);
     }
 
     /// Where a range of [`Gathered::bytes`] stands in the input.
@@ -158,5 +163,23 @@ mod tests {
         it.push(&piece(b"lm", 9, 9, 70));
         assert_eq!(it.span(0..2), Span::in_frame(9, 60, 11));
         assert_eq!(it.span(1..3), Span::in_frame(9, 70, 2));
+    }
+
+    #[test]
+    fn what_is_skipped_goes_as_it_comes_and_a_gap_ends_it() {
+        let mut it = Gathered::default();
+        it.push(&piece(b"abcd", 3, 3, 54));
+        it.skip(2);
+        assert_eq!((it.bytes(), it.position()), (&b"cd"[..], 2));
+        it.skip(7);
+        it.push(&piece(b"efgh", 4, 4, 54));
+        assert_eq!((it.bytes(), it.position()), (&b""[..], 8));
+        it.push(&piece(b"ijkl", 5, 5, 54));
+        assert_eq!((it.bytes(), it.position()), (&b"jkl"[..], 9));
+        assert_eq!(it.span(0..3), Span::in_frame(5, 55, 3));
+        it.skip(5);
+        it.clear();
+        it.push(&piece(b"m", 7, 7, 54));
+        assert_eq!(it.bytes(), b"m");
     }
 }

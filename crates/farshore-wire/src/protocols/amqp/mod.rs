@@ -103,8 +103,6 @@ fn version(bytes: &[u8]) -> Option<Kind> {
 #[derive(Debug, Default)]
 struct Side {
     gathered: Gathered,
-    /// Bytes of a frame longer than anybody keeps, still to come.
-    skip: usize,
     upgraded: bool,
     /// The form of the message that is passing.
     form: Vec<u8>,
@@ -175,7 +173,6 @@ impl Dissector for Session {
         let Segment::Bytes(piece) = it else { return Progress::Lost };
         side.gathered.push(&piece);
         loop {
-            side.gathered.pass_over(&mut side.skip);
             let bytes = side.gathered.bytes();
             match bytes.first() {
                 None => return Progress::More,
@@ -207,7 +204,7 @@ impl Dissector for Session {
             };
             if frame.size > self.limits.message_bytes {
                 out.limit("message-bytes");
-                side.skip = frame.size;
+                side.gathered.skip(frame.size);
                 continue;
             }
             if bytes.len() < frame.size {

@@ -46,7 +46,6 @@ impl Protocol for DceRpc {
     fn start(&self, _: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
         Box::new(Session {
             lanes: Default::default(),
-            skip: [0; 2],
             shown: [0; 2],
             longest: limits.message_bytes,
         })
@@ -129,8 +128,6 @@ fn told(bytes: &[u8]) -> Match {
 #[derive(Debug)]
 struct Session {
     lanes: [Lane; 2],
-    /// Bytes of a fragment that nobody needs, still to come.
-    skip: [usize; 2],
     /// Bytes of calls that were shown.
     shown: [usize; 2],
     longest: usize,
@@ -138,17 +135,13 @@ struct Session {
 
 impl Dissector for Session {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let (lane, skip) = (direction.of_mut(&mut self.lanes), direction.of_mut(&mut self.skip));
+        let lane = direction.of_mut(&mut self.lanes);
         let shown = direction.of_mut(&mut self.shown);
-        if matches!(it, Segment::Gap(_)) {
-            *skip = 0;
-        }
         if !lane.take(&it, |bytes| head(bytes).is_ok()) {
             return Progress::More;
         }
         let gathered = &mut lane.gathered;
         loop {
-            gathered.pass_over(skip);
             let bytes = gathered.bytes();
             let head = match head(bytes) {
                 Ok(it) => it,
@@ -180,7 +173,7 @@ impl Dissector for Session {
                 RESPONSE | BIND_ACK => out.client_speaks(direction.reverse()),
                 _ => {}
             }
-            *skip = head.length;
+            gathered.skip(head.length);
         }
     }
 }

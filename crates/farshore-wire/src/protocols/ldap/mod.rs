@@ -176,8 +176,6 @@ fn value<'a>(it: &mut Cursor<'a>, tag: u8) -> Result<Cursor<'a>, Stop> {
 #[derive(Debug, Default)]
 struct Lane {
     gathered: Gathered,
-    /// Bytes of a message longer than anybody keeps, still to come.
-    skip: usize,
     upgraded: bool,
 }
 
@@ -207,7 +205,6 @@ impl Dissector for Directory {
 impl Lane {
     fn messages(&mut self, direction: Direction, piece: &Piece<'_>, client: bool, longest: usize, out: &mut dyn Sink) -> Progress {
         loop {
-            self.gathered.pass_over(&mut self.skip);
             let bytes = self.gathered.bytes();
             match bytes.first() {
                 None => return Progress::More,
@@ -237,7 +234,7 @@ impl Lane {
             let size = it.offset().saturating_add(length);
             if length > longest {
                 out.limit("message-bytes");
-                self.skip = size;
+                self.gathered.skip(size);
                 continue;
             }
             let Ok(message) = it.sub(length) else { return Progress::More };

@@ -53,7 +53,6 @@ impl Protocol for MongoDb {
     fn start(&self, _: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
         Box::new(Session {
             lanes: Default::default(),
-            skip: [0; 2],
             limits: limits.clone(),
         })
     }
@@ -158,23 +157,17 @@ fn begins(head: &Head, it: &mut Cursor<'_>) -> Result<bool, Stop> {
 #[derive(Debug)]
 struct Session {
     lanes: [Lane; 2],
-    /// Bytes of a message that nobody needs, still to come.
-    skip: [usize; 2],
     limits: Limits,
 }
 
 impl Dissector for Session {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let (lane, skip) = (direction.of_mut(&mut self.lanes), direction.of_mut(&mut self.skip));
-        if matches!(it, Segment::Gap(_)) {
-            *skip = 0;
-        }
+        let lane = direction.of_mut(&mut self.lanes);
         if !lane.take(&it, |bytes| told(bytes) == Match::Yes) {
             return Progress::More;
         }
         let gathered = &mut lane.gathered;
         loop {
-            gathered.pass_over(skip);
             let bytes = gathered.bytes();
             let head = match head(bytes) {
                 Ok(it) => it,
@@ -195,7 +188,7 @@ impl Dissector for Session {
                 out.limit("message-bytes");
             }
             out.client_speaks(if head.answers == 0 { direction } else { direction.reverse() });
-            *skip = head.length;
+            gathered.skip(head.length);
         }
     }
 }

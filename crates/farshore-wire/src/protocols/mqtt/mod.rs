@@ -98,19 +98,11 @@ fn length(it: &mut Cursor<'_>) -> Result<Option<usize>, Stop> {
     Ok(None)
 }
 
-/// One direction.
-#[derive(Debug, Default)]
-struct Lane {
-    gathered: Gathered,
-    /// Bytes of a packet longer than anybody keeps, still to come.
-    skip: usize,
-}
-
 /// One session.
 #[derive(Debug)]
 struct Session {
     client: Direction,
-    lanes: [Lane; 2],
+    lanes: [Gathered; 2],
     /// As the client said; 0 if that was not seen.
     version: u8,
     longest: usize,
@@ -123,7 +115,7 @@ impl Dissector for Session {
         // Lengths lead from packet to packet: after a loss nothing is certain any more.
         let Segment::Bytes(piece) = it else { return Progress::Lost };
         let lane = direction.of_mut(&mut self.lanes);
-        lane.gathered.push(&piece);
+        lane.push(&piece);
         let mut lane = std::mem::take(lane);
         let progress = self.packets(direction, &mut lane, out);
         *direction.of_mut(&mut self.lanes) = lane;
@@ -132,10 +124,9 @@ impl Dissector for Session {
 }
 
 impl Session {
-    fn packets(&mut self, direction: Direction, lane: &mut Lane, out: &mut dyn Sink) -> Progress {
+    fn packets(&mut self, direction: Direction, lane: &mut Gathered, out: &mut dyn Sink) -> Progress {
         loop {
-            lane.gathered.pass_over(&mut lane.skip);
-            let mut it = Cursor::new("mqtt", lane.gathered.bytes());
+            let mut it = Cursor::new("mqtt", lane.bytes());
             let Ok(first) = it.u8() else { return Progress::More };
             let length = match length(&mut it) {
                 Ok(Some(length)) if first >> 4 != 0 => length,
@@ -145,7 +136,7 @@ impl Session {
             let size = it.offset().saturating_add(length);
             if length > self.longest {
                 out.limit("message-bytes");
-                lane.skip = size;
+                lane.skip(size);
                 continue;
             }
             let Ok(mut body) = it.sub(length) else { return Progress::More };
@@ -153,13 +144,13 @@ impl Session {
             let _ = match first >> 4 {
                 CONNECT => {
                     out.client_speaks(self.client);
-                    self.connect(&lane.gathered, &mut body, out)
+                    self.connect(lane, &mut body, out)
                 }
-                PUBLISH => self.publish(first, &lane.gathered, &mut body, out),
-                SUBSCRIBE if direction == self.client => self.subscribe(&lane.gathered, &mut body, out),
+                PUBLISH => self.publish(first, lane, &mut body, out),
+                SUBSCRIBE if direction == self.client => self.subscribe(lane, &mut body, out),
                 _ => Ok(()),
             };
-            lane.gathered.consume(size);
+            lane.consume(size);
         }
     }
 

@@ -51,7 +51,6 @@ impl Protocol for Redis {
             client: lines::client_of(opening, |client, _, _| commands(client)),
             told: false,
             lanes: Default::default(),
-            skip: [0; 2],
             command: Command::default(),
             longest: limits.message_bytes,
         })
@@ -261,8 +260,6 @@ struct Session {
     client: Direction,
     told: bool,
     lanes: [Lane; 2],
-    /// Bytes of a string longer than anybody keeps, still to come.
-    skip: [usize; 2],
     command: Command,
     longest: usize,
 }
@@ -272,20 +269,16 @@ impl Dissector for Session {
         if !std::mem::replace(&mut self.told, true) {
             out.client_speaks(self.client);
         }
-        let (lane, skip) = (direction.of_mut(&mut self.lanes), direction.of_mut(&mut self.skip));
+        let lane = direction.of_mut(&mut self.lanes);
         let client = direction == self.client;
-        if matches!(it, Segment::Gap(_)) {
-            *skip = 0;
-            if client {
-                self.command = Command::default();
-            }
+        if client && matches!(it, Segment::Gap(_)) {
+            self.command = Command::default();
         }
         if !lane.take(&it, takes_up) {
             return Progress::More;
         }
         let gathered = &mut lane.gathered;
         loop {
-            gathered.pass_over(skip);
             let bytes = gathered.bytes();
             let Some(mark) = bytes.first() else { return Progress::More };
             let length = match mark {
@@ -325,7 +318,7 @@ impl Dissector for Session {
             let end = head.saturating_add(length);
             if length > self.longest {
                 out.limit("message-bytes");
-                *skip = end.saturating_add(2);
+                gathered.skip(end.saturating_add(2));
                 if client {
                     self.command.string(b"");
                 }

@@ -51,7 +51,6 @@ impl Protocol for Smb {
     fn start(&self, _: &Opening<'_>, limits: &Limits) -> Box<dyn Dissector> {
         Box::new(Session {
             lanes: Default::default(),
-            skip: [0; 2],
             longest: limits.message_bytes,
         })
     }
@@ -126,23 +125,17 @@ fn told(bytes: &[u8]) -> Match {
 #[derive(Debug)]
 struct Session {
     lanes: [Lane; 2],
-    /// Bytes of a packet that nobody needs, still to come.
-    skip: [usize; 2],
     longest: usize,
 }
 
 impl Dissector for Session {
     fn segment(&mut self, direction: Direction, it: Segment<'_>, out: &mut dyn Sink) -> Progress {
-        let (lane, skip) = (direction.of_mut(&mut self.lanes), direction.of_mut(&mut self.skip));
-        if matches!(it, Segment::Gap(_)) {
-            *skip = 0;
-        }
+        let lane = direction.of_mut(&mut self.lanes);
         if !lane.take(&it, |bytes| told(bytes) == Match::Yes) {
             return Progress::More;
         }
         let gathered = &mut lane.gathered;
         loop {
-            gathered.pass_over(skip);
             let bytes = gathered.bytes();
             let (length, packet) = match packet(bytes) {
                 Ok(it) => it,
@@ -183,7 +176,7 @@ impl Dissector for Session {
             } else if wanted {
                 out.limit("message-bytes");
             }
-            *skip = length;
+            gathered.skip(length);
         }
     }
 }

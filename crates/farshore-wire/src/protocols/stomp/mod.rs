@@ -102,8 +102,6 @@ struct Side {
     head: Option<(usize, Option<usize>)>,
     /// Bytes already searched for the end of the head, or of the body.
     seen: usize,
-    /// Bytes of a body longer than anybody keeps, still to come.
-    skip: usize,
     /// All is passed over up to a zero byte.
     skipping: bool,
 }
@@ -124,7 +122,7 @@ impl Dissector for Session {
         }
         let side = direction.of_mut(&mut self.lanes);
         if matches!(it, Segment::Gap(_)) {
-            (side.head, side.seen, side.skip, side.skipping) = (None, 0, 0, false);
+            (side.head, side.seen, side.skipping) = (None, 0, false);
         }
         if !side.lane.take(&it, takes_up) {
             return Progress::More;
@@ -138,7 +136,6 @@ impl Side {
     /// Reads a frame; whether another may follow.
     fn frame(&mut self, limits: &Limits, out: &mut dyn Sink) -> bool {
         let gathered = &mut self.lane.gathered;
-        gathered.pass_over(&mut self.skip);
         if self.skipping {
             let Some(end) = memchr::memchr(0, gathered.bytes()) else {
                 gathered.clear();
@@ -202,7 +199,7 @@ impl Side {
         } else {
             out.limit("message-bytes");
             if length.is_some() {
-                self.skip = end.saturating_add(1);
+                gathered.skip(end.saturating_add(1));
             } else {
                 self.skipping = true;
             }

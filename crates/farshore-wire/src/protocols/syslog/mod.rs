@@ -232,8 +232,6 @@ struct Lane {
     gathered: Gathered,
     /// Bytes already searched for the end of a line.
     seen: usize,
-    /// Bytes of a message longer than anybody keeps, still to come.
-    skip: usize,
 }
 
 impl Dissector for Stream {
@@ -261,7 +259,6 @@ impl Dissector for Stream {
 impl Lane {
     fn messages(&mut self, longest: usize, direction: Direction, out: &mut dyn Sink) -> Progress {
         loop {
-            self.gathered.pass_over(&mut self.skip);
             let bytes = self.gathered.bytes();
             match bytes.first() {
                 None => return Progress::More,
@@ -293,7 +290,7 @@ impl Lane {
                     let end = start.saturating_add(length);
                     if length > longest {
                         out.limit("message-bytes");
-                        self.skip = end;
+                        self.gathered.skip(end);
                         continue;
                     }
                     if bytes.len() < end {
