@@ -14,7 +14,7 @@ use super::opening::{Beginning, Recognised, Window, recognise};
 use super::sample::{self, Sample};
 use super::scene::Scene;
 use crate::protocols::tls::{self, late::Late};
-use crate::protocols::{Dissector, Opening, Origin, Progress, Protocol, Sink, Start};
+use crate::protocols::{Dissector, Opening, Progress, Protocol, Sink, Start};
 use crate::stream::{Piece, Segment};
 use crate::transport::sctp;
 
@@ -340,7 +340,7 @@ impl Reading {
             opaque::show(direction, &piece, &mut self.samples, scene);
             return;
         };
-        let (_, rest) = piece.bytes.split_at(found.at.min(piece.bytes.len()));
+        let rest = piece.behind(found.at);
         let header = Piece {
             bytes: &found.header,
             missing: 0,
@@ -353,16 +353,7 @@ impl Reading {
         if found.passed > 0 {
             self.segment(direction, Segment::Gap(found.passed as u64), scene);
         }
-        if !rest.is_empty() {
-            let origin = Origin {
-                offset: piece.origin.offset.saturating_add(found.at as u64),
-                ..piece.origin
-            };
-            let rest = Piece {
-                bytes: rest,
-                missing: piece.missing,
-                origin,
-            };
+        if !rest.bytes.is_empty() {
             self.segment(direction, Segment::Bytes(rest), scene);
         }
     }

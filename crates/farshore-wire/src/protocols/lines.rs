@@ -8,7 +8,6 @@ use farshore_model::{Direction, Span, Transport};
 
 use super::{Dissector, Field, Gathered, Match, Opening, Piece, Progress, Segment, Sink, Start};
 use crate::limits::Limits;
-use crate::stream::Origin;
 
 /// Who sent a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,7 +337,7 @@ impl Lane {
             // No line of text begins with the type of a TLS handshake record (RFC 8446, section 5.1). Whatever stood
             // before it was a whole line, so it lies in the latest piece.
             if bytes.first() == Some(&0x16) && self.seen == 0 {
-                return Some(tail(piece, bytes.len()));
+                return Some(piece.last(bytes.len()));
             }
             if let [b'$', frame @ ..] = bytes
                 && talk.interleaves()
@@ -395,19 +394,6 @@ impl Lane {
             self.announced = Some(length);
         }
         self.gathered.consume(end);
-    }
-}
-
-/// The last `length` bytes of a piece.
-pub fn tail<'p>(piece: &Piece<'p>, length: usize) -> Piece<'p> {
-    let before = piece.bytes.len().saturating_sub(length);
-    Piece {
-        bytes: piece.bytes.get(before..).unwrap_or_default(),
-        missing: piece.missing,
-        origin: Origin {
-            offset: piece.origin.offset.saturating_add(before as u64),
-            ..piece.origin
-        },
     }
 }
 

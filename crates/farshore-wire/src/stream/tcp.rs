@@ -282,22 +282,16 @@ fn head<'a>(piece: &Piece<'a>, size: usize) -> Piece<'a> {
 
 /// What is behind them.
 fn tail<'a>(piece: &Piece<'a>, skip: usize) -> Piece<'a> {
-    let (bytes, origin, _) = advance(piece.bytes, piece.origin, 0, skip.min(piece.bytes.len()));
     let beyond = skip.saturating_sub(piece.bytes.len());
     Piece {
-        bytes,
         missing: piece.missing.saturating_sub(beyond),
-        origin,
+        ..piece.behind(skip)
     }
 }
 
 fn advance(bytes: &[u8], origin: Origin, at: u64, by: usize) -> (&[u8], Origin, u64) {
     let rest = bytes.get(by..).unwrap_or_default();
-    let origin = Origin {
-        offset: origin.offset.saturating_add(by as u64),
-        ..origin
-    };
-    (rest, origin, at.saturating_add(by as u64))
+    (rest, origin.further(by), at.saturating_add(by as u64))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::ops::Range;
 
 use farshore_model::{Direction, Protection};
 
-use super::lines::{Line, client_of, either_way, tail};
+use super::lines::{Line, client_of, either_way};
 use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
 use crate::content::{self, About, Text};
 use crate::cursor::{Cursor, Stop};
@@ -179,7 +179,7 @@ impl Dissector for Session {
                 // A TLS handshake record (RFC 8446, section 5.1): no frame begins so.
                 Some(0x16) => {
                     side.upgraded = true;
-                    let rest = tail(&piece, bytes.len());
+                    let rest = piece.last(bytes.len());
                     side.gathered.clear();
                     out.inner(direction, "tls", Segment::Bytes(rest));
                     return Progress::More;

@@ -76,12 +76,8 @@ impl Side {
     pub fn fragment(&mut self, direction: Direction, it: &Fragment, piece: &Piece<'_>, kept: bool, out: &mut dyn Sink) -> Option<Vec<u8>> {
         let key = (it.number, it.kind);
         let part = |range: &std::ops::Range<usize>| {
-            let bytes = piece.bytes.get(range.clone()).unwrap_or_default().to_vec();
-            let origin = Origin {
-                offset: piece.origin.offset.saturating_add(range.start as u64),
-                ..piece.origin
-            };
-            (bytes, origin)
+            let part = piece.part(range.clone());
+            (part.bytes.to_vec(), part.origin)
         };
         let new = !self.pending.contains_key(&key);
         let full = self.gathered.saturating_add(it.body.len()) > self.ceiling;
@@ -151,11 +147,7 @@ impl Pending {
                 .find(|(offset, bytes, _)| *offset <= position && end(offset, bytes) > position);
             let Some((offset, bytes, origin)) = next else { return position };
             let skip = position.saturating_sub(*offset);
-            let origin = Origin {
-                offset: origin.offset.saturating_add(skip as u64),
-                ..*origin
-            };
-            each(bytes.get(skip..).unwrap_or_default(), origin);
+            each(bytes.get(skip..).unwrap_or_default(), origin.further(skip));
             position = end(offset, bytes);
         }
     }

@@ -125,18 +125,7 @@ impl Use {
             }
             Self::Dns => {
                 let at = (text.place)(range);
-                let origin = Origin {
-                    carrier: at.first_frame,
-                    frame: at.frame,
-                    offset: at.offset,
-                    in_frame: at.first_frame == at.frame && at.length == value.len() as u64,
-                };
-                let message = Piece {
-                    bytes: value,
-                    missing: 0,
-                    origin,
-                };
-                out.inner(direction, "dns", Segment::Bytes(message));
+                out.inner(direction, "dns", Segment::Bytes(Piece::at(value, &at)));
             }
         }
     }

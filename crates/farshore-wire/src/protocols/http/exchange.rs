@@ -11,7 +11,7 @@ use super::body::{Body, Use};
 use super::head::{self, Head, Look, Search, StartLine, at};
 use super::values;
 use crate::limits::Limits;
-use crate::protocols::{Dissector, Gathered, Origin, Piece, Progress, Segment, Sink};
+use crate::protocols::{Dissector, Gathered, Piece, Progress, Segment, Sink};
 
 /// Requests that wait for an answer; beyond this many the pairing is not worth its memory.
 const MOST_ASKED: usize = 1024;
@@ -150,12 +150,7 @@ impl Exchange {
         }
         lane.frame = lane.frame.max(piece.origin.frame);
         let taken = self.body_alone(lane, piece, out);
-        let rest = Piece {
-            bytes: piece.bytes.get(taken..).unwrap_or_default(),
-            origin: tail(piece, piece.bytes.len().saturating_sub(taken)),
-            ..*piece
-        };
-        lane.gathered.push(&rest);
+        lane.gathered.push(&piece.behind(taken));
         loop {
             match self.step(direction, lane, piece, out) {
                 Step::Wait => return Progress::More,
@@ -187,7 +182,7 @@ impl Exchange {
                     let rest = Piece {
                         bytes: &left,
                         missing: 0,
-                        origin: tail(piece, left.len()),
+                        origin: piece.last(left.len()).origin,
                     };
                     return self.through(direction, Segment::Bytes(rest), out);
                 }
@@ -369,7 +364,8 @@ impl Exchange {
     fn body(&self, lane: &mut Lane, left: u64, piece: &Piece<'_>, out: &mut dyn Sink) -> u64 {
         let bytes = lane.gathered.bytes();
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        lane.body.keep(at(bytes, &(0..length)), tail(piece, bytes.len()), &self.limits, out);
+        lane.body
+            .keep(at(bytes, &(0..length)), piece.last(bytes.len()).origin, &self.limits, out);
         lane.gathered.consume(length);
         length as u64
     }
@@ -548,14 +544,5 @@ impl Head {
     pub fn value<'a>(&'a self, bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = std::ops::Range<usize>> + 'a {
         let named = self.headers.iter().filter(move |it| at(bytes, &it.name).eq_ignore_ascii_case(name));
         named.map(|it| it.value.clone())
-    }
-}
-
-/// Where the last `length` bytes of a piece came from.
-fn tail(piece: &Piece<'_>, length: usize) -> Origin {
-    let before = piece.bytes.len().saturating_sub(length) as u64;
-    Origin {
-        offset: piece.origin.offset.saturating_add(before),
-        ..piece.origin
     }
 }

@@ -22,7 +22,7 @@ mod ike;
 use farshore_model::{Direction, Protection, Transport};
 
 use self::ike::Message;
-use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
 
@@ -139,14 +139,7 @@ impl Dissector for Association {
             (false, _) => self.id,
         };
         let from = if marked { MARKER.len() } else { 0 };
-        let body = Piece {
-            bytes: piece.bytes.get(from..).unwrap_or_default(),
-            origin: Origin {
-                offset: piece.origin.offset.saturating_add(from as u64),
-                ..piece.origin
-            },
-            ..piece
-        };
+        let body = piece.behind(from);
         if kind != self.id {
             out.inner(direction, kind, Segment::Bytes(body));
         } else if kind == IKE.id

@@ -16,7 +16,6 @@ use farshore_model::{Direction, Protection, Span};
 use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start, ntlm};
 use crate::cursor::{Cursor, Stop};
 use crate::limits::Limits;
-use crate::stream::Origin;
 
 /// LDAP.
 pub static LDAP: Ldap = Ldap;
@@ -211,15 +210,7 @@ impl Lane {
                 // A TLS handshake record (RFC 8446, section 5.1), behind whole messages: it lies in the latest piece.
                 Some(0x16) => {
                     self.upgraded = true;
-                    let before = piece.bytes.len().saturating_sub(bytes.len());
-                    let rest = Piece {
-                        bytes: piece.bytes.get(before..).unwrap_or_default(),
-                        missing: piece.missing,
-                        origin: Origin {
-                            offset: piece.origin.offset.saturating_add(before as u64),
-                            ..piece.origin
-                        },
-                    };
+                    let rest = piece.last(bytes.len());
                     self.gathered.clear();
                     out.inner(direction, "tls", Segment::Bytes(rest));
                     return Progress::More;

@@ -161,7 +161,7 @@ impl Dissector for Session {
                 // A login cut short where TLS begins; the whole one follows inside.
                 self.upgraded = [true; 2];
                 out.protection(Protection::Tls);
-                let rest = lines::tail(&piece, self.gathered.len().min(piece.bytes.len()));
+                let rest = piece.last(self.gathered.len().min(piece.bytes.len()));
                 if !rest.bytes.is_empty() {
                     out.inner(direction, "tls", Segment::Bytes(rest));
                 }

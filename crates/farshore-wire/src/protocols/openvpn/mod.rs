@@ -155,19 +155,8 @@ impl Lane {
             let bytes = bytes.to_vec();
             let length = bytes.len().saturating_add(2);
             let at = self.gathered.span(2..length);
-            let origin = Origin {
-                carrier: at.first_frame,
-                frame: at.frame,
-                offset: at.offset,
-                in_frame: at.in_frame && at.length == bytes.len() as u64,
-            };
             self.gathered.consume(length);
-            let piece = Piece {
-                bytes: &bytes,
-                missing: 0,
-                origin,
-            };
-            self.packet(wrap, direction, &piece, out);
+            self.packet(wrap, direction, &Piece::at(&bytes, &at), out);
         }
         // No packet is empty.
         self.adrift = self.gathered.bytes().starts_with(&[0, 0]);
@@ -193,18 +182,13 @@ impl Lane {
                 if *self.session.get_or_insert(packet.session) != packet.session {
                     return;
                 }
-                let (Some(number), Some(bytes)) = (packet.number, piece.bytes.get(packet.payload.clone())) else {
-                    return;
-                };
+                let Some(number) = packet.number else { return };
+                let part = piece.part(packet.payload.clone());
                 let next = *self.next.get_or_insert(number);
-                if number < next || bytes.is_empty() {
+                if number < next || part.bytes.is_empty() {
                     return;
                 }
-                let origin = Origin {
-                    offset: piece.origin.offset.saturating_add(packet.payload.start as u64),
-                    ..piece.origin
-                };
-                self.waiting.entry(number).or_insert_with(|| (bytes.to_vec(), origin));
+                self.waiting.entry(number).or_insert_with(|| (part.bytes.to_vec(), part.origin));
                 if self.waiting.len() > MOST_WAITING {
                     // The missing one was not captured; how long it was, nobody knows.
                     self.next = self.waiting.keys().next().copied();

@@ -15,7 +15,7 @@
 
 use farshore_model::{Direction, Protection};
 
-use super::lines::{Line, tail};
+use super::lines::Line;
 use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Progress, Protocol, Segment, Sink};
 use crate::limits::Limits;
 
@@ -131,7 +131,7 @@ impl Dissector for Session {
             };
             side.gathered.consume(end.saturating_add(1));
             if side.next == Next::Files {
-                let rest = tail(&piece, side.gathered.len());
+                let rest = piece.last(side.gathered.len());
                 side.gathered.clear();
                 return if rest.bytes.is_empty() {
                     Progress::More

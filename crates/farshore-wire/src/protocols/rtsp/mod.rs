@@ -15,7 +15,7 @@
 use farshore_model::{Direction, Protection};
 
 use super::lines::{Conversation, Line, Talk, Then, Who, first, path};
-use super::{Begins, Dissector, FirstBytes, Match, Opening, Origin, Piece, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, FirstBytes, Match, Opening, Piece, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// RTSP.
@@ -173,14 +173,7 @@ impl Talk for Player {
     fn interleaved(&mut self, direction: Direction, _: u8, it: &Line<'_>, out: &mut dyn Sink) {
         let bytes = it.text();
         let at = it.span(0..bytes.len());
-        let origin = Origin {
-            carrier: at.first_frame,
-            frame: at.frame,
-            offset: at.offset,
-            in_frame: at.in_frame,
-        };
-        let piece = Piece { bytes, missing: 0, origin };
-        out.inner(direction, "rtp", Segment::Bytes(piece));
+        out.inner(direction, "rtp", Segment::Bytes(Piece::at(bytes, &at)));
     }
 }
 

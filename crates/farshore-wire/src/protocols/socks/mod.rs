@@ -181,12 +181,7 @@ impl Connection {
             let bytes = lane.bytes().to_vec();
             let at = lane.span(0..bytes.len());
             lane.clear();
-            let origin = Origin {
-                carrier: at.first_frame,
-                frame: at.frame,
-                offset: at.offset,
-                in_frame: at.in_frame && at.length == bytes.len() as u64,
-            };
+            let origin = Origin::of(&at, bytes.len());
             if self.through(direction, bytes, origin, out) != Progress::More {
                 return Progress::Done;
             }

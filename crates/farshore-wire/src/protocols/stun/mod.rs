@@ -25,7 +25,7 @@ use farshore_model::{Direction, Protection, Transport};
 
 use self::message::{Attribute, Message};
 use super::neighbours::Neighbours;
-use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Origin, Piece, Progress, Protocol, Segment, Sink, Start};
+use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::limits::Limits;
 
 /// STUN.
@@ -147,19 +147,8 @@ impl Path {
                 break;
             };
             let at = lane.gathered.span(unit.content.clone());
-            let origin = Origin {
-                carrier: at.first_frame,
-                frame: at.frame,
-                offset: at.offset,
-                in_frame: at.in_frame && at.length == bytes.len() as u64,
-            };
             lane.gathered.consume(unit.length);
-            let it = Piece {
-                bytes: &bytes,
-                missing: 0,
-                origin,
-            };
-            self.datagram(direction, it, out);
+            self.datagram(direction, Piece::at(&bytes, &at), out);
         }
         *self.lane(direction) = lane;
     }
@@ -222,17 +211,12 @@ impl Path {
 
     /// What a relay carries.
     fn carried(&mut self, direction: Direction, piece: &Piece<'_>, data: std::ops::Range<usize>, out: &mut dyn Sink) {
-        let (Some(neighbours), Some(bytes)) = (&mut self.neighbours, piece.bytes.get(data.clone())) else {
-            return;
-        };
-        if bytes.is_empty() {
-            return;
+        let part = piece.part(data);
+        if let Some(neighbours) = &mut self.neighbours
+            && !part.bytes.is_empty()
+        {
+            neighbours.datagram(direction, part, out);
         }
-        let origin = Origin {
-            offset: piece.origin.offset.saturating_add(data.start as u64),
-            ..piece.origin
-        };
-        neighbours.datagram(direction, Piece { bytes, missing: 0, origin }, out);
     }
 }
 

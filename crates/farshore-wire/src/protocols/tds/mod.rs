@@ -22,7 +22,6 @@ use farshore_model::{Direction, Protection};
 use super::lines::Line;
 use super::{Begins, Dissector, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start, ntlm};
 use crate::limits::Limits;
-use crate::stream::Origin;
 
 /// TDS.
 pub static TDS: Tds = Tds;
@@ -177,7 +176,7 @@ impl Side {
         }
         let end = at.saturating_add(self.left).min(piece.bytes.len());
         self.left = self.left.saturating_sub(end.saturating_sub(at));
-        let part = cut(piece, at..end);
+        let part = piece.part(at..end);
         if self.unit == Unit::Negotiation {
             self.upgraded |= part.bytes.first().is_some_and(|it| RECORDS.contains(it));
             self.unit = if self.upgraded { Unit::Tls } else { Unit::Idle };
@@ -212,7 +211,7 @@ impl Side {
         let [kind, status, high, low, low_record, ..] = self.head;
         let sealed = RECORDS.contains(&kind);
         if sealed {
-            out.inner(direction, "tls", Segment::Bytes(cut(piece, at..end)));
+            out.inner(direction, "tls", Segment::Bytes(piece.part(at..end)));
         }
         if self.have < if sealed { RECORD_HEAD } else { HEAD } {
             return Some(end);
@@ -231,18 +230,6 @@ impl Side {
             _ => return None,
         };
         Some(end)
-    }
-}
-
-/// A part of a piece.
-fn cut<'p>(piece: &Piece<'p>, range: Range<usize>) -> Piece<'p> {
-    Piece {
-        origin: Origin {
-            offset: piece.origin.offset.saturating_add(range.start as u64),
-            ..piece.origin
-        },
-        bytes: piece.bytes.get(range).unwrap_or_default(),
-        missing: 0,
     }
 }
 

@@ -18,7 +18,6 @@ use farshore_model::{Direction, Protection, Transport};
 use super::{Begins, Dissector, Field, FirstBytes, Gathered, Match, Opening, Piece, Progress, Protocol, Segment, Sink, Start};
 use crate::cursor::Cursor;
 use crate::limits::Limits;
-use crate::stream::Origin;
 
 /// TFTP.
 pub static TFTP: Tftp = Tftp;
@@ -164,18 +163,11 @@ impl Transfer {
         }
         self.next = number.wrapping_add(1);
         let room = self.most.saturating_sub(self.body.len());
-        let data = piece.bytes.get(HEAD..).unwrap_or_default();
-        if room < data.len() {
+        let data = piece.behind(HEAD);
+        if room < data.bytes.len() {
             out.limit("body-bytes");
         }
-        self.body.push(&Piece {
-            bytes: data.get(..room).unwrap_or(data),
-            missing: 0,
-            origin: Origin {
-                offset: piece.origin.offset.saturating_add(HEAD as u64),
-                ..piece.origin
-            },
-        });
+        self.body.push(&data.part(0..room.min(data.bytes.len())));
         if piece.missing > 0 {
             self.tell(out);
         }

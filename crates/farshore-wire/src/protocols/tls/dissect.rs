@@ -294,7 +294,7 @@ impl Records {
         };
         for (n, byte) in (1_usize..).zip(piece.bytes) {
             if side.window.filled == 0 {
-                side.window.origin = Some(moved(piece.origin, n.saturating_sub(1)));
+                side.window.origin = Some(piece.origin.further(n.saturating_sub(1)));
             }
             side.window.push(*byte);
             let Some(header) = side.window.full() else { continue };
@@ -629,19 +629,8 @@ impl Dissector for Bare {
 
 /// Takes up to `n` bytes off the front of a piece.
 fn split_off<'a>(piece: &mut Piece<'a>, n: usize) -> Piece<'a> {
-    let (head, tail) = piece.bytes.split_at(n.min(piece.bytes.len()));
+    let head = piece.bytes.get(..n).unwrap_or(piece.bytes);
     let front = Piece { bytes: head, ..*piece };
-    *piece = Piece {
-        bytes: tail,
-        missing: piece.missing,
-        origin: moved(piece.origin, head.len()),
-    };
+    *piece = piece.behind(n);
     front
-}
-
-fn moved(origin: Origin, by: usize) -> Origin {
-    Origin {
-        offset: origin.offset.saturating_add(by as u64),
-        ..origin
-    }
 }

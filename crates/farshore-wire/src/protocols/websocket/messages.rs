@@ -9,7 +9,6 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::content::{self, About, Text};
 use crate::limits::Limits;
 use crate::protocols::{Dissector, Gathered, Piece, Progress, Segment, Sink, sip};
-use crate::stream::Origin;
 
 /// The longest head of a frame: two bytes, eight of length, four of mask.
 const LONGEST_HEAD: usize = 14;
@@ -321,13 +320,8 @@ fn call(direction: Direction, bytes: &[u8], at: Span, undone: &[&'static str], o
     if !sip::is_message(bytes) {
         return false;
     }
-    let origin = Origin {
-        carrier: at.first_frame,
-        frame: at.frame,
-        offset: at.offset,
-        in_frame: at.in_frame && undone.is_empty(),
-    };
-    let piece = Piece { bytes, missing: 0, origin };
+    let mut piece = Piece::at(bytes, &at);
+    piece.origin.in_frame &= undone.is_empty();
     out.decoded(undone);
     out.inner(direction, "sip", Segment::Bytes(piece));
     out.decoded(&[]);

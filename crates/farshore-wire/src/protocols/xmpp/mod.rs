@@ -123,7 +123,7 @@ impl Dissector for Conversation {
             let bytes = lane.gathered.bytes();
             // No markup begins with the type of a TLS record; what stood before it was a whole tag.
             if bytes.first() == Some(&0x16) && lane.scan.is_fresh() {
-                let rest = lines::tail(&piece, bytes.len());
+                let rest = piece.last(bytes.len());
                 lane.upgraded = true;
                 out.protection(Protection::Tls);
                 out.inner(direction, "tls", Segment::Bytes(rest));
