@@ -233,6 +233,13 @@ pub fn read_stream(protocol: &dyn Protocol, ports: (u16, u16), list: &[(Directio
     feed(protocol.start(&opening, &Limits::default()).as_mut(), list)
 }
 
+/// The same chunks, cut where they are longer than `size`.
+pub fn in_chunks(list: &[(Direction, Vec<u8>)], size: usize) -> Vec<(Direction, &[u8])> {
+    list.iter()
+        .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it)))
+        .collect()
+}
+
 /// Hands every truncation of one message, and every one-byte change of it, to `matches` and to a fresh dissector.
 /// What comes out does not matter here, only that reading ends without a panic.
 pub fn damage(protocol: &dyn Protocol, ports: (u16, u16), transport: Transport, direction: Direction, message: &[u8]) {

@@ -187,7 +187,7 @@ fn moved(it: std::ops::Range<usize>, by: usize) -> std::ops::Range<usize> {
 mod tests {
     use farshore_model::{Span, Transport};
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{Notebook, damage, in_chunks, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
 
@@ -229,19 +229,19 @@ mod tests {
     }
 
     fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
-        let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
-        read_stream(&DCERPC, (50_000, 135), &list)
+        read_cut(list, usize::MAX)
+    }
+
+    /// In chunks of so many bytes.
+    fn read_cut(list: &[(Direction, Vec<u8>)], size: usize) -> Notebook {
+        read_stream(&DCERPC, (50_000, 135), &in_chunks(list, size))
     }
 
     #[test]
     fn any_segmentation_over_tcp_tells_the_same() {
         for (level, calls, protection) in [(5, 1, None), (PRIVACY, 0, Some(Protection::Opaque))] {
             for size in 1..120 {
-                let cut: Vec<_> = conversation(level)
-                    .iter()
-                    .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
-                    .collect();
-                let out = read(&cut);
+                let out = read_cut(&conversation(level), size);
                 let told = ["domain", "user", "workstation"].map(|of| out.values(&format!("dcerpc.{of}")).concat());
                 assert_eq!(told, ["ROOMS", "grace.h", "GRACE-PC"], "chunks of {size}");
                 assert_eq!(

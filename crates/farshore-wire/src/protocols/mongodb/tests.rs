@@ -2,7 +2,7 @@
 
 use farshore_model::{Span, Transport};
 
-use super::super::notebook::{Notebook, damage, read_stream, stream};
+use super::super::notebook::{Notebook, damage, in_chunks, read_stream, stream};
 use super::*;
 use Direction::{Down, Up};
 
@@ -136,18 +136,18 @@ const TOLD: &[(&str, &str)] = &[
 ];
 
 fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
-    let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
-    read_stream(&MONGODB, (50_000, 27_017), &list)
+    read_cut(list, usize::MAX)
+}
+
+/// In chunks of so many bytes.
+fn read_cut(list: &[(Direction, Vec<u8>)], size: usize) -> Notebook {
+    read_stream(&MONGODB, (50_000, 27_017), &in_chunks(list, size))
 }
 
 #[test]
 fn any_segmentation_over_tcp_tells_the_same() {
     for size in 1..120 {
-        let cut: Vec<_> = conversation()
-            .iter()
-            .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
-            .collect();
-        let out = read(&cut);
+        let out = read_cut(&conversation(), size);
         assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
     }
     let out = read(&conversation());

@@ -279,7 +279,7 @@ impl Session {
 mod tests {
     use farshore_model::{Span, Transport};
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{Notebook, damage, in_chunks, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
 
@@ -323,8 +323,12 @@ mod tests {
     }
 
     fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
-        let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
-        read_stream(&POSTGRES, (50_000, 5432), &list)
+        read_cut(list, usize::MAX)
+    }
+
+    /// In chunks of so many bytes.
+    fn read_cut(list: &[(Direction, Vec<u8>)], size: usize) -> Notebook {
+        read_stream(&POSTGRES, (50_000, 5432), &in_chunks(list, size))
     }
 
     #[test]
@@ -343,11 +347,7 @@ mod tests {
     #[test]
     fn any_segmentation_over_tcp_tells_the_same() {
         for size in 1..80 {
-            let cut: Vec<_> = conversation()
-                .iter()
-                .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
-                .collect();
-            assert_eq!(read(&cut).told(), SAID, "chunks of {size}");
+            assert_eq!(read_cut(&conversation(), size).told(), SAID, "chunks of {size}");
         }
     }
 

@@ -348,7 +348,7 @@ const LONGEST_LINE: usize = 4096;
 mod tests {
     use farshore_model::{Span, Transport};
 
-    use super::super::notebook::{Notebook, damage, read_stream, stream};
+    use super::super::notebook::{Notebook, damage, in_chunks, read_stream, stream};
     use super::*;
     use Direction::{Down, Up};
 
@@ -394,18 +394,18 @@ mod tests {
     ];
 
     fn read(list: &[(Direction, Vec<u8>)]) -> Notebook {
-        let list: Vec<_> = list.iter().map(|(direction, bytes)| (*direction, &bytes[..])).collect();
-        read_stream(&REDIS, (50_000, 6379), &list)
+        read_cut(list, usize::MAX)
+    }
+
+    /// In chunks of so many bytes.
+    fn read_cut(list: &[(Direction, Vec<u8>)], size: usize) -> Notebook {
+        read_stream(&REDIS, (50_000, 6379), &in_chunks(list, size))
     }
 
     #[test]
     fn any_segmentation_over_tcp_tells_the_same() {
         for size in 1..60 {
-            let cut: Vec<_> = conversation()
-                .iter()
-                .flat_map(|(direction, bytes)| bytes.chunks(size).map(|it| (*direction, it.to_vec())).collect::<Vec<_>>())
-                .collect();
-            let out = read(&cut);
+            let out = read_cut(&conversation(), size);
             assert_eq!((out.told(), out.client), (TOLD.to_vec(), Some(Up)), "chunks of {size}");
         }
         assert_eq!(read(&conversation()).fields[0].2, Span::in_frame(1, 42 + 18, 5));
