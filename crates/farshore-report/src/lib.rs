@@ -19,6 +19,7 @@ pub mod escape;
 pub mod graphml;
 pub mod html;
 pub mod json;
+pub mod saved;
 pub mod terminal;
 pub mod v1;
 pub mod who;

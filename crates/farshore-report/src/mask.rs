@@ -2,7 +2,7 @@
 //!
 //! Errs towards hiding. It refuses to touch host names: who was talked to is never masked.
 
-const HIDDEN: &str = "****";
+pub(crate) const HIDDEN: &str = "****";
 
 /// Segments of paths behind which somebody or something is named.
 const NAMING: &[&str] = &[

@@ -2,9 +2,11 @@
 
 use farshore_model::audit::NameVia;
 use farshore_model::flow::InitiatorBasis;
+use farshore_model::identifier::{Firmness, Role};
 use farshore_model::ledger::Severity;
 use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech};
 use farshore_model::party::{ClaimKind, LocationState, OwnerRelation, ReachBasis, Standing, Via};
+use farshore_model::talk::Omission;
 use farshore_model::{Answer, Exposure, Outcome, Protection, ReaderRole, Transport};
 
 /// A value that the contract has a word for.
@@ -13,12 +15,27 @@ pub trait Word {
     fn word(&self) -> &'static str;
 }
 
+/// One of a closed list of such values, so that it can be told from its word.
+pub trait Listed: Word + Copy + 'static {
+    /// All of them. Of those that share a word the first is meant.
+    const ALL: &'static [Self];
+
+    /// The value of a word.
+    fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|it| it.word() == word)
+    }
+}
+
 macro_rules! words {
     ($($kind:ident { $($variant:ident => $word:literal),+ $(,)? })+) => {$(
         impl Word for $kind {
             fn word(&self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
+        }
+
+        impl Listed for $kind {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
         }
     )+};
 }
@@ -38,6 +55,27 @@ words! {
     Via { Place => "place", Operator => "operator", Service => "service", Owner => "owner", Carriage => "carriage" }
     ReachBasis { Located => "located", Operator => "operator", Owner => "owner", Carriage => "carriage", OffersService => "offers-service", PersonalJurisdiction => "personal-jurisdiction", AnyPerson => "any-person" }
     Standing { Text => "text", Argued => "argued" }
+    Omission { Recipient => "recipient", Country => "country", Field => "field" }
+    Firmness { Claim => "claim", Candidate => "candidate" }
+}
+
+impl Word for Role {
+    fn word(&self) -> &'static str {
+        Self::word(*self)
+    }
+}
+
+impl Listed for Role {
+    const ALL: &'static [Self] = &[
+        Self::User,
+        Self::Room,
+        Self::Device,
+        Self::Session,
+        Self::Relay,
+        Self::Region,
+        Self::Build,
+        Self::ClientAddress,
+    ];
 }
 
 impl Word for Ech {

@@ -8,7 +8,7 @@ use farshore_model::{Audit, DatumKind};
 
 use super::phrase::{bytes, count, long, name, span};
 use super::{FrameRef, Item, Part, Tone};
-use crate::v1::omission;
+use crate::words::Word;
 
 /// Kinds or fields that are named in a line.
 const NAMED: usize = 6;
@@ -70,7 +70,7 @@ pub fn undeclared(audit: &Audit) -> Part {
         let mut subjects: Vec<String> = of_sort.iter().map(|it| omitted(it, audit)).collect();
         subjects.dedup();
         let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
-        let title = format!("{}: {}", count(of_sort.len(), omission(sort)), long(&some(&subjects)));
+        let title = format!("{}: {}", count(of_sort.len(), sort.word()), long(&some(&subjects)));
         Some(Item::new(Tone::Bad, title).at(first.evidence.first().map(FrameRef::of)))
     }))
 }

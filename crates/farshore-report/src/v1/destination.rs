@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use farshore_model::{Country, FlowId, Text, party};
+use farshore_model::{Country, FlowId, Text, party, runs};
 
 use super::talk::Beat;
 use super::{Id, Items, Part, Parts, milliseconds};
@@ -30,6 +30,22 @@ pub struct Destination<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     flows: Option<Items<'a, FlowId, Id>>,
     candidates: &'a [String],
+    /// In which input it was reached, and with how much payload; with the flows that tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contacts: Option<Vec<Contact>>,
+}
+
+/// What [`runs::Contact`] tells.
+#[derive(Serialize)]
+struct Contact {
+    input: u32,
+    app: Option<Name>,
+    protection: &'static str,
+    read: bool,
+    flows: u64,
+    payload_up: u64,
+    payload_down: u64,
+    gaps: u64,
 }
 
 #[derive(Serialize, PartialEq, Eq)]
@@ -154,6 +170,15 @@ impl<'a> Destination<'a> {
             }),
             flows: Some(Items(&it.flows, Id::flow)),
             candidates: &it.candidates,
+            contacts: None,
+        }
+    }
+
+    /// The same, with how it was reached.
+    pub fn reached(self, contacts: Vec<runs::Contact>) -> Self {
+        Self {
+            contacts: Some(contacts.into_iter().map(Contact::new).collect()),
+            ..self
         }
     }
 
@@ -163,6 +188,29 @@ impl<'a> Destination<'a> {
             traffic: None,
             flows: None,
             ..Self::new(index, it, parts)
+        }
+    }
+}
+
+struct Name(Text);
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Contact {
+    fn new(it: runs::Contact) -> Self {
+        Self {
+            input: it.input.0,
+            app: it.app.map(Name),
+            protection: it.protection.word(),
+            read: it.read,
+            flows: it.flows,
+            payload_up: it.payload_up,
+            payload_down: it.payload_down,
+            gaps: it.gaps,
         }
     }
 }

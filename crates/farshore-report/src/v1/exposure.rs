@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use farshore_model::exposure::Because;
 use farshore_model::sighting::Disguise;
-use farshore_model::{FlowId, Locus, exposure, ledger, verdict};
+use farshore_model::{Audit, FlowId, Locus, exposure, ledger, runs, verdict};
 
 use super::{Id, Items};
 use crate::words::{self, Word};
@@ -28,6 +28,8 @@ pub struct Exposure<'a> {
     /// A digest stands there in the place of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     disguise: Option<&'static str>,
+    /// The inputs in which it was seen: evidence has the first places only.
+    inputs: Vec<u32>,
 }
 
 #[derive(Serialize)]
@@ -101,11 +103,11 @@ pub struct Verdict<'a> {
 
 impl<'a> Exposure<'a> {
     /// As it stands in an audit.
-    pub fn new(index: usize, it: &'a exposure::Exposure, show_pii: bool) -> Self {
+    pub fn new(index: usize, it: &'a exposure::Exposure, audit: &Audit) -> Self {
         Self {
             id: Id::exposure(&index),
             kind: it.kind.as_str(),
-            value: words::value(it, show_pii),
+            value: words::value(it, audit.show_pii),
             label: Label(it),
             digest: it.value.digest.as_deref(),
             field: &it.field,
@@ -121,6 +123,7 @@ impl<'a> Exposure<'a> {
                 Disguise::Digest => Some("digest"),
                 Disguise::WeakDigest => Some("weak-digest"),
             },
+            inputs: runs::inputs(it, &audit.flows).into_iter().map(|it| it.0).collect(),
         }
     }
 }

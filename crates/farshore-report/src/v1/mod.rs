@@ -20,7 +20,6 @@ pub use input::{Coverage, Input, Tool};
 pub(crate) use input::{is_log, unit};
 pub use link::Link;
 pub use observation::Row;
-pub(crate) use talk::word as omission;
 pub use talk::{Talk, Undeclared};
 
 use std::collections::HashMap;
@@ -33,6 +32,7 @@ use serde::{Serialize, Serializer};
 
 use farshore_model::FlowId;
 use farshore_model::party::{Location, Network, Reach};
+use farshore_model::runs::contacts;
 
 use crate::Audit;
 use crate::compact::{Digits, Written};
@@ -82,9 +82,9 @@ lists! {
     /// The inputs.
     Inputs "inputs" "input" |audit| &audit.inputs, |_, it, _| Input::new(it);
     /// The destinations.
-    Destinations "destinations" "destination" |audit| &audit.destinations, |index, it, parts| Destination::new(index, it, parts);
+    Destinations "destinations" "destination" |audit| &audit.destinations, |index, it, parts| Destination::new(index, it, parts).reached(contacts(it, &audit.flows));
     /// The exposures.
-    Exposures "exposures" "exposure" |audit| &audit.exposures, |index, it, _| Exposure::new(index, it, audit.show_pii);
+    Exposures "exposures" "exposure" |audit| &audit.exposures, |index, it, _| Exposure::new(index, it, audit);
     /// The identifiers nobody named.
     Identifiers "identifiers" "identifier" |audit| audit.discovery.as_ref().map_or(&[][..], |it| &it.identifiers), |_, it, _| Identifier::new(it);
     /// Who can be linked to whom.

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use farshore_model::party::Rhythm;
-use farshore_model::talk::Omission;
 use farshore_model::{InputId, Locus, Text, talk};
 
 use super::exposure::Evidence;
 use super::{Id, Items, milliseconds};
+use crate::words::Word;
 
 /// One of `talk`.
 #[derive(Serialize)]
@@ -85,21 +85,12 @@ impl<'a> Undeclared<'a> {
     /// As it stands in an audit.
     pub fn new(it: &'a talk::Undeclared) -> Self {
         Self {
-            what: word(it.what),
+            what: it.what.word(),
             subject: &it.subject,
             destination: Id::destination(&it.destination),
             exposures: Items(&it.exposures, Id::exposure),
             because: &it.because,
             evidence: Items(&it.evidence, Evidence::new),
         }
-    }
-}
-
-/// `recipient`, `country`, `field`.
-pub const fn word(it: Omission) -> &'static str {
-    match it {
-        Omission::Recipient => "recipient",
-        Omission::Country => "country",
-        Omission::Field => "field",
     }
 }

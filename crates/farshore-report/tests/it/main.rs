@@ -7,3 +7,4 @@ mod hostile;
 mod linked;
 mod looks;
 mod page;
+mod saved;
