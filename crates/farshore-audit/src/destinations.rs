@@ -213,6 +213,10 @@ impl<'n> Group<'n> {
         sum.frames = sum.frames.saturating_add(flow.up.frames).saturating_add(flow.down.frames);
         sum.bytes_up = sum.bytes_up.saturating_add(flow.up.bytes);
         sum.bytes_down = sum.bytes_down.saturating_add(flow.down.bytes);
+        if flow.is_logged() {
+            sum.refused = sum.refused.plus(flow.refused());
+            sum.only_tried = sum.only_tried.saturating_add(u64::from(flow.is_only_tried()));
+        }
     }
 
     fn destination(mut self, data: &Datasets, shared: &mut Shared<'_>, physics: Option<&Physics>) -> Destination {

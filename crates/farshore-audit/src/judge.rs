@@ -182,6 +182,7 @@ fn flow_coverage(ledger: &Ledger) -> FlowCoverage {
             Protection::Tls | Protection::Quic | Protection::Dtls | Protection::Srtp => &mut sum.encrypted,
             Protection::Opaque => &mut sum.opaque,
             Protection::Empty => &mut sum.empty,
+            Protection::Unknown => &mut sum.unknown,
         };
         *part = part.saturating_add(1);
     }

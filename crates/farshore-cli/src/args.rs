@@ -86,7 +86,7 @@ pub(crate) struct Audit {
 /// What to read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inputs {
-    /// Captures (pcap, pcapng), recordings (HAR, mitmproxy), folders of them, or `-` for standard input
+    /// Captures (pcap, pcapng), recordings (HAR, mitmproxy), flow logs, folders of them, or `-` for standard input
     #[arg(value_name = "INPUT", required_unless_present = "read")]
     inputs: Vec<PathBuf>,
     /// Read this capture (the same as INPUT)

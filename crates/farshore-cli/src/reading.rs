@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use farshore::model::Coverage;
-use farshore::{DetectingLimits, Detectors, JudgingLimits, Ledger, Limits, Reading, Secrets, keys};
+use farshore::{DetectingLimits, Detectors, JudgingLimits, Ledger, Limits, Reading, Secrets, Templates, keys};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::extract::{Extraction, Spools};
@@ -49,19 +49,21 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
     } else {
         ProgressDrawTarget::stderr()
     });
+    let templates = templates(sources, with);
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<anyhow::Result<Read>>>> = sources.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..side_by_side {
             scope.spawn(|| {
-                while let Some((source, slot)) = {
+                while let Some(((source, slot), templates)) = {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    sources.get(at).zip(results.get(at))
+                    sources.get(at).zip(results.get(at)).zip(templates.get(at))
                 } {
                     let how = Reading {
                         limits: with.limits.clone(),
                         secrets: Arc::clone(&secrets),
                         labels: source.labels.clone(),
+                        templates: Arc::clone(templates),
                         every_fact: with.every_fact,
                         specimens: with.specimens,
                         jobs: shards,
@@ -95,7 +97,11 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
                 }
                 if with.verbose > 0 {
                     let (frames, flows, facts) = (part.coverage.frames.total, part.flows.len(), part.observations.len());
-                    message::say(&format!("{}: {frames} frames, {flows} flows, {facts} facts", source.shown()));
+                    message::say(&format!(
+                        "{}: {frames} {}, {flows} flows, {facts} facts",
+                        source.shown(),
+                        unit(&part)
+                    ));
                 }
                 ledger.merge(part);
             }
@@ -110,6 +116,30 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
     // Once, however many inputs they were offered for.
     ledger.coverage.keys.offered = ledger.coverage.keys.offered.saturating_add(secrets.sessions());
     Ok((ledger, failed.len()))
+}
+
+/// For each input the templates that those before it brought: exports of flows may have them in a file of their own. What comes by a
+/// pipe is read but once, and brings none to others.
+fn templates(sources: &[Source], with: &How<'_>) -> Vec<Arc<Templates>> {
+    let mut known = Arc::new(Templates::default());
+    let mut all = Vec::with_capacity(sources.len());
+    for (at, source) in sources.iter().enumerate() {
+        all.push(Arc::clone(&known));
+        let is_last = at.saturating_add(1) == sources.len();
+        if is_last || source.bytes().is_none() {
+            continue;
+        }
+        let how = Reading {
+            limits: with.limits.clone(),
+            templates: Arc::clone(&known),
+            ..Reading::default()
+        };
+        // What cannot be read is named by whoever reads it.
+        if let Some(further) = source.open().ok().and_then(|it| farshore::templates(it, &how).ok()) {
+            known = further;
+        }
+    }
+    all
 }
 
 /// What an input holds, and its sound where that is wanted.
@@ -159,12 +189,22 @@ fn read_one(
     Ok(ledger?)
 }
 
+/// What is counted of an input.
+fn unit(ledger: &Ledger) -> &'static str {
+    if ledger.inputs.iter().any(|it| it.log.is_some()) {
+        "rows"
+    } else {
+        "frames"
+    }
+}
+
 /// What was lost is said at once, not only in the report.
 fn warn(source: &Source, ledger: &Ledger) {
+    let unit = unit(ledger);
     for anomaly in ledger.anomalies.iter().filter(|it| it.flow.is_none()) {
         let frames = ledger.coverage.frames.total;
         message::say(&format!(
-            "warning: {}: {}; the {frames} frames before it were read",
+            "warning: {}: {}; the {frames} {unit} before it were read",
             source.shown(),
             anomaly.because
         ));

@@ -105,6 +105,8 @@ pub struct FlowCoverage {
     pub opaque: u64,
     /// Without payload.
     pub empty: u64,
+    /// Known from flow logs alone.
+    pub unknown: u64,
 }
 
 /// A name of a flow's server, and what told it.

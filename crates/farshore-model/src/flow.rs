@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
+use crate::row::Tally;
 use crate::{InputId, Timestamp};
 
 /// Index of a flow in its ledger.
@@ -73,6 +74,17 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// What goes by an IP protocol number.
+    pub const fn of(number: u8) -> Self {
+        match number {
+            6 => Self::Tcp,
+            17 => Self::Udp,
+            1 => Self::Icmp,
+            58 => Self::Icmp6,
+            other => Self::Other(other),
+        }
+    }
+
     /// The IP protocol number.
     pub const fn number(self) -> u8 {
         match self {
@@ -103,6 +115,29 @@ impl Transport {
         })
     }
 
+    /// Whether whoever sent is the client, `Up`, or the server, `Down`, by the ports alone; `None` where these do not tell.
+    ///
+    /// System ports (RFC 6335) belong to servers; otherwise the ephemeral range to clients: in TCP from 49152 on, in UDP only
+    /// against a port that no system gives out by itself (Linux begins at 32768), since media servers have ports up there too.
+    pub const fn client_by_port(self, source: u16, destination: u16) -> Option<Direction> {
+        const SCTP: u8 = 132;
+        if !matches!(self, Self::Tcp | Self::Udp | Self::Other(SCTP)) {
+            return None;
+        }
+        let tcp = matches!(self, Self::Tcp);
+        let dynamic = [
+            source >= 49_152 && (tcp || destination < 32_768),
+            destination >= 49_152 && (tcp || source < 32_768),
+        ];
+        match ([source < 1024, destination < 1024], dynamic) {
+            ([true, false], _) => Some(Direction::Down),
+            ([false, true], _) => Some(Direction::Up),
+            (_, [false, true]) => Some(Direction::Down),
+            (_, [true, false]) => Some(Direction::Up),
+            _ => None,
+        }
+    }
+
     /// Whether a message with this number in the place of its source port has no answer: then its direction is part of
     /// what makes it a flow.
     pub fn is_one_way(self, source_port: u16) -> bool {
@@ -125,6 +160,10 @@ pub enum InitiatorBasis {
     Port,
     /// Whoever sent the first captured packet.
     FirstPacket,
+    /// A flow log names it: the source of its rows is whoever began.
+    Logged,
+    /// Whoever is the source of the first row that tells of it; which side began is not told.
+    FirstRow,
 }
 
 /// How the content of a conversation is protected, as far as it could be read.
@@ -144,6 +183,8 @@ pub enum Protection {
     Opaque,
     /// No payload was seen.
     Empty,
+    /// Only a flow log tells of it: nobody looked at what was sent.
+    Unknown,
 }
 
 /// Frames and bytes of one direction. Bytes are frame lengths on the wire.
@@ -275,6 +316,8 @@ pub struct Rare {
     pub app: Option<Box<App>>,
     /// What became of the sessions in it; `None` where no keys were offered, or none were of use.
     pub keys: Option<Box<KeyUse>>,
+    /// What was rejected, client to server and back, as a flow log tells.
+    pub refused: Option<Box<[Tally; 2]>>,
 }
 
 impl Flow {
@@ -333,6 +376,23 @@ impl Flow {
     pub fn is_opened(&self) -> bool {
         let sealed = matches!(self.protection, Protection::Tls | Protection::Quic | Protection::Dtls);
         (self.is_recorded() && sealed) || self.keys().is_some_and(|it| !it.opened.is_empty())
+    }
+
+    /// What was rejected in both directions, as a flow log tells.
+    pub fn refused(&self) -> Tally {
+        let both = self.rare.as_ref().and_then(|it| it.refused.as_deref());
+        both.map_or_else(Tally::default, |[up, down]| up.plus(*down))
+    }
+
+    /// Whether all that is known of it is that somebody was kept from it: nothing arrived, either way.
+    pub fn is_only_tried(&self) -> bool {
+        let arrived = [self.up, self.down].iter().any(|it| it.frames > 0 || it.bytes > 0);
+        !arrived && self.rare.as_ref().is_some_and(|it| it.refused.is_some())
+    }
+
+    /// Whether a flow log tells of it, and nothing else.
+    pub const fn is_logged(&self) -> bool {
+        matches!(self.protection, Protection::Unknown)
     }
 
     /// Whether the capture says that this app sent it.

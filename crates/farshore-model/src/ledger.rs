@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::observation::Observed;
+use crate::row::LogRecord;
 use crate::{Coverage, Flow, FlowId, InputId, Locus, Rows, Sighting, Specimen, Timestamp, WireText};
 
 /// One input, as read.
@@ -16,7 +17,7 @@ pub struct InputRecord {
     pub sha256: String,
     /// `pcap`, `pcapng`, …
     pub format: &'static str,
-    /// Frames read.
+    /// Frames read; of a log, its rows.
     pub frames: u64,
     /// Bytes of its frames on the wire; of records, those they tell of. Known when they were counted.
     pub bytes: u64,
@@ -35,6 +36,8 @@ pub struct InputRecord {
     pub labels: BTreeMap<String, String>,
     /// What the file says of itself (device, system, filter, application) and what was odd about it.
     pub notes: Vec<WireText>,
+    /// Of a flow log, what it holds beside flows and what it leaves out.
+    pub log: Option<LogRecord>,
     /// The simulated world that wrote it, if it says so; its parties are fictional.
     pub world: Option<WireText>,
 }

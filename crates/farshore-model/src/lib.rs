@@ -5,7 +5,7 @@
 //!
 //! Beside them stands how ceilings are declared ([`mod@ceilings`]), as every crate has some.
 //!
-//! Read in this order: [`frame`] (what was captured) and [`exchange`] (what was written down), [`flow`] (who talked to whom), [`observation`] and
+//! Read in this order: [`frame`] (what was captured) and [`exchange`] (what was written down) and [`row`] (what was counted), [`flow`] (who talked to whom), [`observation`] and
 //! [`sighting`] (what was said), [`ledger`] (all of it), then [`party`], [`exposure`], [`verdict`] and
 //! [`audit`] (what it means).
 
@@ -33,6 +33,7 @@ pub mod link;
 pub mod locus;
 pub mod observation;
 pub mod party;
+pub mod row;
 pub mod rows;
 pub mod runs;
 pub mod sighting;
@@ -54,6 +55,7 @@ pub use ledger::Ledger;
 pub use link::Link;
 pub use locus::{Locus, Span};
 pub use observation::Observation;
+pub use row::Row;
 pub use rows::Rows;
 pub use runs::Runs;
 pub use sighting::{DatumKind, Sighting};

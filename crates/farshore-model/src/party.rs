@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::row::Tally;
 use crate::{Country, FlowId, Text};
 
 /// One opinion on the country of an address.
@@ -274,8 +275,19 @@ pub struct Traffic {
     pub bytes_up: u64,
     /// Bytes on the wire, server to client.
     pub bytes_down: u64,
+    /// What was rejected, both ways, as flow logs tell; it is in none of the other sums.
+    pub refused: Tally,
+    /// Flows of which nothing arrived, since all of it was rejected.
+    pub only_tried: u64,
     /// Connections that come round by the clock, if they do.
     pub rhythm: Option<Rhythm>,
+}
+
+impl Traffic {
+    /// Whether all that went there was rejected, so that nothing was received.
+    pub const fn is_only_tried(&self) -> bool {
+        self.flows > 0 && self.only_tried == self.flows
+    }
 }
 
 /// Connections that one client begins at intervals that chance does not explain.

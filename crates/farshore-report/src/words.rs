@@ -6,6 +6,7 @@ use farshore_model::identifier::{Firmness, Role};
 use farshore_model::ledger::Severity;
 use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech};
 use farshore_model::party::{ClaimKind, LocationState, OwnerRelation, ReachBasis, Standing, Via};
+use farshore_model::row::Sampling;
 use farshore_model::talk::Omission;
 use farshore_model::{Answer, Exposure, Outcome, Protection, ReaderRole, Transport};
 
@@ -44,10 +45,11 @@ words! {
     Answer { Yes => "yes", No => "no", CannotTell => "cannot-tell" }
     ReaderRole { OnPath => "on-path", DnsResolver => "dns-resolver", Hosting => "hosting", Relay => "relay", Endpoint => "endpoint", Owner => "owner" }
     Outcome { Met => "met", Breached => "breached", Undetermined => "undetermined", NotApplicable => "not-applicable" }
-    Protection { Plaintext => "plaintext", Tls => "tls", Quic => "quic", Dtls => "dtls", Srtp => "srtp", Opaque => "opaque", Empty => "none" }
+    Protection { Plaintext => "plaintext", Tls => "tls", Quic => "quic", Dtls => "dtls", Srtp => "srtp", Opaque => "opaque", Empty => "none", Unknown => "unknown" }
     Severity { Note => "note", Warning => "warning", Loss => "loss" }
-    InitiatorBasis { Recorded => "record", Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet" }
+    InitiatorBasis { Recorded => "record", Handshake => "handshake", Protocol => "protocol", Port => "port", FirstPacket => "first-packet", Logged => "log", FirstRow => "first-row" }
     NameVia { Sni => "sni", QuicSni => "quic-sni", GquicSni => "gquic-sni", DtlsSni => "sni", HttpHost => "http-host", Socks => "socks", SdRtn => "sd-rtn", Dns => "dns", Certificate => "certificate" }
+    Taken { Whole => "none", Untold => "unknown", Sampled => "sampled" }
     ChannelSecrecy { Sealed => "sealed", Readable => "readable", Anonymous => "anonymous", Unknown => "unknown" }
     ClaimKind { Geolocation => "geolocation", Registration => "registration", CloudRegion => "cloud-region", Geofeed => "geofeed", Name => "name", Override => "override" }
     LocationState { Agreed => "agreed", Disputed => "disputed", Anycast => "anycast", Local => "local", Undetermined => "undetermined" }
@@ -57,6 +59,27 @@ words! {
     Standing { Text => "text", Argued => "argued" }
     Omission { Recipient => "recipient", Country => "country", Field => "field" }
     Firmness { Claim => "claim", Candidate => "candidate" }
+}
+
+/// What part of the traffic a flow log was made of, in a word; how large a part stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// All of it: there was no sampling.
+    Whole,
+    /// It does not tell.
+    Untold,
+    /// A part.
+    Sampled,
+}
+
+impl From<Sampling> for Taken {
+    fn from(it: Sampling) -> Self {
+        match it {
+            Sampling::Whole => Self::Whole,
+            Sampling::Untold => Self::Untold,
+            Sampling::Part | Sampling::OneIn(_) => Self::Sampled,
+        }
+    }
 }
 
 impl Word for Role {

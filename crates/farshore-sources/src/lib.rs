@@ -1,7 +1,7 @@
 //! Foreign formats to inputs. Each format reads an `impl Read` through one bounded [`Window`]; memory does not
 //! grow with the input, and the digest of the input is taken on the way.
 //!
-//! This crate opens no file and interprets no payload: it tells frames apart, or [records] of exchanges, and keeps what the
+//! This crate opens no file and interprets no payload: it tells frames apart, [records] of exchanges, or [rows] of flow logs, and keeps what the
 //! file says of itself. What is damaged ends the reading there and is said in the record; what was readable stands.
 
 #![forbid(unsafe_code)]
@@ -20,10 +20,13 @@ mod bytes;
 mod clock;
 mod container;
 mod digest;
+mod instant;
+mod json;
 pub mod keylog;
 mod pcap;
 mod pcapng;
 mod records;
+mod rows;
 mod window;
 
 use std::io::Read;
@@ -35,10 +38,20 @@ use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
 pub use digest::{AtOnce, Digester};
 pub use records::Records;
+pub use rows::{FlowLog, Sheet, Templates};
 pub use window::Window;
 
 /// All formats, sorted by id. Each sample file is claimed by exactly one.
-pub static FORMATS: &[&dyn Format] = &[&records::har::Har, &records::mitmproxy::Mitmproxy, &pcap::Pcap, &pcapng::Pcapng];
+pub static FORMATS: &[&dyn Format] = &[
+    &rows::aws::AwsVpc,
+    &rows::azure::AzureVnet,
+    &rows::gcp::GcpVpc,
+    &records::har::Har,
+    &records::mitmproxy::Mitmproxy,
+    &rows::netflow::Netflow,
+    &pcap::Pcap,
+    &pcapng::Pcapng,
+];
 
 /// A format of inputs: of captures, or of records.
 pub trait Format: Sync {
@@ -56,6 +69,8 @@ pub enum Opened<'r> {
     Capture(Box<dyn Capture + 'r>),
     /// Exchanges that somebody wrote down.
     Records(Box<dyn Records + 'r>),
+    /// Rows of a flow log.
+    Rows(Box<dyn FlowLog + 'r>),
 }
 
 /// A capture being read.
@@ -193,7 +208,7 @@ impl Default for Limits {
 #[non_exhaustive]
 pub enum OpenError {
     /// It is empty.
-    #[error("offset 0: the input is empty; expected a pcap or pcapng header, a HAR or a mitmproxy dump")]
+    #[error("offset 0: the input is empty; expected a pcap or pcapng header, a HAR, a mitmproxy dump or a flow log")]
     Empty,
     /// It ends inside its own header.
     #[error("offset {have}: the input ends inside its {format} header; expected at least {expected} bytes")]
@@ -210,7 +225,7 @@ pub enum OpenError {
     Compressed(String),
     /// Its first bytes are no format that is known.
     #[error(
-        "offset 0: {found}; expected a pcap magic number (a1b2c3d4, a1b23c4d, a1b2cd34, 1c0001ac or 1c0001ab, either byte order) a pcapng section header (0a0d0d0a), a HAR (an object with `log`) or a mitmproxy dump"
+        "offset 0: {found}; expected a pcap magic number (a1b2c3d4, a1b23c4d, a1b2cd34, 1c0001ac or 1c0001ab, either byte order) a pcapng section header (0a0d0d0a), a HAR (an object with `log`), a mitmproxy dump or a flow log (of AWS, Google Cloud or Azure, NetFlow or IPFIX)"
     )]
     Unrecognised {
         /// What stands there instead.
@@ -247,6 +262,10 @@ pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Resul
             offset: 0,
             expected: "found records of exchanges; expected frames".to_owned(),
         }),
+        Opened::Rows(_) => Err(OpenError::Header {
+            offset: 0,
+            expected: "found rows of a flow log; expected frames".to_owned(),
+        }),
     }
 }
 
@@ -269,6 +288,7 @@ pub fn open_any<'r>(input: InputId, reader: impl Read + 'r, limits: Limits, dige
 fn describe(head: &[u8]) -> String {
     match head {
         [b'{' | b'[', ..] => "this looks like JSON".to_owned(),
+        [b'P', b'A', b'R', b'1', ..] => "this is Parquet, which is not read".to_owned(),
         _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => "this looks like text".to_owned(),
         _ => {
             let hex: Vec<String> = head.iter().take(4).map(|byte| format!("{byte:02x}")).collect();

@@ -68,6 +68,8 @@ farshore_model::ceilings! {
         "resumed-sessions" resumed_sessions: usize = 1 << 8;
         /// Bytes that one of them keeps.
         "resumed-bytes" resumed_bytes: usize = 1 << 18;
+        /// Interfaces or sides that tell of the same flow in a flow log, told apart: a packet crosses few.
+        "flow-observers" flow_observers: usize = 16;
         /// Flows that are followed at once; further ones are counted as frames only.
         "flows" flows: usize = 1 << 22;
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use farshore_audit::identifiers::Detectors;
 use farshore_model::ledger::{Anomaly, Severity};
 use farshore_model::{FlowId, Frame, InputId, Ledger};
-use farshore_sources::{AtOnce, Capture, OpenError, Opened, Summary};
+use farshore_sources::{AtOnce, Capture, OpenError, Opened, Summary, Templates};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
 use farshore_wire::{Limits, MediaKeys, Recorder, Resumptions, Router, Secrets, Shard};
@@ -15,7 +15,7 @@ use farshore_wire::{Limits, MediaKeys, Recorder, Resumptions, Router, Secrets, S
 use crate::keys::Learnt;
 use crate::media::Studio;
 use crate::notebook::{self, Notebook};
-use crate::{records, shards};
+use crate::{records, rows, shards};
 
 /// How to read.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,8 @@ pub struct Reading {
     pub media_keys: Arc<MediaKeys>,
     /// Where the sound of media goes, if anywhere.
     pub studio: Option<Arc<dyn Studio>>,
+    /// Templates of exports of flows that inputs before this one [brought](crate::templates).
+    pub templates: Arc<Templates>,
     /// Keep every fact, rather than the first of those alike in a flow: for a listing of all of them.
     pub every_fact: bool,
     /// Keep the openings of conversations, for [`discover`](crate::discover) to compare.
@@ -57,6 +59,7 @@ pub fn read(
     } else {
         match farshore_sources::open_any(InputId(0), reader, how.source, AtOnce::default())? {
             Opened::Records(source) => records::read(source, how, detectors, progress)?,
+            Opened::Rows(source) => rows::read(source, how, detectors, progress)?,
             Opened::Capture(capture) => frames(capture, how, detectors, progress)?,
         }
     };

@@ -42,10 +42,12 @@ pub mod keys;
 mod media;
 mod notebook;
 mod records;
+mod rows;
 mod shards;
 
 pub use auditor::{Auditor, Reading, read};
 pub use media::{Studio, Tape, media_keys};
+pub use rows::templates;
 
 pub use farshore_audit::declared::{self, Declared};
 pub use farshore_audit::discover::discover;
@@ -59,7 +61,7 @@ pub use farshore_audit::parties::{self, Datasets};
 pub use farshore_audit::policy;
 pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};
-pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError};
+pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError, Templates};
 pub use farshore_wire::protocols::PROTOCOLS;
 pub use farshore_wire::recording;
 pub use farshore_wire::{Limits, MediaKeys, Secrets, limits};

@@ -32,7 +32,7 @@ pub trait Tape: Send {
 pub fn media_keys(reader: impl Read, how: &Reading) -> Result<Arc<MediaKeys>, OpenError> {
     let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, AtOnce::default())? {
         Opened::Capture(capture) => capture,
-        Opened::Records(_) => return Ok(Arc::clone(&how.media_keys)),
+        Opened::Records(_) | Opened::Rows(_) => return Ok(Arc::clone(&how.media_keys)),
     };
     let mut router = Router::new(how.limits.clone());
     let mut shard = Shard::new(how.limits.clone(), 0, 1);

@@ -179,6 +179,10 @@ impl Joined {
 /// The hardware address that a client's address was made of, which stands in each of its packets.
 fn addressed(id: FlowId, flow: &Flow, detectors: &Detectors) -> Option<Sighting> {
     let IpAddr::V6(address) = flow.client.ip else { return None };
+    // What was rejected stood in packets that nobody received.
+    if flow.is_only_tried() {
+        return None;
+    }
     let (kind, hardware) = (DatumKind::fixed("mac"), hardware_address(address)?);
     let (at, length) = flow.client_at.map_or((0, 0), |at| (u64::from(at.get()), 16));
     Some(Sighting {

@@ -24,7 +24,7 @@ use crate::Reading;
 use crate::auditor::{conclude, pool};
 use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
-use crate::records;
+use crate::{records, rows};
 
 /// Batches that may wait for a shard, and chunks for the digest, each of what a chunk of a mebibyte holds. With a third of
 /// them a shard that tries sound holds up the router, and then the other shard.
@@ -85,6 +85,8 @@ pub(crate) fn read(
             Opened::Capture(capture) => capture,
             // They are few and small beside frames.
             Opened::Records(source) => return Ok(records::read(source, how, detectors, progress)?),
+            // Folding them takes less time than reading them.
+            Opened::Rows(source) => return Ok(rows::read(source, how, detectors, progress)?),
         };
         let mut router = Router::new(how.limits.clone());
         let (mut lines, mut workers) = (Vec::new(), Vec::new());

@@ -185,7 +185,10 @@ impl<'l> Passages<'l> {
     }
 
     fn way(&self, id: FlowId, flow: &Flow, protection: Protection) -> Way {
-        let sealed = !matches!(protection, Protection::Plaintext | Protection::Opaque | Protection::Empty);
+        let sealed = !matches!(
+            protection,
+            Protection::Plaintext | Protection::Opaque | Protection::Empty | Protection::Unknown
+        );
         let speaks = |protocol: &str| flow.protocols.contains(&protocol);
         if speaks("turn") {
             Way::Relayed

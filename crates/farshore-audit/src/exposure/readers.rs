@@ -227,6 +227,7 @@ fn in_the_open(datum: &Datum<'_>) -> Open {
             Plain("a tunnel whose ends seal what it carries, as a rule: which suite they agreed on was not read"),
         ),
         (None, Protection::Opaque, _) if datum.recorded => (Answer::CannotTell, Plain("whether it was encrypted was not recorded")),
+        (None, Protection::Unknown, _) => (Answer::CannotTell, Plain("a flow log does not tell whether it was encrypted")),
         (None, Protection::Opaque | Protection::Empty, _) => (
             Answer::CannotTell,
             Plain("the format is not known: it may be encrypted, compressed or merely undocumented"),

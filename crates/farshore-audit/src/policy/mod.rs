@@ -6,8 +6,9 @@ pub mod places;
 pub mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use farshore_model::party::{Destination, LocationState};
+use farshore_model::party::{Destination, LocationState, Place};
 use farshore_model::{Date, Exposure, Few, Flow, FlowId, Ledger, Locus, Outcome, Span, Verdict};
 use serde::Deserialize;
 
@@ -247,7 +248,7 @@ fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destina
 }
 
 /// Every address that anything was sent to, with or without an answer, and every party without one. Local ones are outside every place
-/// clause.
+/// clause, and so are those that everything was kept from.
 fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) -> Found {
     let first = ledger.inputs.iter().filter_map(|it| it.first).min();
     let last = ledger.inputs.iter().filter_map(|it| it.last).max();
@@ -265,7 +266,9 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
                 .doubtful
                 .show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
         }
-        for place in destination.places.iter().filter(|it| it.location.state != LocationState::Local) {
+        let kept_out = kept_out(destination, ledger);
+        let sent_to = |place: &&Place| !kept_out.contains(&place.address) && place.location.state != LocationState::Local;
+        for place in destination.places.iter().filter(sent_to) {
             let all = |predicates: &[pack::Predicate]| {
                 let mut sum = (Truth::True, Vec::new());
                 for (truth, why) in predicates.iter().map(|it| it.holds_at(place, days, weak)) {
@@ -292,8 +295,24 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
     found
 }
 
+/// The addresses of which flow logs tell only that what was sent there was rejected.
+fn kept_out(destination: &Destination, ledger: &Ledger) -> BTreeSet<IpAddr> {
+    if destination.traffic.only_tried == 0 {
+        return BTreeSet::new();
+    }
+    let flows = || {
+        let ids = destination.flows.iter();
+        ids.filter_map(|id| ledger.flows.get(usize::try_from(id.0).ok()?))
+    };
+    let mut kept_out: BTreeSet<IpAddr> = flows().filter(|it| it.is_only_tried()).map(|it| it.server.ip).collect();
+    for flow in flows().filter(|it| !it.is_only_tried()) {
+        kept_out.remove(&flow.server.ip);
+    }
+    kept_out
+}
+
 /// The first frame that went to an address or came from it.
-fn seen(destination: &Destination, place: &farshore_model::party::Place, ledger: &Ledger) -> Option<Locus> {
+fn seen(destination: &Destination, place: &Place, ledger: &Ledger) -> Option<Locus> {
     let flows = destination
         .flows
         .iter()

@@ -3,6 +3,7 @@
 //! Without a scope nothing is ever met. With one, everything that could hide a breach must be out of the way.
 
 use farshore_model::flow::Protection;
+use farshore_model::row::Sampling;
 use farshore_model::{Ledger, Timestamp};
 use serde::Deserialize;
 
@@ -69,8 +70,10 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Stri
     let mut gaps = Vec::new();
     let Some(scope) = scope else {
         gaps.push("no scope was declared (--scope)".to_owned());
+        gaps.extend(unlogged(ledger, judged));
         return gaps;
     };
+    gaps.extend(unlogged(ledger, judged));
     let coverage = &ledger.coverage;
     match coverage.frames.dropped {
         None => gaps.push("the capture does not tell how many frames it lost".to_owned()),
@@ -129,6 +132,19 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Stri
             Some(((first, last), (from, until))) if from <= first && last <= until => {}
             _ => gaps.push(format!("{} is not within the declared hours", input.name)),
         }
+    }
+    gaps
+}
+
+/// What flow logs keep from what is judged.
+fn unlogged(ledger: &Ledger, judged: Subject) -> Vec<String> {
+    let mut gaps = Vec::new();
+    let logs = || ledger.inputs.iter().filter_map(|it| it.log.as_ref());
+    if judged == Subject::Exposures && logs().next().is_some() {
+        gaps.push("a flow log holds no payload to be searched".to_owned());
+    }
+    if logs().any(|it| it.sampling != Sampling::Whole) {
+        gaps.push("a log was made of a sample of the traffic, or does not tell".to_owned());
     }
     gaps
 }

@@ -6,6 +6,7 @@ mod command;
 mod cut;
 mod discover;
 mod extract;
+mod flow_logs;
 mod hostile;
 mod inputs;
 mod masked;

@@ -68,7 +68,14 @@ fn item(audit: &Audit, all: &[&Destination]) -> Item {
         });
     let names: Vec<String> = all.iter().map(|it| name(&it.name)).collect();
     let organisation = all.first().and_then(|it| it.organisation.as_deref());
+    let tried = all.iter().all(|it| it.traffic.is_only_tried());
     let title = match organisation {
+        Some(it) if tried => format!(
+            "{} was tried at {}: all of it was rejected",
+            self::organisation(it),
+            some(&names, 2)
+        ),
+        None if tried => format!("{} was tried, and all of it rejected: organisation not known", some(&names, 2)),
         Some(it) => format!("{} receives at {}", self::organisation(it), some(&names, 2)),
         None => format!("{}: organisation not known", some(&names, 2)),
     };
@@ -131,9 +138,13 @@ fn traffic(all: &[&Destination]) -> String {
         )
     });
     format!(
-        " · {} up, {} down{}",
+        " · {} up, {} down{}{}",
         bytes(sum(|it| it.traffic.bytes_up)),
         bytes(sum(|it| it.traffic.bytes_down)),
+        match sum(|it| it.traffic.refused.bytes) {
+            0 => String::new(),
+            rejected => format!(", {} rejected", bytes(rejected)),
+        },
         rhythm.unwrap_or_default()
     )
 }

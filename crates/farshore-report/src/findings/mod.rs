@@ -209,6 +209,13 @@ fn headline(audit: &Audit, seen: &[seen::Told]) -> Item {
             "No identifier was seen in the clear; host names and addresses were.".to_owned(),
         ),
         None if audit.flow_coverage.total == 0 => (Tone::Doubt, "No conversation was seen.".to_owned()),
+        None if audit.flow_coverage.unknown == audit.flow_coverage.total => (
+            Tone::Doubt,
+            format!(
+                "Who talked to whom is known of {}, by a flow log alone: what was said is not.",
+                count(audit.flow_coverage.unknown, "flow")
+            ),
+        ),
         None => (
             Tone::Doubt,
             format!("Nothing could be read in {}.", count(audit.flow_coverage.total, "flow")),

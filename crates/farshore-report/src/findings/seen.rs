@@ -232,6 +232,7 @@ fn protection(protection: Protection) -> String {
         Protection::Plaintext => "in the clear".to_owned(),
         Protection::Opaque => "in no known format".to_owned(),
         Protection::Empty => "without payload".to_owned(),
+        Protection::Unknown => "in a flow log".to_owned(),
         known => format!("under {}", known.word()),
     }
 }

@@ -2,6 +2,7 @@
 
 use farshore_model::audit::Stale;
 use farshore_model::ledger::Severity;
+use farshore_model::row::{LogRecord, Sampling};
 use farshore_model::{Audit, Flow, Outcome, Protection};
 
 use super::phrase::{bytes, count, long, name};
@@ -12,6 +13,7 @@ pub fn items(audit: &Audit) -> Vec<Item> {
     inputs(audit, &mut items);
     flows(audit, &mut items);
     frames(audit, &mut items);
+    logs(audit, &mut items);
     editions(audit, &mut items);
     oddities(audit, &mut items);
     searches(audit, &mut items);
@@ -36,8 +38,84 @@ fn inputs(audit: &Audit, items: &mut Vec<Item>) {
     if audit.inputs.iter().any(|input| crate::v1::is_log(input.format)) {
         items.push(Item::new(
             Tone::Doubt,
-            "a flow log tells who and how much: no payload, no names were in it to be read",
+            "a flow log tells who and how much: no payload, no names, no programs were in it to be read",
         ));
+    }
+}
+
+/// What flow logs leave out, and what they tell that is no flow.
+fn logs(audit: &Audit, items: &mut Vec<Item>) {
+    let logs: Vec<&LogRecord> = audit.inputs.iter().filter_map(|it| it.log.as_ref()).collect();
+    let sum = |of: fn(&LogRecord) -> u64| logs.iter().fold(0_u64, |sum, it| sum.saturating_add(of(it)));
+    let mut say = |tone, text: String| items.push(Item::new(tone, text));
+    match logs.iter().map(|it| it.sampling).max() {
+        None | Some(Sampling::Whole) => {}
+        Some(Sampling::Untold) => say(
+            Tone::Doubt,
+            "whether the log was sampled: it does not tell, so that a flow that is not in it may have been".to_owned(),
+        ),
+        Some(Sampling::Part) => say(
+            Tone::Doubt,
+            "the log was made of a sample of the packets: a flow that is not in it may have been, and counts are estimates".to_owned(),
+        ),
+        Some(Sampling::OneIn(many)) => say(
+            Tone::Doubt,
+            format!("the log was made of 1 packet in {many}: a flow that is not in it may have been, and counts are those of the sample"),
+        ),
+    }
+    match sum(|it| it.skipped) {
+        0 => {}
+        times => say(
+            Tone::Doubt,
+            format!("{} left out rows for want of capacity (SKIPDATA)", count(times, "time window")),
+        ),
+    }
+    match sum(|it| it.quiet) {
+        0 => {}
+        times => say(Tone::Plain, format!("{} without any traffic (NODATA)", count(times, "time window"))),
+    }
+    match sum(|it| it.refused) {
+        0 => {}
+        times => say(
+            Tone::Plain,
+            format!(
+                "{} of rejected traffic: tried, and not received; in no sum of what was",
+                count(times, "report")
+            ),
+        ),
+    }
+    if logs.iter().any(|it| !it.tells_refusal) {
+        say(
+            Tone::Doubt,
+            "what was rejected: the log does not tell it from what passed".to_owned(),
+        );
+    }
+    match sum(|it| it.told_again) {
+        0 => {}
+        times => say(
+            Tone::Plain,
+            format!(
+                "{} told of by several interfaces or sides: counted once, by the fullest count",
+                count(times, "flow")
+            ),
+        ),
+    }
+    match sum(|it| it.unopened) {
+        0 => {}
+        times => say(
+            Tone::Doubt,
+            format!(
+                "which side began {}: the log does not tell; the source of its first row is taken for the client",
+                count(times, "flow")
+            ),
+        ),
+    }
+    match logs.iter().map(|it| it.longest / 1_000_000_000).max() {
+        None | Some(0) => {}
+        Some(seconds) => say(
+            Tone::Plain,
+            format!("what happened within one row, which sums up to {}", count(seconds, "second")),
+        ),
     }
 }
 
@@ -108,7 +186,19 @@ fn flows(audit: &Audit, items: &mut Vec<Item>) {
                 .at(first(|flow| flow.protection == Protection::Empty)),
         );
     }
-    let untold = |flow: &Flow| flow.app().is_none() && !flow.is_recorded();
+    if it.unknown > 0 {
+        items.push(
+            Item::new(
+                Tone::Doubt,
+                format!(
+                    "the content of {}, and whether it was encrypted: a flow log does not hold it",
+                    count(it.unknown, "flow")
+                ),
+            )
+            .at(first(Flow::is_logged)),
+        );
+    }
+    let untold = |flow: &Flow| flow.app().is_none() && !flow.is_recorded() && !flow.is_logged();
     let of_nobody = audit.flows.iter().filter(|flow| untold(flow)).count() as u64;
     if of_nobody == it.total && it.total > 0 {
         items.push(Item::new(
@@ -141,6 +231,7 @@ fn flows(audit: &Audit, items: &mut Vec<Item>) {
 
 fn frames(audit: &Audit, items: &mut Vec<Item>) {
     let it = &audit.coverage;
+    let units = crate::v1::units(audit);
     match it.frames.dropped {
         Some(0) => {}
         Some(lost) => items.push(Item::new(
@@ -148,6 +239,10 @@ fn frames(audit: &Audit, items: &mut Vec<Item>) {
             format!("{} lost while capturing, as the file tells", count(lost, "frame")),
         )),
         None if it.frames.total == 0 => {}
+        None if units == "row" => items.push(Item::new(
+            Tone::Doubt,
+            "whether rows were lost before they were written: the log does not tell",
+        )),
         None => items.push(Item::new(
             Tone::Doubt,
             "whether frames were lost while capturing: the file does not tell",
@@ -179,7 +274,7 @@ fn frames(audit: &Audit, items: &mut Vec<Item>) {
         let why = super::phrase::some(&reasons, 3);
         items.push(Item::new(
             Tone::Plain,
-            format!("{} not read to the end: {why}", count(it.frames.stopped, "frame")),
+            format!("{} not read to the end: {why}", count(it.frames.stopped, units)),
         ));
     }
     for (limit, times) in &it.limits {

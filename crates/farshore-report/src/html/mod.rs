@@ -149,6 +149,7 @@ fn bar(audit: &Audit) -> Markup {
         ("decrypted", "opened with keys", it.decrypted),
         ("opaque", "no known format", it.opaque),
         ("empty", "no payload", it.empty),
+        ("empty", "in a flow log alone", it.unknown),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|(_, _, flows)| *flows > 0).collect();
     let total = parts.iter().fold(0_u64, |sum, (_, _, flows)| sum.saturating_add(*flows)).max(1);

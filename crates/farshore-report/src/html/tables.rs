@@ -148,7 +148,7 @@ fn destination(index: usize, it: &Destination) -> Markup {
                 }
             }))
             (cell("Law", html! { @if it.reach.is_empty() { "none read" } @else { (laws(&it.reach)) (reaches(&it.reach)) } }))
-            (cell("Traffic", html! { span.nowrap { "↑ " (bytes(it.traffic.bytes_up)) } " " span.nowrap { "↓ " (bytes(it.traffic.bytes_down)) } span.sub { (count(it.traffic.flows, "flow")) } }))
+            (cell("Traffic", html! { span.nowrap { "↑ " (bytes(it.traffic.bytes_up)) } " " span.nowrap { "↓ " (bytes(it.traffic.bytes_down)) } span.sub { (count(it.traffic.flows, "flow")) @if !it.traffic.refused.is_empty() { ", " (bytes(it.traffic.refused.bytes)) " rejected" } } }))
         }
     }
 }
@@ -374,12 +374,27 @@ pub fn coverage(audit: &Audit) -> Markup {
         .frames
         .dropped
         .map_or_else(|| "not told by the file".to_owned(), |lost| lost.to_string());
+    let [units, decoded, stopped, lost] = match crate::v1::units(audit) {
+        "frame" => [
+            "Frames",
+            "… decoded to a transport or control message",
+            "… given up at some layer",
+            "Frames lost while capturing",
+        ],
+        "row" => ["Rows", "… read", "… that tell nothing", "Rows lost before they were written"],
+        _ => [
+            "Frames and rows",
+            "… decoded to a transport or control message, or read",
+            "… given up at some layer, or telling nothing",
+            "Frames lost while capturing, rows before they were written",
+        ],
+    };
     let mut facts: Vec<(String, String)> = vec![
-        ("Frames".into(), it.frames.total.to_string()),
-        ("… decoded to a transport or control message".into(), it.frames.decoded.to_string()),
-        ("… given up at some layer".into(), it.frames.stopped.to_string()),
+        (units.into(), it.frames.total.to_string()),
+        (decoded.into(), it.frames.decoded.to_string()),
+        (stopped.into(), it.frames.stopped.to_string()),
         ("… captured shorter than on the wire".into(), it.frames.truncated.to_string()),
-        ("Frames lost while capturing".into(), dropped),
+        (lost.into(), dropped),
         ("Flows".into(), audit.flow_coverage.total.to_string()),
         ("Gaps in streams".into(), format!("{}, {}", it.gaps.count, bytes(it.gaps.bytes))),
         (
@@ -398,13 +413,16 @@ pub fn coverage(audit: &Audit) -> Markup {
         it.stops
             .iter()
             .take(40)
-            .map(|(why, frames)| (format!("Not read on: {}", long(why)), count(*frames, "frame"))),
+            .map(|(why, frames)| (format!("Not read on: {}", long(why)), count(*frames, crate::v1::units(audit)))),
     );
     facts.extend(
         it.limits
             .iter()
             .map(|(limit, times)| (format!("Ceiling hit: {limit}"), count(*times, "time"))),
     );
+    if audit.flow_coverage.unknown > 0 {
+        facts.push(("Flows known from flow logs alone".into(), audit.flow_coverage.unknown.to_string()));
+    }
     let not_searched = crate::findings::not_searched(audit);
     if !not_searched.is_empty() {
         facts.push(("Not searched for by this version".into(), not_searched.join(", ")));

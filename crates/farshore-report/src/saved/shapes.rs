@@ -14,6 +14,7 @@ use farshore_model::flow::{self, Counter, InitiatorBasis, Protection, RoundTrips
 use farshore_model::identifier::{self, Firmness, Role, RoleDesign, Support};
 use farshore_model::ledger::{self, InputRecord, Severity};
 use farshore_model::party::{self, ClaimKind, LocationState, OwnerRelation, ReachBasis, Rhythm, Standing, Via};
+use farshore_model::row::{LogRecord, Sampling, Tally};
 use farshore_model::sighting::{Disguise, SightedValue};
 use farshore_model::talk::{self, Omission};
 use farshore_model::{
@@ -22,6 +23,7 @@ use farshore_model::{
 
 use super::time;
 use super::words::{Id, Kept, One, quoted, read};
+use crate::words::Taken;
 
 /// The whole of it.
 #[derive(serde::Deserialize)]
@@ -89,7 +91,40 @@ pub(super) struct Input {
     labels: BTreeMap<String, String>,
     #[serde(default)]
     notes: Vec<String>,
+    log: Option<Log>,
     world: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct Log {
+    nodata: u64,
+    skipdata: u64,
+    rejected: Option<u64>,
+    told_again: u64,
+    initiator_unknown: u64,
+    longest_seconds: u64,
+    sampling: One<Taken>,
+    one_in: Option<u32>,
+}
+
+impl Log {
+    fn model(self) -> LogRecord {
+        LogRecord {
+            quiet: self.nodata,
+            skipped: self.skipdata,
+            refused: self.rejected.unwrap_or_default(),
+            told_again: self.told_again,
+            unopened: self.initiator_unknown,
+            longest: self.longest_seconds.saturating_mul(1_000_000_000),
+            tells_refusal: self.rejected.is_some(),
+            sampling: match (self.sampling.0, self.one_in) {
+                (Taken::Whole, _) => Sampling::Whole,
+                (Taken::Untold, _) => Sampling::Untold,
+                (Taken::Sampled, None) => Sampling::Part,
+                (Taken::Sampled, Some(many)) => Sampling::OneIn(many),
+            },
+        }
+    }
 }
 
 /// A point in time, as it is written.
@@ -183,6 +218,8 @@ struct Flows {
     opaque: u64,
     #[serde(default)]
     empty: u64,
+    #[serde(default)]
+    unknown: u64,
 }
 
 #[derive(serde::Deserialize)]
@@ -344,6 +381,23 @@ struct Traffic {
     bytes_up: u64,
     bytes_down: u64,
     rhythm: Option<Beat>,
+    rejected: Option<Rejected>,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+struct Rejected {
+    frames: u64,
+    bytes: u64,
+    all: bool,
+}
+
+impl Rejected {
+    const fn tally(self) -> Tally {
+        Tally {
+            packets: self.frames,
+            bytes: self.bytes,
+        }
+    }
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -541,6 +595,19 @@ pub(super) struct Flow {
     #[serde(default)]
     gaps: u64,
     randomness: Option<Spread>,
+    rejected: Option<Both>,
+}
+
+#[derive(serde::Deserialize)]
+struct Both {
+    up: Refused,
+    down: Refused,
+}
+
+#[derive(serde::Deserialize)]
+struct Refused {
+    frames: u64,
+    bytes: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -730,6 +797,7 @@ impl Input {
             cut_short: self.cut_short,
             labels: self.labels,
             notes: self.notes.into_iter().map(Into::into).collect(),
+            log: self.log.map(Log::model),
             world: self.world.map(Into::into),
         }
     }
@@ -771,6 +839,7 @@ impl Coverage {
             decrypted: self.flows.decrypted,
             opaque: self.flows.opaque,
             empty: self.flows.empty,
+            unknown: self.flows.unknown,
         };
         (coverage, flows)
     }
@@ -805,6 +874,13 @@ impl Destination {
                 bytes_up: self.traffic.bytes_up,
                 bytes_down: self.traffic.bytes_down,
                 rhythm: self.traffic.rhythm.map(Beat::model),
+                refused: self.traffic.rejected.map_or_else(Tally::default, Rejected::tally),
+                // How many it were is written down where it were all.
+                only_tried: match self.traffic.rejected {
+                    Some(Rejected { all: true, .. }) => self.traffic.flows,
+                    Some(it) if it.tally().is_empty() => 1,
+                    _ => 0,
+                },
             },
             flows: self.flows.into_iter().map(flow_id).collect(),
         }
@@ -1168,6 +1244,13 @@ impl Flow {
                 });
                 Box::new(each)
             });
+        }
+        if let Some(it) = self.rejected {
+            let tally = |it: &Refused| Tally {
+                packets: it.frames,
+                bytes: it.bytes,
+            };
+            told.rare_mut().refused = Some(Box::new([tally(&it.up), tally(&it.down)]));
         }
         let names = self.names.into_iter().map(|it| FlowName {
             name: it.name.into(),

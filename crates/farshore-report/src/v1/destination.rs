@@ -145,6 +145,17 @@ struct Traffic {
     bytes_up: u64,
     bytes_down: u64,
     rhythm: Option<Beat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<Rejected>,
+}
+
+/// What was kept from arriving, as flow logs tell; it is in none of the other sums.
+#[derive(Serialize)]
+struct Rejected {
+    frames: u64,
+    bytes: u64,
+    /// Nothing arrived besides.
+    all: bool,
 }
 
 impl<'a> Destination<'a> {
@@ -167,6 +178,11 @@ impl<'a> Destination<'a> {
                 bytes_up: it.traffic.bytes_up,
                 bytes_down: it.traffic.bytes_down,
                 rhythm: it.traffic.rhythm.map(Beat::new),
+                rejected: (it.traffic.only_tried > 0 || !it.traffic.refused.is_empty()).then_some(Rejected {
+                    frames: it.traffic.refused.packets,
+                    bytes: it.traffic.refused.bytes,
+                    all: it.traffic.is_only_tried(),
+                }),
             }),
             flows: Some(Items(&it.flows, Id::flow)),
             candidates: &it.candidates,

@@ -36,6 +36,21 @@ pub struct Flow<'a> {
     initiator: &'static str,
     gaps: u64,
     randomness: Spread,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<Rejected>,
+}
+
+/// What was kept from arriving, as a flow log tells.
+#[derive(Serialize)]
+struct Rejected {
+    up: Refused,
+    down: Refused,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    frames: u64,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -48,7 +63,8 @@ struct Endpoint {
 struct Counter {
     frames: u64,
     bytes: u64,
-    payload: u64,
+    /// `null`: a flow log does not tell it apart.
+    payload: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -96,7 +112,7 @@ impl<'a> Flow<'a> {
         });
         Self {
             id: Id(b'f', index),
-            community_id: (it.tells(it.client) && it.tells(it.server)).then(|| community::id(it.transport, it.client, it.server)),
+            community_id: has_community(it).then(|| community::id(it.transport, it.client, it.server)),
             input: it.input.0,
             transport: words::transport(it.transport),
             client: endpoint(it, it.client),
@@ -104,8 +120,8 @@ impl<'a> Flow<'a> {
             first: it.first.map(|time| time.to_string()),
             last: it.last.map(|time| time.to_string()),
             first_frame: it.first_frame,
-            up: counter(it.up),
-            down: counter(it.down),
+            up: counter(it, it.up),
+            down: counter(it, it.down),
             protocols: &it.protocols,
             names: names.collect(),
             protection: it.protection.word(),
@@ -124,6 +140,10 @@ impl<'a> Flow<'a> {
                 up: up.map(randomness),
                 down: down.map(randomness),
             },
+            rejected: it.rare.as_ref().and_then(|it| it.refused.as_deref()).map(|[up, down]| Rejected {
+                up: refused(*up),
+                down: refused(*down),
+            }),
         }
     }
 }
@@ -136,11 +156,24 @@ fn endpoint(flow: &flow::Flow, it: flow::Endpoint) -> Endpoint {
     }
 }
 
-fn counter(it: flow::Counter) -> Counter {
+fn refused(it: farshore_model::row::Tally) -> Refused {
+    Refused {
+        frames: it.packets,
+        bytes: it.bytes,
+    }
+}
+
+/// Both ends are part of it, and of ICMP the type, which flow logs tend to leave out.
+fn has_community(it: &flow::Flow) -> bool {
+    let typed = !matches!(it.transport, flow::Transport::Icmp | flow::Transport::Icmp6) || it.client.port > 0 || it.server.port > 0;
+    it.tells(it.client) && it.tells(it.server) && (typed || !it.is_logged())
+}
+
+fn counter(flow: &flow::Flow, it: flow::Counter) -> Counter {
     Counter {
         frames: it.frames,
         bytes: it.bytes,
-        payload: it.payload,
+        payload: (!flow.is_logged()).then_some(it.payload),
     }
 }
 

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use farshore_model::ledger::InputRecord;
+use farshore_model::row::{LogRecord, Sampling};
 
 use crate::Audit;
+use crate::words::{Taken, Word as _};
 
 /// `tool`.
 #[derive(Serialize)]
@@ -77,6 +79,8 @@ pub struct Input<'a> {
     labels: &'a BTreeMap<String, String>,
     notes: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<Log>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     world: Option<&'a str>,
 }
 
@@ -97,8 +101,53 @@ impl<'a> Input<'a> {
             cut_short: it.cut_short,
             labels: &it.labels,
             notes: it.notes.iter().map(|note| note.as_str()).collect(),
+            log: it.log.as_ref().map(Log::new),
             world: it.world.as_ref().map(|world| world.as_str()),
         }
+    }
+}
+
+/// What a flow log holds beside flows, and what it leaves out.
+#[derive(Serialize)]
+struct Log {
+    /// Rows that say that there was nothing to tell of; that others were left out.
+    nodata: u64,
+    skipdata: u64,
+    /// Flows of rows that were rejected; `null` where the log does not tell.
+    rejected: Option<u64>,
+    /// Flows that several told of, counted once.
+    told_again: u64,
+    initiator_unknown: u64,
+    longest_seconds: u64,
+    sampling: &'static str,
+    one_in: Option<u32>,
+}
+
+impl Log {
+    fn new(it: &LogRecord) -> Self {
+        Self {
+            nodata: it.quiet,
+            skipdata: it.skipped,
+            rejected: it.tells_refusal.then_some(it.refused),
+            told_again: it.told_again,
+            initiator_unknown: it.unopened,
+            longest_seconds: it.longest / 1_000_000_000,
+            sampling: Taken::from(it.sampling).word(),
+            one_in: match it.sampling {
+                Sampling::OneIn(many) => Some(many),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// What is counted of all inputs of an audit.
+pub(crate) fn units(audit: &Audit) -> &'static str {
+    let logs = audit.inputs.iter().filter(|it| is_log(it.format)).count();
+    match logs {
+        0 => "frame",
+        _ if logs == audit.inputs.len() => "row",
+        _ => "frame or row",
     }
 }
 
@@ -150,6 +199,12 @@ struct Flows {
     decrypted: u64,
     opaque: u64,
     empty: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    unknown: u64,
+}
+
+fn is_zero(it: &u64) -> bool {
+    *it == 0
 }
 
 #[derive(Serialize)]
@@ -197,6 +252,7 @@ impl<'a> Coverage<'a> {
                 decrypted: flows.decrypted,
                 opaque: flows.opaque,
                 empty: flows.empty,
+                unknown: flows.unknown,
             },
             keys: Keys {
                 offered: it.keys.offered,

@@ -17,7 +17,7 @@ pub use exposure::{Anomaly, Exposure, Verdict};
 pub use flow::Flow;
 pub use identifier::{Design, Identifier};
 pub use input::{Coverage, Input, Tool};
-pub(crate) use input::{is_log, unit};
+pub(crate) use input::{is_log, unit, units};
 pub use link::Link;
 pub use observation::Row;
 pub use talk::{Talk, Undeclared};

@@ -200,7 +200,14 @@ fn a_log_has_rows() {
     let root = json(&audit);
     assert_eq!(root["inputs"][0]["rows"], 812);
     assert!(root["inputs"][0].get("frames").is_none());
-    assert_eq!(root["flows"][0]["protection"], "none");
+    assert_eq!(root["flows"][0]["protection"], "unknown");
+    assert_eq!(root["flows"][0]["up"]["payload"], Value::Null);
+    assert_eq!(root["flows"][0]["rejected"]["up"]["bytes"], 240);
+    assert_eq!(
+        (&root["inputs"][0]["log"]["sampling"], &root["inputs"][0]["log"]["one_in"]),
+        (&"sampled".into(), &100.into())
+    );
+    assert_eq!(root["coverage"]["flows"]["unknown"], 1);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use farshore_model::ledger::InputRecord;
 use farshore_model::{Direction, Exchange, InputId, Protection, Timestamp, Transport, WireText};
 
 use super::Records;
-use super::instant;
-use super::json::{Extent, Value};
+use crate::instant;
+use crate::json::{self, Taken, Value};
 use crate::{Format, OpenError, Opened, ReadError, Summary, Window};
 
 /// HAR.
@@ -27,8 +27,7 @@ impl Format for Har {
     }
 
     fn claims(&self, head: &[u8]) -> bool {
-        let text = trimmed(head.strip_prefix(BOM).unwrap_or(head));
-        text.strip_prefix(b"{").is_some_and(|it| trimmed(it).starts_with(b"\"log\""))
+        begins(head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start())
     }
 
     fn open<'r>(&self, input: InputId, window: Window<'r>) -> Result<Opened<'r>, OpenError> {
@@ -55,8 +54,10 @@ impl Format for Har {
     }
 }
 
-fn trimmed(text: &[u8]) -> &[u8] {
-    text.trim_ascii_start()
+/// Whether a HAR begins with this text.
+pub(crate) fn begins(text: &[u8]) -> bool {
+    text.strip_prefix(b"{")
+        .is_some_and(|it| it.trim_ascii_start().starts_with(b"\"log\""))
 }
 
 /// A HAR file being read.
@@ -80,65 +81,20 @@ enum State {
     Over,
 }
 
-/// What became of a value that was taken out of the file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    Whole,
-    /// More than may be kept; the rest was stepped over.
-    Clipped,
-    /// The file ended inside it.
-    Cut,
-}
-
 impl HarFile<'_> {
-    /// The next byte that is no white space.
     fn peek(&mut self) -> Result<Option<u8>, ReadError> {
-        loop {
-            let bytes = self.window.bytes();
-            let white = bytes.iter().take_while(|it| it.is_ascii_whitespace()).count();
-            let found = bytes.get(white).copied();
-            self.window.consume(white);
-            if found.is_some() {
-                return Ok(found);
-            }
-            if !self.window.fill(1)? {
-                return Ok(None);
-            }
-        }
+        json::peek(&mut self.window)
     }
 
-    /// Steps over that byte if it is the next one.
     fn pass(&mut self, mark: u8) -> Result<bool, ReadError> {
-        let there = self.peek()? == Some(mark);
-        if there {
-            self.window.consume(1);
-        }
-        Ok(there)
+        json::pass(&mut self.window, mark)
     }
 
     /// Takes the next value out, up to so many bytes of it.
     fn take(&mut self, most: usize) -> Result<(Vec<u8>, Taken), ReadError> {
         let mut kept = std::mem::take(&mut self.entry);
-        kept.clear();
-        let mut extent = Extent::default();
-        let mut clipped = false;
-        loop {
-            let bytes = self.window.bytes();
-            let end = extent.feed(bytes);
-            let part = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
-            let room = most.saturating_sub(kept.len()).min(part.len());
-            clipped |= room < part.len();
-            kept.extend_from_slice(part.get(..room).unwrap_or_default());
-            let length = part.len();
-            self.window.consume(length);
-            let taken = match end {
-                Some(_) if clipped => Taken::Clipped,
-                Some(_) => Taken::Whole,
-                None if self.window.fill(1)? => continue,
-                None => Taken::Cut,
-            };
-            return Ok((kept, taken));
-        }
+        let taken = json::take(&mut self.window, most, &mut kept)?;
+        Ok((kept, taken))
     }
 
     /// Goes to the first entry; `false` where there is no list of them.

@@ -11,7 +11,8 @@ use farshore_model::ledger::InputRecord;
 use farshore_model::{Direction, Endpoint, Exchange, InputId, Protection, Timestamp, Transport};
 
 use super::tnetstring::{Value, head};
-use super::{Records, har, instant};
+use super::{Records, har};
+use crate::instant;
 use crate::{Format, OpenError, Opened, ReadError, Summary, Window};
 
 /// mitmproxy.

@@ -4,8 +4,6 @@
 //! is cut or damaged is told as far as it reads; nothing here knows what a header or a body means.
 
 pub(crate) mod har;
-mod instant;
-mod json;
 pub(crate) mod mitmproxy;
 mod tnetstring;
 

@@ -7,3 +7,4 @@ mod pcap;
 mod pcapng;
 mod reading;
 mod records;
+mod rows;

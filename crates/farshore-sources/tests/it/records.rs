@@ -21,7 +21,7 @@ pub const HAR: &str = r#"{"log":{"version":"1.2","pages":[{"entries":[1,2]}],"en
 fn records(text: &[u8], limits: Limits) -> Result<Box<dyn Records + '_>, OpenError> {
     match open_any(InputId(2), text, limits, AtOnce::default())? {
         Opened::Records(it) => Ok(it),
-        Opened::Capture(_) => panic!("frames in text"),
+        Opened::Capture(_) | Opened::Rows(_) => panic!("no records in text"),
     }
 }
 

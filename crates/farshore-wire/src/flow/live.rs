@@ -12,7 +12,7 @@ use farshore_model::{Direction, Endpoint, Flow, FlowId, Frame, InputId, Protecti
 use super::layers::Layers;
 use crate::packet::{Header, Ip};
 use crate::shard::Ended;
-use crate::transport::{Tcp, sctp};
+use crate::transport::Tcp;
 
 /// What makes two packets one flow, whichever way they go: as the packet at hand has it.
 #[derive(Clone, Copy, Debug)]
@@ -400,22 +400,12 @@ fn roles(source: Endpoint, destination: Endpoint, header: &Header) -> (Endpoint,
             (source, destination, InitiatorBasis::Handshake)
         };
     }
+    match header.transport.client_by_port(source.port, destination.port) {
+        Some(Direction::Up) => return (source, destination, InitiatorBasis::Port),
+        Some(Direction::Down) => return (destination, source, InitiatorBasis::Port),
+        None => {}
+    }
     match header.transport {
-        Transport::Tcp | Transport::Udp | Transport::Other(sctp::NUMBER) => {
-            // System ports (RFC 6335) belong to servers; otherwise the ephemeral range to clients: in TCP from 49152 on,
-            // in UDP only against a port that no system gives out by itself (Linux begins at 32768), since media servers
-            // have ports up there too.
-            let system = (source.port < 1024, destination.port < 1024);
-            let dynamic = |own: u16, other: u16| own >= 49_152 && (header.transport == Transport::Tcp || other < 32_768);
-            let ephemeral = (dynamic(source.port, destination.port), dynamic(destination.port, source.port));
-            match (system, ephemeral) {
-                ((true, false), _) => (destination, source, InitiatorBasis::Port),
-                ((false, true), _) => (source, destination, InitiatorBasis::Port),
-                (_, (false, true)) => (destination, source, InitiatorBasis::Port),
-                (_, (true, false)) => (source, destination, InitiatorBasis::Port),
-                _ => (source, destination, InitiatorBasis::FirstPacket),
-            }
-        }
         // An answer seen first: whoever it goes to has asked.
         Transport::Icmp if matches!(header.source, 0 | 14 | 16 | 18) => (destination, source, InitiatorBasis::Protocol),
         Transport::Icmp6 if matches!(header.source, 129 | 136) => (destination, source, InitiatorBasis::Protocol),

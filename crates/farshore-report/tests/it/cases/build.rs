@@ -113,7 +113,7 @@ pub fn destination(name: &str, places: Vec<Place>, location: Location) -> Destin
             frames: 40,
             bytes_up: 12_345,
             bytes_down: 678_901,
-            rhythm: None,
+            ..Traffic::default()
         },
         flows: vec![FlowId(0)],
     }
@@ -229,6 +229,7 @@ pub fn input(name: &str) -> InputRecord {
         cut_short: false,
         labels: BTreeMap::from([("room".into(), "alpha".into())]),
         notes: vec!["captured on wlan0".into()],
+        log: None,
         world: None,
     }
 }

@@ -17,6 +17,7 @@ use farshore_model::exposure::Because;
 use farshore_model::flow::*;
 use farshore_model::ledger::*;
 use farshore_model::party::{Rhythm, *};
+use farshore_model::row::*;
 use farshore_model::*;
 
 /// All cases by name.
@@ -375,8 +376,28 @@ fn log() -> Audit {
         notes: vec![],
         ..input("vpc.log")
     };
+    audit.inputs[0].log = Some(LogRecord {
+        quiet: 3,
+        skipped: 2,
+        refused: 9,
+        told_again: 1,
+        unopened: 1,
+        longest: 60_000_000_000,
+        tells_refusal: true,
+        sampling: Sampling::OneIn(100),
+    });
     audit.exposures.clear();
-    audit.flows.get_mut(0).unwrap().protection = Protection::Empty;
+    let flow = audit.flows.get_mut(0).unwrap();
+    flow.protection = Protection::Unknown;
+    flow.initiator = InitiatorBasis::FirstRow;
+    (flow.up.payload, flow.down.payload) = (0, 0);
+    flow.rare_mut().refused = Some(Box::new([Tally { packets: 4, bytes: 240 }, Tally::default()]));
+    audit.destinations[0].traffic.refused = Tally { packets: 4, bytes: 240 };
+    audit.flow_coverage = FlowCoverage {
+        total: 1,
+        unknown: 1,
+        ..FlowCoverage::default()
+    };
     audit
 }
 
@@ -424,6 +445,8 @@ fn nowhere() -> Audit {
             frames: u64::MAX,
             bytes_up: u64::MAX,
             bytes_down: u64::MAX,
+            refused: Tally::default(),
+            only_tried: 0,
             rhythm: Some(Rhythm {
                 period: u64::MAX,
                 jitter: u64::MAX,
@@ -456,6 +479,7 @@ fn nowhere() -> Audit {
         decrypted: u64::MAX,
         opaque: u64::MAX,
         empty: u64::MAX,
+        unknown: 0,
     };
     audit.flows.get_mut(0).unwrap().rare_mut().randomness = Some(Box::new([
         Some(Randomness {

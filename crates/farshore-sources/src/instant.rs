@@ -3,7 +3,7 @@
 use farshore_model::Timestamp;
 
 /// Reads `2023-03-29T17:37:42.482-07:00`; a time without a zone is taken as UTC.
-pub(super) fn iso(text: &[u8]) -> Option<Timestamp> {
+pub(crate) fn iso(text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let mut parts = date.splitn(3, '-');
@@ -39,7 +39,7 @@ pub(super) fn iso(text: &[u8]) -> Option<Timestamp> {
 }
 
 /// Seconds since 1970, as a decimal number.
-pub(super) fn epoch(seconds: f64) -> Option<Timestamp> {
+pub(crate) fn epoch(seconds: f64) -> Option<Timestamp> {
     // Four thousand years hold no record; nanoseconds of what is left fit the type, which saturates.
     if !seconds.is_finite() || seconds <= 0.0 || seconds > 1e11 {
         return None;
@@ -50,7 +50,7 @@ pub(super) fn epoch(seconds: f64) -> Option<Timestamp> {
 }
 
 /// A time so many milliseconds later.
-pub(super) fn later(time: Timestamp, milliseconds: f64) -> Timestamp {
+pub(crate) fn later(time: Timestamp, milliseconds: f64) -> Timestamp {
     if !milliseconds.is_finite() || milliseconds <= 0.0 {
         return time;
     }

@@ -8,9 +8,11 @@ use std::borrow::Cow;
 use farshore_model::exchange::Excerpt;
 use farshore_model::text::json_unescaped;
 
+use crate::{ReadError, Window};
+
 /// Follows a value through the bytes of a file, chunk by chunk, to find where it ends.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Extent {
+pub(crate) struct Extent {
     depth: u64,
     in_string: bool,
     escaped: bool,
@@ -19,7 +21,7 @@ pub(super) struct Extent {
 
 impl Extent {
     /// Takes the next bytes; gives how many of them belong to the value if it ends among them.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0_usize;
         while let Some(byte) = bytes.get(at) {
             if self.in_string {
@@ -56,9 +58,67 @@ impl Extent {
     }
 }
 
+/// What became of a value that was taken out of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Whole,
+    /// More than may be kept; the rest was stepped over.
+    Clipped,
+    /// The file ended inside it.
+    Cut,
+}
+
+/// The next byte of a file that is no white space.
+pub(crate) fn peek(window: &mut Window<'_>) -> Result<Option<u8>, ReadError> {
+    loop {
+        let bytes = window.bytes();
+        let white = bytes.iter().take_while(|it| it.is_ascii_whitespace()).count();
+        let found = bytes.get(white).copied();
+        window.consume(white);
+        if found.is_some() {
+            return Ok(found);
+        }
+        if !window.fill(1)? {
+            return Ok(None);
+        }
+    }
+}
+
+/// Steps over that byte if it is the next one.
+pub(crate) fn pass(window: &mut Window<'_>, mark: u8) -> Result<bool, ReadError> {
+    let there = peek(window)? == Some(mark);
+    if there {
+        window.consume(1);
+    }
+    Ok(there)
+}
+
+/// Takes the next value out of a file, up to so many bytes of it.
+pub(crate) fn take(window: &mut Window<'_>, most: usize, kept: &mut Vec<u8>) -> Result<Taken, ReadError> {
+    kept.clear();
+    let mut extent = Extent::default();
+    let mut clipped = false;
+    loop {
+        let bytes = window.bytes();
+        let end = extent.feed(bytes);
+        let part = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        let room = most.saturating_sub(kept.len()).min(part.len());
+        clipped |= room < part.len();
+        kept.extend_from_slice(part.get(..room).unwrap_or_default());
+        let length = part.len();
+        window.consume(length);
+        match end {
+            Some(_) if clipped => return Ok(Taken::Clipped),
+            Some(_) => return Ok(Taken::Whole),
+            None if window.fill(1)? => {}
+            None => return Ok(Taken::Cut),
+        }
+    }
+}
+
 /// A value in a text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Value<'a> {
+pub(crate) struct Value<'a> {
     text: &'a [u8],
     start: usize,
     end: usize,
@@ -66,7 +126,7 @@ pub(super) struct Value<'a> {
 
 impl<'a> Value<'a> {
     /// The first value of a text.
-    pub(super) fn first(text: &'a [u8]) -> Option<Self> {
+    pub(crate) fn first(text: &'a [u8]) -> Option<Self> {
         let start = space(text, 0);
         let rest = text.get(start..).filter(|it| !it.is_empty())?;
         let length = Extent::default().feed(rest).unwrap_or(rest.len());
@@ -81,20 +141,25 @@ impl<'a> Value<'a> {
         self.text.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Whether it is an array.
+    pub(crate) fn is_array(self) -> bool {
+        self.bytes().first() == Some(&b'[')
+    }
+
     /// Its members, if it is an object.
-    pub(super) fn members(self) -> Members<'a> {
+    pub(crate) fn members(self) -> Members<'a> {
         let object = self.bytes().first() == Some(&b'{');
         Members(Parts::of(self, object))
     }
 
     /// Its items, if it is an array.
-    pub(super) fn items(self) -> Items<'a> {
+    pub(crate) fn items(self) -> Items<'a> {
         let array = self.bytes().first() == Some(&b'[');
         Items(Parts::of(self, array))
     }
 
     /// The text of a whole string, and where it stands.
-    pub(super) fn string(self) -> Option<Excerpt<'a>> {
+    pub(crate) fn string(self) -> Option<Excerpt<'a>> {
         let inside = self.bytes().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         let offset = self.start.saturating_add(1) as u64;
         if !inside.contains(&b'\\') {
@@ -109,20 +174,20 @@ impl<'a> Value<'a> {
     }
 
     /// A number, also one that was written as a string.
-    pub(super) fn number(self) -> Option<f64> {
+    pub(crate) fn number(self) -> Option<f64> {
         let bytes = self.bytes();
         let bare = bytes.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(bytes);
         std::str::from_utf8(bare).ok()?.trim().parse().ok()
     }
 
     /// A number of bytes or a status: nothing below 0 is one.
-    pub(super) fn count(self) -> Option<u64> {
+    pub(crate) fn count(self) -> Option<u64> {
         let number = self.number().filter(|it| it.is_finite() && *it >= 0.0)?;
         Some(number as u64)
     }
 
     /// A string or a number, as it stands.
-    pub(super) fn word(self) -> Option<Excerpt<'a>> {
+    pub(crate) fn word(self) -> Option<Excerpt<'a>> {
         let bytes = self.bytes();
         match bytes.first()? {
             b'"' => self.string(),
@@ -132,7 +197,7 @@ impl<'a> Value<'a> {
     }
 
     /// Whether it says anything: not `null`, `false`, or nothing between quotes.
-    pub(super) fn says_something(self) -> bool {
+    pub(crate) fn says_something(self) -> bool {
         !matches!(self.bytes(), b"" | b"null" | b"false" | b"\"\"")
     }
 }
@@ -189,7 +254,7 @@ impl<'a> Parts<'a> {
 }
 
 /// The members of an object.
-pub(super) struct Members<'a>(Parts<'a>);
+pub(crate) struct Members<'a>(Parts<'a>);
 
 impl<'a> Iterator for Members<'a> {
     type Item = (Cow<'a, [u8]>, Value<'a>);
@@ -206,7 +271,7 @@ impl<'a> Iterator for Members<'a> {
 }
 
 /// The items of an array.
-pub(super) struct Items<'a>(Parts<'a>);
+pub(crate) struct Items<'a>(Parts<'a>);
 
 impl<'a> Iterator for Items<'a> {
     type Item = Value<'a>;
