@@ -85,6 +85,13 @@ fn another_order_of_inputs_changes_no_fact() {
             for numbering in ["id", "flows"] {
                 it[numbering].take();
             }
+            // Inputs go by their numbers: here by their names.
+            let contacts = it["contacts"].as_array_mut().unwrap();
+            for contact in contacts.iter_mut() {
+                let number = usize::try_from(contact["input"].as_u64().unwrap()).unwrap();
+                contact["input"] = audit["inputs"][number]["sha256"].clone();
+            }
+            contacts.sort_by_key(Value::to_string);
         }
         all.sort_by_key(|it| it["name"].as_str().unwrap().to_owned());
         all
