@@ -147,6 +147,8 @@ fn stale(as_of: Date, (first, last): (Date, Date)) -> Option<Stale> {
 fn tool(with: &Circumstances<'_>, days: Option<(Date, Date)>) -> Tool {
     Tool {
         version: with.version.to_owned(),
+        // Whoever made the detectors knows it.
+        digest_key: None,
         data: with
             .data
             .describe()

@@ -17,6 +17,7 @@
 
 pub mod declared;
 pub mod destinations;
+pub mod diff;
 pub mod discover;
 pub mod ech;
 pub mod exposure;

@@ -18,6 +18,8 @@ pub(crate) enum Verb {
     Audit(Box<Audit>),
     /// Find the identifiers nobody named, by comparing captures
     Discover(Box<Discover>),
+    /// What a fix changed: fixed, not-fixed, new or not-exercised, per exposure, destination and clause
+    Diff(Box<Diff>),
     /// What is known of one party: claims, disagreement, owner, legal reach
     Who(Who),
     /// What is built in: packs, data, protocols, formats
@@ -129,7 +131,7 @@ pub(crate) struct Output {
 }
 
 /// How much reading may take.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Effort {
     /// Threads that read and write side by side (default: as many as there are processors)
     #[arg(long, value_name = "N", help_heading = "Running")]
@@ -160,7 +162,7 @@ pub(crate) struct Voice {
 }
 
 /// What the user knows of addresses.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Atlas {
     /// Location databases to ask beside those built in, in the MMDB form (MaxMind, DB-IP, IPinfo)
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
@@ -192,6 +194,111 @@ pub(crate) struct Discover {
     pub(crate) effort: Effort,
     #[command(flatten)]
     pub(crate) voice: Voice,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Diff {
+    /// What was before: a capture, a folder of captures, or an audit saved with --format json
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: PathBuf,
+    /// What is after, likewise
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: PathBuf,
+    #[command(flatten)]
+    pub(crate) side: Side,
+
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = DiffFormat::Terminal, help_heading = "Output")]
+    pub(crate) format: DiffFormat,
+    #[command(flatten)]
+    pub(crate) out: Output,
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+/// What captures of both sides are audited with; a saved audit stands as it was made.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Side {
+    /// What is known of the inputs, in CSV: a column `input`, then any of user, room, device, app, build, state and others; empty: unknown
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    labels: Option<PathBuf>,
+    /// What is known of all inputs
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "What is known")]
+    label: Vec<String>,
+    /// Secrets of TLS, QUIC and DTLS sessions of either side: a key log in the NSS format
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    keys: Vec<PathBuf>,
+    /// Values to look for, in TOML: [[known]] name, kind, value
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    known: Vec<PathBuf>,
+    #[command(flatten)]
+    atlas: Atlas,
+    /// Where the captures were taken, a point or a country
+    #[arg(long, value_name = "LAT,LON|CC", allow_hyphen_values = true, help_heading = "What is known")]
+    vantage: Option<String>,
+    /// Only what this app sent, where the captures tell apps apart (PCAPdroid, PKTAP)
+    #[arg(long, value_name = "NAME", help_heading = "What is known")]
+    app: Option<String>,
+    /// Judge by this pack: a built-in one, or a file
+    #[arg(long, value_name = "PACK|FILE", help_heading = "Judging")]
+    policy: Vec<String>,
+    /// What the captures covered, in TOML; without it nothing is ever `met`
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    scope: Option<PathBuf>,
+    /// Judge dated facts as of this day (default: the day of the capture)
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Judging")]
+    as_of: Option<String>,
+    /// The key of the digests in a saved audit, to compare its values with those of a capture
+    #[arg(long, value_name = "FILE", help_heading = "What is known")]
+    digest_key: Option<PathBuf>,
+}
+
+impl Diff {
+    /// The audit of a side that is no saved one.
+    pub(crate) fn audit(&self, input: &std::path::Path) -> Audit {
+        let side = &self.side;
+        Audit {
+            input: Inputs {
+                inputs: vec![input.to_owned()],
+                read: Vec::new(),
+                numeric: false,
+                labels: side.labels.clone(),
+                label: side.label.clone(),
+                keys: side.keys.clone(),
+            },
+            known: side.known.clone(),
+            declared: None,
+            atlas: side.atlas.clone(),
+            vantage: side.vantage.clone(),
+            app: side.app.clone(),
+            policy: side.policy.clone(),
+            scope: side.scope.clone(),
+            as_of: side.as_of.clone(),
+            format: Format::Json,
+            with: Vec::new(),
+            extract: Vec::new(),
+            links: None,
+            show_pii: false,
+            digest_key: side.digest_key.clone(),
+            out: Output {
+                output: None,
+                force: false,
+                color: Color::Never,
+            },
+            effort: self.effort.clone(),
+            voice: self.voice,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// A screen: what got worse first
+    Terminal,
+    /// One object, schema farshore.diff/1
+    Json,
 }
 
 #[derive(Debug, clap::Args)]

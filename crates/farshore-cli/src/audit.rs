@@ -9,7 +9,7 @@ use anyhow::Context;
 use farshore::model::Date;
 use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Scope, pack::Pack};
-use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Ledger, known};
+use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, known};
 use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
@@ -21,10 +21,22 @@ use crate::{atlas, diagnose, inputs, message, output};
 pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     output::check(args.out.output.as_deref(), args.out.force)?;
     output::check(args.links.as_deref(), args.out.force)?;
+    let (audit, unreadable) = make(args, &[])?;
+    if let Some(path) = &args.links {
+        output::write(Some(path), args.out.force, &mut |out| farshore_report::graphml::render(&audit, out))?;
+    }
+    write(&audit, args)?;
+    // The process ends here: handing millions of small pieces back one by one would only take time.
+    std::mem::forget(audit);
+    Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// Reads and judges, looking for these values too, and says how many inputs could not be read.
+pub(crate) fn make(args: &args::Audit, more: &[Known]) -> anyhow::Result<(Audit, usize)> {
     let paths = args.input.paths();
     let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
     let ceilings = limits(&args.effort.limit)?;
-    let detectors = detectors(args, ceilings.detecting)?;
+    let detectors = detectors(args, more, ceilings.detecting)?;
     let packs = packs(&args.policy)?;
     let scope = args.scope.as_deref().map(read_scope).transpose()?;
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
@@ -82,13 +94,9 @@ pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
     );
     warn_of_judging(&audit.coverage);
     audit.undeclared = declared.map(|it| it.omissions(&audit));
-    if let Some(path) = &args.links {
-        output::write(Some(path), args.out.force, &mut |out| farshore_report::graphml::render(&audit, out))?;
-    }
-    write(&audit, args)?;
-    // The process ends here: handing millions of small pieces back one by one would only take time.
-    std::mem::forget(audit);
-    Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    let key = args.digest_key.as_deref().map(digest_key).transpose()?;
+    audit.tool.digest_key = key.and_then(|it| it.fingerprint());
+    Ok((audit, unreadable))
 }
 
 /// Whether there is anything of an app to be audited; if not, of which there is.
@@ -123,13 +131,19 @@ fn vantage(flag: &str, text: &str) -> anyhow::Result<Vantage> {
     text.parse().with_context(|| format!("{flag} {text}"))
 }
 
-fn detectors(args: &args::Audit, limits: DetectingLimits) -> anyhow::Result<Detectors> {
+fn detectors(args: &args::Audit, more: &[Known], limits: DetectingLimits) -> anyhow::Result<Detectors> {
     let mut values = Vec::new();
     let mut last = None;
     for path in &args.known {
         let text = read_text(path)?;
         values.extend(known::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.problem, it.span))?);
         last = Some(path);
+    }
+    for it in more {
+        // What the user named goes by that name.
+        if values.iter().all(|other: &Known| other.value != it.value) {
+            values.push(it.clone());
+        }
     }
     let digest_key = match &args.digest_key {
         Some(path) => Some(digest_key(path)?),

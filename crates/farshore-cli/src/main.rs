@@ -1,12 +1,14 @@
 //! The `farshore` command: the only place with arguments, files, a clock-free terminal, and exit codes.
 //!
-//! Exit codes: 0 done, 2 could not run (a bad flag, an unreadable input, also one among several).
+//! Exit codes: 0 done, 2 could not run (a bad flag, an unreadable input, also one among several). Of `diff`: 1 something is not fixed
+//! or new, 3 something is not exercised and nothing worse.
 
 mod args;
 mod atlas;
 mod audit;
 mod bulk;
 mod diagnose;
+mod diff;
 mod discover;
 mod extract;
 mod inputs;
@@ -14,7 +16,6 @@ mod list;
 mod message;
 mod output;
 mod reading;
-#[allow(dead_code, reason = "the verbs that compare audits take it")]
 mod saved;
 mod who;
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let done = match args.verb {
         args::Verb::Audit(it) => audit::run(&it),
         args::Verb::Discover(it) => discover::run(&it),
+        args::Verb::Diff(it) => diff::run(&it),
         args::Verb::Who(it) => who::run(&it),
         args::Verb::List(it) => list::run(&it),
     };

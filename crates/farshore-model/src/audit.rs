@@ -51,6 +51,8 @@ pub struct Tool {
     pub data: Vec<DataEdition>,
     /// The packs.
     pub packs: Vec<PackEdition>,
+    /// What tells the keys of digests apart; `None`: there are no digests.
+    pub digest_key: Option<String>,
 }
 
 /// A data set in use.

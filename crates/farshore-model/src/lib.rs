@@ -22,6 +22,7 @@ pub mod audit;
 pub mod ceilings;
 pub mod country;
 pub mod coverage;
+pub mod diff;
 pub mod exchange;
 pub mod exposure;
 pub mod few;

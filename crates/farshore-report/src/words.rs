@@ -27,6 +27,27 @@ pub trait Listed: Word + Copy + 'static {
     }
 }
 
+impl Word for farshore_model::diff::Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::NotFixed => "not-fixed",
+            Self::NotExercised => "not-exercised",
+            Self::Fixed => "fixed",
+        }
+    }
+}
+
+impl Word for farshore_model::diff::What {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Verdict => "verdict",
+            Self::Exposure => "exposure",
+            Self::Destination => "destination",
+        }
+    }
+}
+
 macro_rules! words {
     ($($kind:ident { $($variant:ident => $word:literal),+ $(,)? })+) => {$(
         impl Word for $kind {

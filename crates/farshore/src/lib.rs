@@ -50,6 +50,7 @@ pub use media::{Studio, Tape, media_keys};
 pub use rows::templates;
 
 pub use farshore_audit::declared::{self, Declared};
+pub use farshore_audit::diff;
 pub use farshore_audit::discover::discover;
 pub use farshore_audit::identifiers::{
     Detectors, DetectorsError, DigestKey, Known, KnownError, Limits as DetectingLimits, Options as Detecting, known,

@@ -4,6 +4,7 @@ mod apps;
 mod atlas;
 mod command;
 mod cut;
+mod diff;
 mod discover;
 mod extract;
 mod flow_logs;

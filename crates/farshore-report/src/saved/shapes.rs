@@ -54,6 +54,7 @@ pub(super) struct Tool {
     version: String,
     data: Vec<Data>,
     packs: Vec<Pack>,
+    digest_key: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -761,6 +762,7 @@ impl Tool {
             version: self.version,
             data: data.collect(),
             packs: packs.collect(),
+            digest_key: self.digest_key,
         }
     }
 }

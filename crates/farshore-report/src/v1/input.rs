@@ -16,6 +16,9 @@ pub struct Tool<'a> {
     version: &'a str,
     data: Vec<Data<'a>>,
     packs: Vec<Pack<'a>>,
+    /// Digests of audits that have the same here can be compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest_key: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +59,7 @@ impl<'a> Tool<'a> {
             version: &audit.tool.version,
             data: data.collect(),
             packs: packs.collect(),
+            digest_key: audit.tool.digest_key.as_deref(),
         }
     }
 }

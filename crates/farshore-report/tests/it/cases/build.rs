@@ -250,6 +250,7 @@ pub fn tool() -> Tool {
             data("dbip-country", "CC-BY-4.0", "IP Geolocation by DB-IP"),
             data("borders", "ISC", "Borders: Natural Earth (public domain) via world-atlas"),
         ],
+        digest_key: Some("0123456789abcdef".into()),
         packs: vec![PackEdition {
             id: "no-plaintext-identifiers".into(),
             version: "1".into(),
