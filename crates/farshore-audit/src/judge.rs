@@ -11,7 +11,7 @@ use crate::parties::globe::Vantage;
 use crate::parties::{Datasets, Shared};
 use crate::physics::{self, Physics};
 use crate::policy::pack::Pack;
-use crate::policy::{self, Scope};
+use crate::policy::{self, Baseline, Scope, Waivers};
 use crate::{destinations, ech, handshakes, keys, links, naming, sides, talk};
 
 /// What an audit is judged with, beside the ledger.
@@ -22,6 +22,10 @@ pub struct Circumstances<'a> {
     pub packs: &'a [Pack],
     /// What the capture covered, if that was declared.
     pub scope: Option<&'a Scope>,
+    /// What somebody answers for.
+    pub waivers: Option<&'a Waivers>,
+    /// What was there before, where only what is new counts.
+    pub baseline: Option<&'a Baseline>,
     /// The day whose facts count; `None`: the day of the first frame.
     pub as_of: Option<Date>,
     /// Where the inputs were taken that do not say so themselves (label `vantage`).
@@ -88,7 +92,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         ledger.coverage.limits.insert("destinations", beyond_destinations);
     }
     let mut coverage = ledger.coverage.clone();
-    let ((links, beyond_links, discovery), verdicts) = sides::both(
+    let ((links, beyond_links, discovery), mut verdicts) = sides::both(
         with.jobs,
         || {
             let (mut links, mut beyond) = links::of(mentions, &exposures, &ledger, with.limits.links);
@@ -102,7 +106,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         },
         || {
             let of = |pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope);
-            with.packs.iter().flat_map(of).collect()
+            with.packs.iter().flat_map(of).collect::<Vec<_>>()
         },
     );
     keys::tell(&ledger, &mut coverage.keys);
@@ -110,9 +114,16 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         coverage.limits.insert("links", beyond_links);
     }
     let days = first.zip(ledger.inputs.iter().filter_map(|it| it.last).max());
+    // A waiver has to hold for all that was captured, so the last day counts where none is named.
+    let day = with.as_of.or(days.map(|(_, last)| last.date()));
+    let waivers = with.waivers.map(|it| it.apply(&mut verdicts, &exposures, &destinations, day));
+    let tool = tool(with, days.map(|(first, last)| (first.date(), last.date())));
+    let baseline = with
+        .baseline
+        .map(|it| it.apply(&mut verdicts, &exposures, &destinations, &tool.packs));
     let talk = talk::of(&ledger, &destinations, &exposures);
     Audit {
-        tool: tool(with, days.map(|(first, last)| (first.date(), last.date()))),
+        tool,
         flow_coverage: flow_coverage(&ledger),
         flow_names,
         destinations,
@@ -122,6 +133,8 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         talk,
         undeclared: None,
         verdicts,
+        waivers,
+        baseline,
         show_pii: with.show_pii,
         inputs: ledger.inputs,
         coverage,

@@ -16,6 +16,11 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Who receives what, where, readable by whom, judged
     Audit(Box<Audit>),
+    /// The same for CI: what is breached or cannot be told; the exit code is the answer
+    ///
+    /// Exit codes: 0 nothing breached and nothing undetermined, what is waived and notes aside; 1 a clause is breached; 2 could not run; 3 nothing
+    /// breached, something undetermined that no waiver covers
+    Check(Box<Check>),
     /// Find the identifiers nobody named, by comparing captures
     Discover(Box<Discover>),
     /// What a fix changed: fixed, not-fixed, new or not-exercised, per exposure, destination and clause
@@ -28,6 +33,31 @@ pub(crate) enum Verb {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) audited: Audited,
+
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) audited: Audited,
+
+    /// Count only what is new since this audit, as --format json wrote it
+    #[arg(long, value_name = "AUDIT.json", help_heading = "Judging")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = CheckFormat::Terminal, help_heading = "Output")]
+    pub(crate) format: CheckFormat,
+}
+
+/// What is audited, and how: the same for every verb that audits.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audited {
     #[command(flatten)]
     pub(crate) input: Inputs,
 
@@ -54,13 +84,13 @@ pub(crate) struct Audit {
     /// What the capture covered, in TOML; without it nothing is ever `met`
     #[arg(long, value_name = "FILE", help_heading = "Judging")]
     pub(crate) scope: Option<PathBuf>,
-    /// Judge dated facts as of this day (default: the day of the capture)
+    /// What somebody answers for, in TOML: [[waive]] pack, clause, subject, reason, until. It is listed, and never `met`
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    pub(crate) waivers: Option<PathBuf>,
+    /// Judge dated facts, and which waivers hold, as of this day (default: the day of the capture)
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Judging")]
     pub(crate) as_of: Option<String>,
 
-    /// How to write the answer
-    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
-    pub(crate) format: Format,
     /// Further sections of the JSON formats
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION,…", help_heading = "Output")]
     pub(crate) with: Vec<Section>,
@@ -185,8 +215,8 @@ pub(crate) struct Discover {
     pub(crate) opaque: bool,
 
     /// How to write the answer
-    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = DiscoverFormat::Terminal, help_heading = "Output")]
+    pub(crate) format: DiscoverFormat,
 
     #[command(flatten)]
     pub(crate) out: Output,
@@ -257,9 +287,9 @@ pub(crate) struct Side {
 
 impl Diff {
     /// The audit of a side that is no saved one.
-    pub(crate) fn audit(&self, input: &std::path::Path) -> Audit {
+    pub(crate) fn audited(&self, input: &std::path::Path) -> Audited {
         let side = &self.side;
-        Audit {
+        Audited {
             input: Inputs {
                 inputs: vec![input.to_owned()],
                 read: Vec::new(),
@@ -275,8 +305,8 @@ impl Diff {
             app: side.app.clone(),
             policy: side.policy.clone(),
             scope: side.scope.clone(),
+            waivers: None,
             as_of: side.as_of.clone(),
-            format: Format::Json,
             with: Vec::new(),
             extract: Vec::new(),
             links: None,
@@ -376,6 +406,10 @@ pub(crate) enum Format {
     Ndjson,
     /// One self-contained page
     Html,
+    /// For an issue or a mail
+    Markdown,
+    /// SARIF 2.1.0, for code-scanning views
+    Sarif,
 }
 
 impl Format {
@@ -385,6 +419,57 @@ impl Format {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Html => "html",
+            Self::Markdown => "markdown",
+            Self::Sarif => "sarif",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiscoverFormat {
+    /// A finding that fits a screen
+    Terminal,
+    /// One object, schema farshore.audit/1
+    Json,
+    /// The same, one object a line
+    Ndjson,
+    /// One self-contained page
+    Html,
+}
+
+impl DiscoverFormat {
+    pub(crate) const fn id(self) -> &'static str {
+        match self {
+            Self::Terminal => "terminal",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Html => "html",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// What is breached or cannot be told, for a log
+    Terminal,
+    /// The audit, schema farshore.audit/1
+    Json,
+    /// SARIF 2.1.0, for code-scanning views
+    Sarif,
+    /// JUnit XML, as Jenkins and GitLab read it
+    Junit,
+    /// Workflow commands of GitHub Actions
+    Github,
+}
+
+impl CheckFormat {
+    pub(crate) const fn id(self) -> &'static str {
+        match self {
+            Self::Terminal => "check",
+            Self::Json => "json",
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+            Self::Github => "github",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `farshore audit`: reads the inputs side by side, merges them in the order given, judges, writes.
+//! `farshore audit`: reads the inputs side by side, merges them in the order given, judges, writes. Other verbs that audit do it
+//! through here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,8 +8,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use farshore::model::Date;
+use farshore::model::verdict::WaiverState;
 use farshore::parties::globe::Vantage;
-use farshore::policy::{self, Scope, pack::Pack};
+use farshore::policy::{self, Baseline, Scope, Waivers, pack::Pack};
 use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, known};
 use farshore_report::{BorderShape, Options, Sections};
 
@@ -19,20 +21,52 @@ use crate::{atlas, diagnose, inputs, message, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
-    output::check(args.out.output.as_deref(), args.out.force)?;
-    output::check(args.links.as_deref(), args.out.force)?;
-    let (audit, unreadable) = make(args, &[])?;
-    if let Some(path) = &args.links {
-        output::write(Some(path), args.out.force, &mut |out| farshore_report::graphml::render(&audit, out))?;
-    }
-    write(&audit, args)?;
-    // The process ends here: handing millions of small pieces back one by one would only take time.
-    std::mem::forget(audit);
-    Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    let judged = judged(&args.audited, None)?;
+    judged.write(&args.audited, args.format.id())?;
+    let code = judged.unread();
+    judged.leave();
+    Ok(code.unwrap_or(ExitCode::SUCCESS))
 }
 
-/// Reads and judges, looking for these values too, and says how many inputs could not be read.
-pub(crate) fn make(args: &args::Audit, more: &[Known]) -> anyhow::Result<(Audit, usize)> {
+/// What was asked for, judged.
+pub(crate) struct Judged {
+    pub(crate) audit: Audit,
+    /// How many inputs could not be read.
+    pub(crate) unreadable: usize,
+}
+
+impl Judged {
+    /// The exit code if an input could not be read, which goes before any other.
+    pub(crate) fn unread(&self) -> Option<ExitCode> {
+        (self.unreadable > 0).then(|| ExitCode::from(2))
+    }
+
+    /// Writes it in that format.
+    pub(crate) fn write(&self, args: &args::Audited, format: &str) -> anyhow::Result<()> {
+        write(&self.audit, args, format)
+    }
+
+    /// The process ends here: handing millions of small pieces back one by one would only take time.
+    pub(crate) fn leave(self) {
+        std::mem::forget(self.audit);
+    }
+}
+
+/// From arguments to a judged audit. Of what a baseline holds only what is new counts.
+pub(crate) fn judged(args: &args::Audited, baseline: Option<&Baseline>) -> anyhow::Result<Judged> {
+    output::check(args.out.output.as_deref(), args.out.force)?;
+    output::check(args.links.as_deref(), args.out.force)?;
+    let judged = make(args, baseline, &[])?;
+    if let Some(path) = &args.links {
+        output::write(Some(path), args.out.force, &mut |out| {
+            farshore_report::graphml::render(&judged.audit, out)
+        })?;
+    }
+    Ok(judged)
+}
+
+/// Reads and judges, looking for these values too. Nothing is written.
+pub(crate) fn make(args: &args::Audited, baseline: Option<&Baseline>, more: &[Known]) -> anyhow::Result<Judged> {
     let paths = args.input.paths();
     let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
     let ceilings = limits(&args.effort.limit)?;
@@ -40,6 +74,7 @@ pub(crate) fn make(args: &args::Audit, more: &[Known]) -> anyhow::Result<(Audit,
     let packs = packs(&args.policy)?;
     let scope = args.scope.as_deref().map(read_scope).transpose()?;
     let declared = args.declared.as_deref().map(read_declared).transpose()?;
+    let waivers = args.waivers.as_deref().map(read_waivers).transpose()?;
     let as_of = args
         .as_of
         .as_deref()
@@ -83,6 +118,8 @@ pub(crate) fn make(args: &args::Audit, more: &[Known]) -> anyhow::Result<(Audit,
             data,
             packs: &packs,
             scope: scope.as_ref(),
+            waivers: waivers.as_ref(),
+            baseline,
             as_of,
             vantage: taken_at.as_ref(),
             app: args.app.as_deref(),
@@ -93,10 +130,16 @@ pub(crate) fn make(args: &args::Audit, more: &[Known]) -> anyhow::Result<(Audit,
         },
     );
     warn_of_judging(&audit.coverage);
+    if !args.voice.quiet {
+        warn_of_waivers(&audit, args.waivers.as_deref());
+        for why in audit.baseline.iter().flat_map(|it| &it.apart) {
+            message::say(&format!("warning: --baseline: {why}"));
+        }
+    }
     audit.undeclared = declared.map(|it| it.omissions(&audit));
     let key = args.digest_key.as_deref().map(digest_key).transpose()?;
     audit.tool.digest_key = key.and_then(|it| it.fingerprint());
-    Ok((audit, unreadable))
+    Ok(Judged { audit, unreadable })
 }
 
 /// Whether there is anything of an app to be audited; if not, of which there is.
@@ -117,7 +160,7 @@ fn check_app(ledger: &Ledger, app: &str) -> anyhow::Result<()> {
 }
 
 /// What is to be extracted, if anything.
-fn extraction(args: &args::Audit) -> anyhow::Result<Option<Extraction>> {
+fn extraction(args: &args::Audited) -> anyhow::Result<Option<Extraction>> {
     let [what, folder] = &args.extract[..] else { return Ok(None) };
     anyhow::ensure!(
         what.as_os_str() == "audio",
@@ -131,7 +174,7 @@ fn vantage(flag: &str, text: &str) -> anyhow::Result<Vantage> {
     text.parse().with_context(|| format!("{flag} {text}"))
 }
 
-fn detectors(args: &args::Audit, more: &[Known], limits: DetectingLimits) -> anyhow::Result<Detectors> {
+fn detectors(args: &args::Audited, more: &[Known], limits: DetectingLimits) -> anyhow::Result<Detectors> {
     let mut values = Vec::new();
     let mut last = None;
     for path in &args.known {
@@ -196,14 +239,35 @@ fn read_scope(path: &Path) -> anyhow::Result<Scope> {
     Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
+fn read_waivers(path: &Path) -> anyhow::Result<Waivers> {
+    let text = read_text(path)?;
+    Waivers::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+}
+
+/// A waiver that covers nothing is one that somebody forgot, or that covers less than they think.
+fn warn_of_waivers(audit: &Audit, path: Option<&Path>) {
+    let file = path.map(message::shown).unwrap_or_default();
+    for it in audit.waivers.iter().flatten() {
+        let why = match &it.state {
+            WaiverState::Applied(_) => continue,
+            WaiverState::Expired(day) => format!("it held until {} and does not count on {day}", it.until),
+            WaiverState::Unused(why) => format!("it fits nothing: {why}"),
+        };
+        message::say(&format!(
+            "warning: {file}: waiver of {}/{}, {}: {why}",
+            it.pack, it.clause, it.subject
+        ));
+    }
+}
+
 fn read_declared(path: &Path) -> anyhow::Result<Declared> {
     let text = read_text(path)?;
     Declared::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
-fn write(audit: &Audit, args: &args::Audit) -> anyhow::Result<()> {
-    let renderer = farshore_report::output(args.format.id()).context("no such format")?;
-    let borders = if args.format == Format::Html { borders() } else { Vec::new() };
+fn write(audit: &Audit, args: &args::Audited, format: &str) -> anyhow::Result<()> {
+    let renderer = farshore_report::output(format).context("no such format")?;
+    let borders = if format == Format::Html.id() { borders() } else { Vec::new() };
     let to_file = args.out.output.is_some();
     let options = Options {
         sections: Sections {

@@ -75,7 +75,7 @@ fn kept(it: Saved) -> Loaded {
 }
 
 fn fresh(args: &args::Diff, path: &Path, found: &[Known]) -> anyhow::Result<Loaded> {
-    let (mut audit, unreadable) = audit::make(&args.audit(path), found)?;
+    let audit::Judged { mut audit, unreadable } = audit::make(&args.audited(path), None, found)?;
     for it in &mut audit.exposures {
         it.known_as = it.known_as.take().filter(|name| name != FOUND);
     }
@@ -103,11 +103,10 @@ fn found(args: &args::Diff) -> anyhow::Result<Vec<Known>> {
             path != Path::new("-"),
             "standard input can be read once only, and captures are compared by reading them twice: name a file"
         );
-        let mut first = args.audit(path);
+        let mut first = args.audited(path);
         first.show_pii = true;
         first.voice.quiet = true;
-        let (audit, _) = audit::make(&first, &[])?;
-        for it in audit.exposures {
+        for it in audit::make(&first, None, &[])?.audit.exposures {
             if let Some(raw) = it.value.raw.filter(|raw| it.disguise == Disguise::None && is_telling(raw)) {
                 values.entry(raw).or_insert(it.kind);
             }

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
     };
     let renderer = farshore_report::output(args.format.id()).context("no such format")?;
     output::write(args.out.output.as_deref(), args.out.force, &mut |out| match args.format {
-        args::Format::Terminal => farshore_report::terminal::discovery(&audit, &options, out),
+        args::DiscoverFormat::Terminal => farshore_report::terminal::discovery(&audit, &options, out),
         _ => renderer.render(&audit, &options, out),
     })?;
     Ok(if unreadable > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })

@@ -1,12 +1,13 @@
 //! The `farshore` command: the only place with arguments, files, a clock-free terminal, and exit codes.
 //!
-//! Exit codes: 0 done, 2 could not run (a bad flag, an unreadable input, also one among several). Of `diff`: 1 something is not fixed
-//! or new, 3 something is not exercised and nothing worse.
+//! Exit codes: 0 done, 2 could not run (a bad flag, an unreadable input, also one among several). Of `check`: 1 a breach, 3 nothing
+//! breached and something undetermined. Of `diff`: 1 something is not fixed or new, 3 something is not exercised and nothing worse.
 
 mod args;
 mod atlas;
 mod audit;
 mod bulk;
+mod check;
 mod diagnose;
 mod diff;
 mod discover;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let done = match args.verb {
         args::Verb::Audit(it) => audit::run(&it),
+        args::Verb::Check(it) => check::run(&it),
         args::Verb::Discover(it) => discover::run(&it),
         args::Verb::Diff(it) => diff::run(&it),
         args::Verb::Who(it) => who::run(&it),

@@ -3,7 +3,8 @@
 use crate::ledger::{Anomaly, InputRecord};
 use crate::observation::Observed;
 use crate::party::Destination;
-use crate::{Coverage, Discovery, Exposure, Flow, Link, Rows, Talk, Undeclared, Verdict, WireText};
+use crate::verdict::Baseline;
+use crate::{Coverage, Discovery, Exposure, Flow, Link, Rows, Talk, Undeclared, Verdict, Waiver, WireText};
 
 /// What it means.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,10 @@ pub struct Audit {
     pub anomalies: Vec<Anomaly>,
     /// Outcomes.
     pub verdicts: Vec<Verdict>,
+    /// What was waived, in the order of the file; `None`: there was none.
+    pub waivers: Option<Vec<Waiver>>,
+    /// What an audit made before leaves of it; `None`: there was none.
+    pub baseline: Option<Baseline>,
     /// The flows, as in the ledger.
     pub flows: Rows<Flow>,
     /// Names of each flow, best first, by the index of the flow.

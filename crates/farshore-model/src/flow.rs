@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use crate::row::Tally;
-use crate::{InputId, Timestamp};
+use crate::{Few, InputId, Locus, Span, Timestamp};
 
 /// Index of a flow in its ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -343,6 +343,16 @@ impl Flow {
             ttl: 0,
             inside: None,
             rare: None,
+        }
+    }
+
+    /// Its first frame, as evidence that something went there.
+    pub fn beginning(&self) -> Locus {
+        Locus {
+            input: self.input,
+            span: Span::in_frame(self.first_frame, 0, 0),
+            layers: [].into(),
+            decoded_by: Few::none(),
         }
     }
 

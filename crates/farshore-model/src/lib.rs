@@ -63,4 +63,4 @@ pub use sighting::{DatumKind, Sighting};
 pub use talk::{Talk, Undeclared};
 pub use text::{Text, WireText};
 pub use time::{Date, Timestamp};
-pub use verdict::{Outcome, Verdict};
+pub use verdict::{Finding, Outcome, Subject, Verdict, Waiver};

@@ -104,6 +104,78 @@ fn pieces(text: &str, also: char, mut emit: impl FnMut(&str, usize)) {
     }
 }
 
+/// A line as a log of a CI service may hold it: those services obey lines that begin with `::` or hold `##[`, `##vso[` and the
+/// like, wherever they come from.
+pub fn unobeyed(line: &str) -> String {
+    let body = line.trim_start();
+    let indent = line.len().saturating_sub(body.len());
+    let spelled = line.replace("##", "\\u{23}#");
+    match (body.starts_with("::"), spelled.split_at_checked(indent)) {
+        (true, Some((indent, body))) => format!("{indent}\\u{{3a}}{}", body.strip_prefix(':').unwrap_or(body)),
+        _ => spelled,
+    }
+}
+
+/// Text in XML, between tags or between quotes. What XML has no way to hold at all is spelled out with the invisible.
+pub fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\u{fffe}' | '\u{ffff}' => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text behind a workflow command of GitHub. Its lines are ours; each of them is made harmless.
+pub fn command_data(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| unobeyed(&visible(line)).replace('%', "%25")).collect();
+    lines.join("%0A")
+}
+
+/// A property of a workflow command of GitHub.
+pub fn command_property(text: &str) -> String {
+    command_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Text in a paragraph or an item of Markdown. A word that a renderer would make a link, a mention or a reference of stands as code.
+pub fn markdown(text: &str) -> String {
+    let text = visible(text);
+    let words = text.split(' ').enumerate().map(|(index, word)| {
+        let lower = word.to_ascii_lowercase();
+        let active = word.contains(['@', '#']) || lower.contains("://") || lower.contains("www.");
+        if active { code(word) } else { plain_words(word, index == 0) }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A span of code, between more backticks than stand in it.
+fn code(word: &str) -> String {
+    let longest = word.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.saturating_add(1));
+    let room = if word.starts_with('`') || word.ends_with('`') { " " } else { "" };
+    format!("{fence}{room}{word}{room}{fence}")
+}
+
+fn plain_words(word: &str, first: bool) -> String {
+    let mut out = String::with_capacity(word.len());
+    let numbered = first && word.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['.', ')']);
+    for (at, c) in word.char_indices() {
+        let opens = first && at == 0 && matches!(c, '-' | '+' | '=');
+        let counts = numbered && matches!(c, '.' | ')');
+        if opens || counts || matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '$') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
 /// The last gate of a finished HTML page: markup is already escaped, and whatever is invisible is spelled out, wherever
 /// it stands. The page's own text holds none but line feeds.
 pub fn page(markup: &str) -> String {
@@ -191,6 +263,56 @@ mod tests {
         assert_eq!(visible_within("漢字漢字漢字", 5), "漢…字");
         assert_eq!(visible_within("short", 5), "short");
         assert_eq!(visible_within("short", 0), "…");
+    }
+
+    #[test]
+    fn no_line_of_a_log_is_obeyed() {
+        for (line, wanted) in [
+            ("::set-output name=x::1", "\\u{3a}:set-output name=x::1"),
+            ("    ::add-mask::a", "    \\u{3a}:add-mask::a"),
+            ("a ##[command]b ###vso[", "a \\u{23}#[command]b \\u{23}##vso["),
+            ("addr ::1, a::b #1", "addr ::1, a::b #1"),
+            ("\t::##[", "\t\\u{3a}:\\u{23}#["),
+        ] {
+            assert_eq!(unobeyed(line), wanted);
+            let told = unobeyed(line);
+            assert!(!told.trim_start().starts_with("::") && !told.contains("##["));
+        }
+    }
+
+    #[test]
+    fn xml_holds_what_it_can_hold() {
+        assert_eq!(
+            xml("a<b>&\"'\u{0}\u{b}\u{fffe}]]>"),
+            "a\\u{3c}b&gt;&amp;&quot;&#39;\\u{0}\\u{b}\\u{fffe}]]&gt;"
+        );
+    }
+
+    #[test]
+    fn a_workflow_command_ends_where_it_should() {
+        assert_eq!(command_data("50%\n::set-output a::b\r"), "50%25%0A\\u{3a}:set-output a::b\\u{d}");
+        assert_eq!(command_property("a: b, c"), "a%3A b%2C c");
+        assert!(!command_data("x\u{85}y").contains('\u{85}'));
+    }
+
+    #[test]
+    fn markdown_is_no_markup() {
+        for (text, wanted) in [
+            (
+                "a*b_c [d](e) `f` <i> &amp; ~~g~~ |",
+                "a\\*b\\_c \\[d\\](e) \\`f\\` \\\\u{3c}i\\> \\&amp; \\~\\~g\\~\\~ \\|",
+            ),
+            (
+                "see https://evil.example or www.evil.example",
+                "see `https://evil.example` or `www.evil.example`",
+            ),
+            ("@everyone #1 a`@b", "`@everyone` `#1` ``a`@b``"),
+            ("- list", "\\- list"),
+            ("12. item 12.", "12\\. item 12."),
+            ("host.example 1.2.3.4 – “x”", "host.example 1.2.3.4 – “x”"),
+        ] {
+            assert_eq!(markdown(text), wanted);
+        }
     }
 
     #[test]

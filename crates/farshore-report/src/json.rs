@@ -36,6 +36,12 @@ impl Output for Json {
         it.list::<v1::Links>();
         it.list::<v1::Anomalies>();
         it.list::<v1::Verdicts>();
+        if audit.waivers.is_some() {
+            it.list::<v1::Waivers>();
+        }
+        if let Some(baseline) = &audit.baseline {
+            it.member("baseline", &v1::Baseline::new(baseline))?;
+        }
         if !audit.talk.is_empty() {
             it.list::<v1::Talks>();
         }
@@ -129,6 +135,10 @@ impl Output for Ndjson {
         }
         it.list::<v1::Anomalies>();
         it.list::<v1::Verdicts>();
+        it.list::<v1::Waivers>();
+        if let Some(baseline) = &audit.baseline {
+            it.line("baseline", v1::Baseline::new(baseline))?;
+        }
         it.list::<v1::Talks>();
         it.list::<v1::Omissions>();
         if options.sections.flows {

@@ -1,4 +1,4 @@
-//! An audit as text: JSON, NDJSON, HTML, terminal.
+//! An audit as text: JSON, NDJSON, HTML, Markdown, SARIF, JUnit, terminal, logs of CI services.
 //!
 //! A report renders what an [`Audit`] says and nothing else: it refuses to look anything up, to judge anew, to read
 //! a clock, and to let text from the wire through unescaped ([`escape`]). [`OUTPUTS`] is the table of renderers; to
@@ -15,11 +15,16 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod check;
 pub mod diff;
 pub mod escape;
+pub mod github;
 pub mod graphml;
 pub mod html;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod sarif;
 pub mod saved;
 pub mod terminal;
 pub mod v1;
@@ -45,7 +50,17 @@ pub trait Output: Sync {
 }
 
 /// All outputs, sorted by id.
-pub static OUTPUTS: &[&dyn Output] = &[&html::Html, &json::Json, &json::Ndjson, &terminal::Terminal];
+pub static OUTPUTS: &[&dyn Output] = &[
+    &check::Check,
+    &github::Github,
+    &html::Html,
+    &json::Json,
+    &junit::Junit,
+    &markdown::Markdown,
+    &json::Ndjson,
+    &sarif::Sarif,
+    &terminal::Terminal,
+];
 
 /// The output of that id.
 pub fn output(id: &str) -> Option<&'static dyn Output> {

@@ -27,12 +27,7 @@ impl Output for Terminal {
 
     fn render(&self, audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
         let story = Story::of(audit);
-        let mut screen = Screen {
-            audit,
-            width: options.width.clamp(WIDTHS.0, WIDTHS.1),
-            color: options.color,
-            out,
-        };
+        let mut screen = Screen::new(audit, options, out);
         screen.top()?;
         screen.headline(&story.headline)?;
         screen.part("Seen", "on the wire, and who can read it", &story.seen, 5)?;
@@ -51,18 +46,19 @@ impl Output for Terminal {
         screen.part("Not seen", "and so neither good nor bad", &story.unseen, 8)?;
         screen.part("Judged", "", &story.judged, 6)?;
         screen.remaining_verdicts(6)?;
+        screen.part(
+            "Waived",
+            "accepted by somebody until a day, and not met",
+            &story.waived,
+            story.waived.total,
+        )?;
         screen.sections(options)
     }
 }
 
 /// The screen of `discover`: what was compared, what was found, and how sure it is.
 pub fn discovery(audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
-    let mut screen = Screen {
-        audit,
-        width: options.width.clamp(WIDTHS.0, WIDTHS.1),
-        color: options.color,
-        out,
-    };
+    let mut screen = Screen::new(audit, options, out);
     screen.top()?;
     let design = Part::all(audit.discovery.iter().flat_map(design));
     screen.part("Compared", "what these captures could show", &design, design.total)?;
@@ -93,7 +89,8 @@ fn apps(audit: &Audit) -> Vec<String> {
         .collect()
 }
 
-struct Screen<'a> {
+/// Lines of text, as wide as they may be.
+pub(crate) struct Screen<'a> {
     audit: &'a Audit,
     width: usize,
     color: bool,
@@ -101,7 +98,7 @@ struct Screen<'a> {
 }
 
 #[derive(Clone, Copy)]
-enum Ink {
+pub(crate) enum Ink {
     Bold,
     Dim,
     Red,
@@ -109,8 +106,17 @@ enum Ink {
     Green,
 }
 
-impl Screen<'_> {
-    fn top(&mut self) -> Result<()> {
+impl<'a> Screen<'a> {
+    pub(crate) fn new(audit: &'a Audit, options: &Options<'_>, out: &'a mut dyn Write) -> Self {
+        Self {
+            audit,
+            width: options.width.clamp(WIDTHS.0, WIDTHS.1),
+            color: options.color,
+            out,
+        }
+    }
+
+    pub(crate) fn top(&mut self) -> Result<()> {
         for input in self.audit.inputs.iter().take(3) {
             let unit = crate::v1::unit(input.format);
             let mut facts = vec![
@@ -147,7 +153,7 @@ impl Screen<'_> {
         self.wrapped("", "", &text, it.frame.map(|frame| frame.text(self.audit)), Some(Ink::Bold))
     }
 
-    fn part(&mut self, head: &str, gloss: &str, part: &Part, most: usize) -> Result<()> {
+    pub(crate) fn part(&mut self, head: &str, gloss: &str, part: &Part, most: usize) -> Result<()> {
         if part.items.is_empty() {
             return Ok(());
         }
@@ -222,7 +228,7 @@ impl Screen<'_> {
     }
 
     /// One text over as many lines as it needs; the frame stands at the right end of the last one.
-    fn wrapped(&mut self, lead: &str, indent: &str, text: &str, frame: Option<String>, ink: Option<Ink>) -> Result<()> {
+    pub(crate) fn wrapped(&mut self, lead: &str, indent: &str, text: &str, frame: Option<String>, ink: Option<Ink>) -> Result<()> {
         let lead_columns = if lead.contains('\x1b') { 2 } else { columns(lead) };
         let mut lines: Vec<String> = vec![];
         let mut line = String::new();
@@ -265,7 +271,7 @@ impl Screen<'_> {
         Ok(())
     }
 
-    fn painted(&self, text: &str, ink: Option<Ink>) -> String {
+    pub(crate) fn painted(&self, text: &str, ink: Option<Ink>) -> String {
         let code = match ink {
             _ if !self.color || text.is_empty() => return text.to_owned(),
             None => return text.to_owned(),

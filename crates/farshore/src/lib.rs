@@ -12,6 +12,8 @@
 //!     data: farshore::Datasets::embedded(),
 //!     packs: &[pack],
 //!     scope: None,
+//!     waivers: None,
+//!     baseline: None,
 //!     as_of: None,
 //!     vantage: None,
 //!     app: None,

@@ -1,20 +1,26 @@
 //! Judging: clauses against exposures, with four outcomes and no way from "not seen" to "met".
 
+pub mod baseline;
 pub mod kleene;
 pub mod pack;
 pub mod places;
 pub mod scope;
+mod settling;
+pub mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use farshore_model::party::{Destination, LocationState, Place};
-use farshore_model::{Date, Exposure, Few, Flow, FlowId, Ledger, Locus, Outcome, Span, Verdict};
+use farshore_model::verdict::Subject as Judged;
+use farshore_model::{Date, Exposure, Finding, Flow, FlowId, Ledger, Locus, Outcome, Verdict};
 use serde::Deserialize;
 
+pub use baseline::Baseline;
 use kleene::Truth;
 use pack::{Clause, Confidence, Pack, PackError, Subject};
 pub use scope::Scope;
+pub use waivers::Waivers;
 
 /// The packs that are built in: id and text. One line a pack.
 static BUILT_IN: &[(&str, &str)] = &[
@@ -99,7 +105,7 @@ fn verdict(
     ledger: &Ledger,
     scope: Option<&Scope>,
 ) -> Verdict {
-    let found = match clause.judges {
+    let mut found = match clause.judges {
         Subject::Exposures => of_exposures(clause, exposures, destinations),
         Subject::Addresses => of_addresses(clause, destinations, ledger),
     };
@@ -110,6 +116,8 @@ fn verdict(
     let judged = found.judged;
     let plural = if judged == 1 { one } else { many };
     let gaps = scope::gaps(ledger, scope, clause.judges);
+    let mut findings = std::mem::take(&mut found.findings);
+    let settled_by = settling::of(clause.judges, &findings, &gaps);
     let (outcome, because, chosen) = if found.breached.items > 0 {
         let stand = if found.breached.items == 1 { "stands" } else { "stand" };
         let because = format!("{} of {judged} {plural} {stand} against it", found.breached.items);
@@ -123,7 +131,17 @@ fn verdict(
             1 => format!("nothing against it was seen to leave the local network, in which 1 {one} stays"),
             all => format!("nothing against it was seen to leave the local network, in which {all} {many} stay"),
         };
-        let because = format!("{seen}, which proves nothing: {}", gaps.join("; "));
+        let because = format!(
+            "{seen}, which proves nothing: {}",
+            gaps.iter().map(|it| it.what.as_str()).collect::<Vec<_>>().join("; ")
+        );
+        findings.push(Finding {
+            outcome: Outcome::Undetermined,
+            subject: Judged::Coverage,
+            because: because.as_str().into(),
+            waived: None,
+            before: false,
+        });
         (Outcome::Undetermined, because, Group::default())
     } else {
         (
@@ -141,6 +159,7 @@ fn verdict(
     Verdict {
         pack: pack.id.clone(),
         clause: clause.id.clone(),
+        title: clause.title.clone(),
         citation: clause.citation.clone(),
         outcome,
         because,
@@ -148,6 +167,8 @@ fn verdict(
         exposures: chosen.exposures,
         destinations: chosen.destinations.into_iter().collect(),
         evidence: chosen.evidence,
+        settled_by: if outcome == Outcome::Undetermined { settled_by } else { Vec::new() },
+        findings,
     }
 }
 
@@ -159,6 +180,26 @@ struct Found {
     stayed: usize,
     breached: Group,
     doubtful: Group,
+    findings: Vec<Finding>,
+}
+
+impl Found {
+    /// Keeps what is breached or could not be told; of what holds there is nothing to keep.
+    fn keep(&mut self, truth: Truth, subject: Judged, because: &str) -> Option<&mut Group> {
+        let (outcome, group) = match truth {
+            Truth::True => (Outcome::Breached, &mut self.breached),
+            Truth::Unknown => (Outcome::Undetermined, &mut self.doubtful),
+            Truth::False => return None,
+        };
+        self.findings.push(Finding {
+            outcome,
+            subject,
+            because: because.into(),
+            waived: None,
+            before: false,
+        });
+        Some(group)
+    }
 }
 
 /// What stands alike to a clause.
@@ -234,10 +275,9 @@ fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destina
             continue;
         }
         found.judged = found.judged.saturating_add(1);
-        let group = match applies.and(all(&clause.when)) {
-            Truth::True => &mut found.breached,
-            Truth::Unknown => &mut found.doubtful,
-            Truth::False => continue,
+        let truth = applies.and(all(&clause.when));
+        let Some(group) = found.keep(truth, Judged::Exposure(index), "") else {
+            continue;
         };
         group.items = group.items.saturating_add(1);
         group.exposures.push(index);
@@ -259,12 +299,15 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
         // Something went there, and nobody knows where that is: at least one address more, of no known place.
         if destination.places.is_empty() && !destination.flows.is_empty() {
             found.judged = found.judged.saturating_add(1);
-            found
-                .doubtful
-                .add(index, &destination.name, "its address was not recorded".to_owned());
-            found
-                .doubtful
-                .show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
+            let why = "its address was not recorded";
+            let subject = Judged::Address {
+                destination: index,
+                address: None,
+            };
+            if let Some(group) = found.keep(Truth::Unknown, subject, why) {
+                group.add(index, &destination.name, why.to_owned());
+                group.show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
+            }
         }
         let kept_out = kept_out(destination, ledger);
         let sent_to = |place: &&Place| !kept_out.contains(&place.address) && place.location.state != LocationState::Local;
@@ -283,12 +326,15 @@ fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) 
             }
             found.judged = found.judged.saturating_add(1);
             let (when, why) = all(&clause.when);
-            let group = match applies.0.and(when) {
-                Truth::True => &mut found.breached,
-                Truth::Unknown => &mut found.doubtful,
-                Truth::False => continue,
+            let why = why.join("; ");
+            let subject = Judged::Address {
+                destination: index,
+                address: Some(place.address),
             };
-            group.add(index, &place.address, why.join("; "));
+            let Some(group) = found.keep(applies.0.and(when), subject, &why) else {
+                continue;
+            };
+            group.add(index, &place.address, why);
             group.show(|| seen(destination, place, ledger));
         }
     }
@@ -320,21 +366,11 @@ fn seen(destination: &Destination, place: &Place, ledger: &Ledger) -> Option<Loc
     let flow = flows
         .filter(|flow| flow.server.ip == place.address)
         .min_by_key(|flow| (flow.input, flow.first_frame))?;
-    Some(beginning(flow))
+    Some(flow.beginning())
 }
 
 fn of_flow(id: FlowId, ledger: &Ledger) -> Option<Locus> {
-    ledger.flows.get(usize::try_from(id.0).ok()?).map(beginning)
-}
-
-/// The first frame of a flow.
-fn beginning(flow: &Flow) -> Locus {
-    Locus {
-        input: flow.input,
-        span: Span::in_frame(flow.first_frame, 0, 0),
-        layers: [].into(),
-        decoded_by: Few::none(),
-    }
+    ledger.flows.get(usize::try_from(id.0).ok()?).map(Flow::beginning)
 }
 
 #[cfg(test)]

@@ -177,6 +177,9 @@ impl Pack {
 
     /// Refuses what could only be misunderstood.
     fn check(self) -> Result<Self, PackError> {
+        if self.clauses.is_empty() {
+            return Err(PackError::of("a pack without a `[[clause]]` asks for nothing".to_owned()));
+        }
         for clause in &self.clauses {
             for predicate in clause.applies.iter().chain(&clause.when) {
                 match predicate {

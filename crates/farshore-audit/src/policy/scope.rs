@@ -64,45 +64,79 @@ impl Scope {
     }
 }
 
+/// Something that keeps "not seen" from being "not there".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// What it is.
+    pub what: String,
+    /// What would close it.
+    pub closed_by: &'static str,
+}
+
+impl Gap {
+    fn new(what: impl Into<String>, closed_by: &'static str) -> Self {
+        Self {
+            what: what.into(),
+            closed_by,
+        }
+    }
+}
+
 /// What stands between "not seen" and "not there" for what is judged. Empty only for a scope that the capture does not
 /// contradict.
-pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<String> {
+pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let Some(scope) = scope else {
-        gaps.push("no scope was declared (--scope)".to_owned());
+        gaps.push(Gap::new(
+            "no scope was declared (--scope)",
+            "a declared scope: --scope FILE with interfaces, features exercised and hours",
+        ));
         gaps.extend(unlogged(ledger, judged));
         return gaps;
     };
     gaps.extend(unlogged(ledger, judged));
     let coverage = &ledger.coverage;
     match coverage.frames.dropped {
-        None => gaps.push("the capture does not tell how many frames it lost".to_owned()),
+        None => gaps.push(Gap::new(
+            "the capture does not tell how many frames it lost",
+            "a capture that counts the frames it lost: pcapng, as dumpcap and Wireshark write it",
+        )),
         Some(0) => {}
-        Some(lost) => gaps.push(format!("the capture lost {lost} frames")),
+        Some(lost) => gaps.push(Gap::new(format!("the capture lost {lost} frames"), "a capture that loses no frame")),
     }
-    let mut count = |n: u64, what: &str| {
+    let mut count = |n: u64, what: &str, closed_by: &'static str| {
         if n > 0 {
-            gaps.push(format!("{n} {what}"));
+            gaps.push(Gap::new(format!("{n} {what}"), closed_by));
         }
     };
     count(
         ledger.inputs.iter().filter(|it| it.cut_short).count() as u64,
         "inputs are cut short",
+        "inputs that are whole",
     );
-    count(coverage.frames.truncated, "frames were captured in part only");
-    count(coverage.gaps.count, "stretches of streams were not captured");
+    count(
+        coverage.frames.truncated,
+        "frames were captured in part only",
+        "a capture of whole frames, without a snap length",
+    );
+    count(
+        coverage.gaps.count,
+        "stretches of streams were not captured",
+        "a capture that loses no frame",
+    );
     count(
         coverage.limits.values().fold(0, |sum, n| sum.saturating_add(*n)),
         "times a ceiling of reading was hit",
+        "a higher ceiling of reading: --limit NAME=VALUE, as the warnings name it",
     );
     let undecoded = coverage
         .stops
         .iter()
         .filter(|(reason, _)| !reason.starts_with("no IP inside"))
         .fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
-    count(undecoded, "frames could not be decoded");
+    count(undecoded, "frames could not be decoded", "links and networks that are read");
     let opaque = ledger.flows.iter().filter(|it| it.protection == Protection::Opaque).count() as u64;
-    count(opaque, "flows carry payload in no known format");
+    count(opaque, "flows carry payload in no known format", "payload in a known format");
     let closed = |it: &&farshore_model::Flow| {
         let sealed = matches!(
             it.protection,
@@ -116,6 +150,7 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Stri
         count(
             ledger.flows.iter().filter(closed).count() as u64,
             "flows were encrypted and not opened",
+            "the keys of the sessions: --keys FILE, or a pcapng that holds them",
         );
     }
     if !scope.apps.is_empty() {
@@ -124,27 +159,37 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Stri
         count(
             ledger.flows.iter().filter(foreign).count() as u64,
             "flows are not known to be of a declared app",
+            "the declared apps alone: --app NAME, of a capture that tells apps apart",
         );
     }
     for input in &ledger.inputs {
         let inside = input.first.zip(input.last).zip(instant(&scope.from).zip(instant(&scope.until)));
         match inside {
             Some(((first, last), (from, until))) if from <= first && last <= until => {}
-            _ => gaps.push(format!("{} is not within the declared hours", input.name)),
+            _ => gaps.push(Gap::new(
+                format!("{} is not within the declared hours", input.name),
+                "a scope whose hours hold the whole capture",
+            )),
         }
     }
     gaps
 }
 
 /// What flow logs keep from what is judged.
-fn unlogged(ledger: &Ledger, judged: Subject) -> Vec<String> {
+fn unlogged(ledger: &Ledger, judged: Subject) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let logs = || ledger.inputs.iter().filter_map(|it| it.log.as_ref());
     if judged == Subject::Exposures && logs().next().is_some() {
-        gaps.push("a flow log holds no payload to be searched".to_owned());
+        gaps.push(Gap::new(
+            "a flow log holds no payload to be searched",
+            "a capture with payload: a flow log has none",
+        ));
     }
     if logs().any(|it| it.sampling != Sampling::Whole) {
-        gaps.push("a log was made of a sample of the traffic, or does not tell".to_owned());
+        gaps.push(Gap::new(
+            "a log was made of a sample of the traffic, or does not tell",
+            "a log of all traffic, which says so",
+        ));
     }
     gaps
 }

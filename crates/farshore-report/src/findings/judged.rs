@@ -1,8 +1,9 @@
 //! Clauses and their outcomes, breached first.
 
-use farshore_model::{Audit, Outcome, Verdict};
+use farshore_model::verdict::{Counting, WaiverState};
+use farshore_model::{Audit, Outcome, Verdict, Waiver};
 
-use super::phrase::{long, name};
+use super::phrase::{count, long, name};
 use super::{FrameRef, Item, KEPT, Part, Tone};
 use crate::words::Word;
 
@@ -28,18 +29,20 @@ pub fn judged_groups(audit: &Audit) -> Vec<Vec<&Verdict>> {
 
 fn says_the_same(a: &Verdict, b: &Verdict) -> bool {
     let bare = |it: &Verdict| it.exposures.is_empty() && it.destinations.is_empty() && it.evidence.is_empty();
-    bare(a) && bare(b) && (a.outcome, a.note, &a.pack, &a.because) == (b.outcome, b.note, &b.pack, &b.because)
+    bare(a) && bare(b) && (a.outcome, a.counting(), &a.pack, &a.because) == (b.outcome, b.counting(), &b.pack, &b.because)
 }
 
 /// Verdicts as they are told.
 pub fn judged_order(audit: &Audit) -> Vec<&Verdict> {
     let mut order: Vec<&Verdict> = audit.verdicts.iter().collect();
-    order.sort_by_key(|it| match (it.outcome, it.note) {
-        (Outcome::Breached, _) => 0,
-        (Outcome::Undetermined, false) => 1,
-        (Outcome::Met, _) => 2,
-        (Outcome::Undetermined, true) => 3,
-        (Outcome::NotApplicable, _) => 4,
+    order.sort_by_key(|it| match it.counting() {
+        Counting::As(Outcome::Breached) => 0,
+        Counting::As(Outcome::Undetermined) => 1,
+        Counting::Waived => 2,
+        Counting::Before => 3,
+        Counting::As(Outcome::Met) => 4,
+        Counting::Note => 5,
+        Counting::As(Outcome::NotApplicable) => 6,
     });
     order
 }
@@ -47,16 +50,9 @@ pub fn judged_order(audit: &Audit) -> Vec<&Verdict> {
 fn item(audit: &Audit, group: &[&Verdict]) -> Option<Item> {
     let it = group.first()?;
     let clauses: Vec<String> = group.iter().map(|it| name(&it.clause)).collect();
-    let tone = match it.outcome {
-        Outcome::Breached => Tone::Bad,
-        Outcome::Undetermined => Tone::Doubt,
-        Outcome::Met => Tone::Good,
-        Outcome::NotApplicable => Tone::Plain,
-    };
-    let note = if it.note { " (note)" } else { "" };
     let title = format!(
-        "{}{note} {} ({}): {}",
-        it.outcome.word(),
+        "{} {} ({}): {}",
+        standing(it),
         clauses.join(", "),
         name(&it.pack),
         long(&it.because)
@@ -66,5 +62,82 @@ fn item(audit: &Audit, group: &[&Verdict]) -> Option<Item> {
         .iter()
         .filter_map(|index| audit.exposures.get(*index))
         .flat_map(|it| &it.evidence);
-    Some(Item::new(tone, title).at(it.evidence.first().or_else(|| shown.into_iter().next()).map(FrameRef::of)))
+    Some(Item::new(tone(it), title).at(it.evidence.first().or_else(|| shown.into_iter().next()).map(FrameRef::of)))
+}
+
+/// How the outcome of a clause is to be taken.
+pub fn tone(it: &Verdict) -> Tone {
+    match it.counting() {
+        Counting::As(Outcome::Breached) => Tone::Bad,
+        Counting::As(Outcome::Undetermined) => Tone::Doubt,
+        Counting::As(Outcome::Met) => Tone::Good,
+        Counting::Note => Tone::Doubt,
+        Counting::Waived | Counting::Before | Counting::As(Outcome::NotApplicable) => Tone::Plain,
+    }
+}
+
+/// The outcome of a clause, and whether it counts: `breached`, `breached, waived`, `breached, 1 of 7 waived`, `undetermined (note)`.
+pub fn standing(it: &Verdict) -> String {
+    let word = it.outcome.word();
+    match (it.counting(), it.waived()) {
+        (Counting::Note, _) => format!("{word} (note)"),
+        (Counting::Waived, _) => format!("{word}, waived"),
+        (Counting::Before, 0) => format!("{word}, as before"),
+        (Counting::Before, _) => format!("{word}, as before or waived"),
+        (Counting::As(Outcome::Undetermined), _) if it.outcome == Outcome::Breached => {
+            format!(
+                "{word}, {} but for what could not be told",
+                if it.before() == 0 { "waived" } else { "as before or waived" }
+            )
+        }
+        (_, 0) if it.before() == 0 => word.to_owned(),
+        (_, 0) => format!("{word}, {} of {} as before", it.before(), it.findings.len()),
+        (_, some) if it.before() == 0 => format!("{word}, {some} of {} waived", it.findings.len()),
+        (_, some) => format!("{word}, {some} of {} waived, {} as before", it.findings.len(), it.before()),
+    }
+}
+
+/// What an audit made before leaves of this one.
+pub fn baseline(audit: &Audit) -> Vec<String> {
+    let Some(it) = &audit.baseline else { return Vec::new() };
+    let same = match it.before {
+        1 => "1 finding was there before and does not count as new".to_owned(),
+        some => format!("{} were there before and do not count as new", count(some, "finding")),
+    };
+    std::iter::once(same).chain(it.apart.iter().map(|it| long(it))).collect()
+}
+
+/// What was waived, and what was meant to be: those that do not hold are told too.
+pub fn waived(audit: &Audit) -> Part {
+    // Somebody wrote them one by one: none may go missing from an output.
+    let items: Vec<Item> = audit.waivers.iter().flatten().map(waiver).collect();
+    Part { total: items.len(), items }
+}
+
+fn waiver(it: &Waiver) -> Item {
+    let what = format!("{}/{}, {}", name(&it.pack), name(&it.clause), name(&it.subject));
+    let (tone, title) = match &it.state {
+        WaiverState::Applied(findings) => (
+            Tone::Plain,
+            format!(
+                "{what}: {}, waived until {}, and not met: {}",
+                count(*findings, "finding"),
+                it.until,
+                long(&it.reason)
+            ),
+        ),
+        WaiverState::Expired(day) => (
+            Tone::Doubt,
+            format!(
+                "{what}: it held until {} and does not count on {day}: {}",
+                it.until,
+                long(&it.reason)
+            ),
+        ),
+        WaiverState::Unused(why) => (
+            Tone::Doubt,
+            format!("{what}: it fits nothing: {} (until {}: {})", long(why), it.until, long(&it.reason)),
+        ),
+    };
+    Item::new(tone, title)
 }

@@ -8,6 +8,7 @@ mod found;
 mod inferred;
 mod judged;
 mod linked;
+mod matters;
 mod phrase;
 mod seen;
 mod told;
@@ -15,11 +16,13 @@ mod unseen;
 
 pub use found::{argued, design};
 pub use inferred::{claimed_and_out, laws, organisation, owner, places};
-pub use judged::{judged_groups, judged_order};
+pub use judged::{baseline, judged_groups, judged_order, standing, tone as tone_of, waived};
 pub use linked::{Group, groups, observer};
+pub use matters::{About, Matter, What, locus, matters};
 pub use phrase::{age, bytes, count, long, name, some};
 pub use seen::{answer, worst_first};
 
+use farshore_model::verdict::Counting;
 use farshore_model::{Audit, Locus, Outcome};
 
 /// Searches that were not made: those this version cannot make, and those that one capture gives nothing to.
@@ -52,6 +55,8 @@ pub struct Story {
     pub unseen: Part,
     /// What was judged.
     pub judged: Part,
+    /// What was waived.
+    pub waived: Part,
 }
 
 /// Items of one part, as many as any output shows, and how many there are in all.
@@ -176,12 +181,14 @@ impl Story {
             inferred: inferred::part(audit),
             unseen: Part::of(unseen::items(audit).into_iter()),
             judged: judged::part(audit),
+            waived: judged::waived(audit),
         }
     }
 }
 
 fn headline(audit: &Audit, seen: &[seen::Told]) -> Item {
-    let outcomes = |outcome| audit.verdicts.iter().filter(|it| it.outcome == outcome && !it.note).count();
+    let outcomes = |outcome| audit.verdicts.iter().filter(|it| it.counts() == Some(outcome)).count();
+    let waived = audit.verdicts.iter().filter(|it| it.counting() == Counting::Waived).count();
     let breached = outcomes(Outcome::Breached);
     let judged = match (breached, outcomes(Outcome::Undetermined), outcomes(Outcome::Met)) {
         (0, 0, 0) => String::new(),
@@ -189,6 +196,10 @@ fn headline(audit: &Audit, seen: &[seen::Told]) -> Item {
         (0, open, _) => format!("{} undetermined.", count(open, "clause")),
         (breached, 0, _) => format!("{} breached.", count(breached, "clause")),
         (breached, open, _) => format!("{} breached, {open} undetermined.", count(breached, "clause")),
+    };
+    let judged = match waived {
+        0 => judged,
+        some => format!("{judged} {} waived.", count(some, "clause")).trim_start().to_owned(),
     };
     let (tone, text) = match seen.first() {
         Some(worst) if worst.item.tone == Tone::Bad => (Tone::Bad, worst.sentence.clone()),

@@ -127,6 +127,11 @@ fn frame(exposure: &Exposure) -> Option<FrameRef> {
     exposure.evidence.first().map(FrameRef::of)
 }
 
+/// Exposures told in one line.
+pub fn of(audit: &Audit, members: &[&Exposure]) -> Item {
+    tell(audit, members).item
+}
+
 fn tell(audit: &Audit, members: &[&Exposure]) -> Told {
     let Some(first) = members.first() else {
         return Told {

@@ -11,6 +11,7 @@ use std::io::{Result, Write};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use farshore_model::verdict::Counting;
 use farshore_model::{Answer, Audit, DatumKind, Outcome, ReaderRole};
 
 use crate::escape;
@@ -60,6 +61,7 @@ fn page(audit: &Audit, options: &Options<'_>) -> Markup {
                     (map::section(audit, options.borders))
                     (part(audit, "unseen", "Not seen", "And so neither good nor bad.", &story.unseen, 40))
                     (tables::verdicts(audit))
+                    @if audit.waivers.is_some() { (part(audit, "waived", "Waived", "What somebody answers for, for a reason and until a day. It is not met.", &story.waived, story.waived.total)) }
                     (tables::destinations(audit))
                     (tables::exposures(audit))
                     (tables::evidence(audit))
@@ -120,7 +122,8 @@ fn figures(audit: &Audit) -> Markup {
                 .iter()
                 .any(|reader| reader.role == ReaderRole::OnPath && reader.answer == Answer::Yes)
     };
-    let outcome = |outcome| audit.verdicts.iter().filter(|it| it.outcome == outcome && !it.note).count();
+    let outcome = |outcome| audit.verdicts.iter().filter(|it| it.counts() == Some(outcome)).count();
+    let waived = audit.verdicts.iter().filter(|it| it.counting() == Counting::Waived).count();
     let readable = audit.exposures.iter().filter(strangers).count();
     html! {
         section.figures aria-label="In numbers" {
@@ -129,6 +132,7 @@ fn figures(audit: &Audit) -> Markup {
                 (figure(audit.destinations.len(), if audit.destinations.len() == 1 { "destination" } else { "destinations" }, Tone::Plain))
                 (figure(outcome(Outcome::Breached), if outcome(Outcome::Breached) == 1 { "clause breached" } else { "clauses breached" }, if outcome(Outcome::Breached) > 0 { Tone::Bad } else { Tone::Plain }))
                 (figure(outcome(Outcome::Undetermined), "undetermined", if outcome(Outcome::Undetermined) > 0 { Tone::Doubt } else { Tone::Plain }))
+                @if waived > 0 { (figure(waived, "waived", Tone::Plain)) }
                 (figure(outcome(Outcome::Met), "met", if outcome(Outcome::Met) > 0 { Tone::Good } else { Tone::Plain }))
             }
             (bar(audit))

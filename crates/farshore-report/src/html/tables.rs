@@ -10,7 +10,7 @@ use farshore_model::{Answer, Audit, Exposure, Locus, Outcome, Reader, ReaderRole
 
 use super::tone;
 use crate::findings::{
-    Tone, age, answer, bytes, claimed_and_out, count, judged_order, laws, long, name, organisation, owner, places, worst_first,
+    age, answer, bytes, claimed_and_out, count, judged_order, laws, long, name, organisation, owner, places, standing, tone_of, worst_first,
 };
 use crate::words::{self, Word};
 
@@ -58,16 +58,17 @@ fn cell(label: &str, content: Markup) -> Markup {
 
 pub fn verdicts(audit: &Audit) -> Markup {
     let row = |it: &Verdict| {
-        let (class, sign) = match it.outcome {
-            Outcome::Breached => (Tone::Bad, "!"),
-            Outcome::Undetermined => (Tone::Doubt, "?"),
-            Outcome::Met => (Tone::Good, "✓"),
-            Outcome::NotApplicable => (Tone::Plain, "–"),
+        let class = tone_of(it);
+        let sign = match it.outcome {
+            Outcome::Breached => "!",
+            Outcome::Undetermined => "?",
+            Outcome::Met => "✓",
+            Outcome::NotApplicable => "–",
         };
         html! {
             tr {
                 th scope="row" data-label="Clause" { (name(&it.clause)) span.sub { (name(&it.pack)) } }
-                (cell("Outcome", html! { span class={ "outcome " (tone(class)) } { (sign) " " (it.outcome.word()) } @if it.note { span.sub { "note: does not count" } } }))
+                (cell("Outcome", html! { span class={ "outcome " (tone(class)) } { (sign) " " (it.outcome.word()) } @if it.note { span.sub { "note: does not count" } } @if it.waived() > 0 { span.sub { (standing(it)) } } }))
                 (cell("Because", html! { (long(&it.because)) }))
                 (cell("Concerns", html! { (links('x', &it.exposures)) " " (links('d', &it.destinations)) }))
                 (cell("Citation", html! { (long(&it.citation)) }))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use farshore_model::flow::Flow;
-use farshore_model::{Audit, DatumKind, Discovery, Exposure, InputId, Locus, Rows, Runs};
+use farshore_model::{Audit, DatumKind, Discovery, Exposure, InputId, Locus, Rows, Runs, Subject};
 
 use super::{Saved, shapes};
 
@@ -54,6 +54,8 @@ pub(super) fn of(it: shapes::Audit) -> Result<Saved, String> {
         undeclared: it.undeclared.map(|all| all.into_iter().map(shapes::Omitted::model).collect()),
         anomalies: it.anomalies.into_iter().map(shapes::Anomaly::model).collect(),
         verdicts: it.verdicts.into_iter().map(shapes::Verdict::model).collect(),
+        waivers: it.waivers.map(|all| all.into_iter().map(shapes::Waiver::model).collect()),
+        baseline: it.baseline.map(shapes::Baseline::model),
         show_pii: exposures.iter().any(|it| it.value.raw.is_some()),
         exposures,
         flows,
@@ -161,6 +163,12 @@ fn within(audit: &Audit, has_flows: bool) -> Result<(), String> {
             .iter()
             .try_for_each(|it| destination(*it, &|| format!("verdicts[{at}].destinations")))?;
         places(&it.evidence, &|| format!("verdicts[{at}]"))?;
+        let place = || format!("verdicts[{at}].findings");
+        it.findings.iter().try_for_each(|it| match it.subject {
+            Subject::Exposure(index) => exposure(index, &place),
+            Subject::Address { destination: index, .. } => destination(index, &place),
+            Subject::Coverage => Ok(()),
+        })?;
     }
     for (at, it) in audit.talk.iter().enumerate() {
         destination(it.destination, &|| format!("talk[{at}].destination"))?;

@@ -42,6 +42,8 @@ pub(super) struct Audit {
     #[serde(default)]
     pub anomalies: Vec<Anomaly>,
     pub verdicts: Vec<Verdict>,
+    pub waivers: Option<Vec<Waiver>>,
+    pub baseline: Option<Baseline>,
     #[serde(default)]
     pub talk: Vec<Talk>,
     pub undeclared: Option<Vec<Omitted>>,
@@ -542,6 +544,57 @@ pub(super) struct Verdict {
     evidence: Vec<Evidence>,
     #[serde(default)]
     note: bool,
+    #[serde(default)]
+    title: String,
+    /// Older programs did not tell them.
+    findings: Option<Vec<Finding>>,
+    #[serde(default)]
+    settled_by: Vec<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct Finding {
+    outcome: One<Outcome>,
+    exposure: Option<Id<'x'>>,
+    destination: Option<Id<'d'>>,
+    address: Option<std::net::IpAddr>,
+    #[serde(default)]
+    because: String,
+    waived: Option<usize>,
+    #[serde(default)]
+    before: bool,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Waiver {
+    pack: String,
+    clause: String,
+    subject: String,
+    reason: String,
+    until: Day,
+    state: String,
+    findings: usize,
+    as_of: Option<Day>,
+    because: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Baseline {
+    before: usize,
+    apart: Vec<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(try_from = "String")]
+struct Day(farshore_model::Date);
+
+impl TryFrom<String> for Day {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let day = farshore_model::Date::parse(&text).map(Self);
+        day.ok_or_else(|| format!("{} is no day, expected one such as `2026-12-31`", quoted(&text)))
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -1143,9 +1196,84 @@ impl Anomaly {
     }
 }
 
+impl Finding {
+    fn model(self) -> verdict::Finding {
+        verdict::Finding {
+            outcome: self.outcome.0,
+            subject: match (self.exposure, self.destination) {
+                (Some(exposure), _) => verdict::Subject::Exposure(exposure.0),
+                (None, Some(destination)) => verdict::Subject::Address {
+                    destination: destination.0,
+                    address: self.address,
+                },
+                (None, None) => verdict::Subject::Coverage,
+            },
+            because: self.because.as_str().into(),
+            waived: self.waived,
+            before: self.before,
+        }
+    }
+}
+
+impl Waiver {
+    pub(super) fn model(self) -> verdict::Waiver {
+        verdict::Waiver {
+            pack: self.pack,
+            clause: self.clause,
+            subject: self.subject,
+            reason: self.reason,
+            until: self.until.0,
+            state: match (self.state.as_str(), self.as_of) {
+                ("applied", _) => verdict::WaiverState::Applied(self.findings),
+                ("expired", Some(day)) => verdict::WaiverState::Expired(day.0),
+                _ => verdict::WaiverState::Unused(self.because.unwrap_or_default().as_str().into()),
+            },
+        }
+    }
+}
+
+impl Baseline {
+    pub(super) fn model(self) -> verdict::Baseline {
+        verdict::Baseline {
+            before: self.before,
+            apart: self.apart.iter().map(|it| it.as_str().into()).collect(),
+        }
+    }
+}
+
 impl Verdict {
-    pub(super) fn model(self) -> verdict::Verdict {
+    /// What stood against it, as far as a program tells that wrote the worst of it only.
+    fn worst(&self) -> Vec<verdict::Finding> {
+        let found = |subject| verdict::Finding {
+            outcome: self.outcome.0,
+            subject,
+            because: Text::default(),
+            waived: None,
+            before: false,
+        };
+        match self.outcome.0 {
+            Outcome::Met | Outcome::NotApplicable => Vec::new(),
+            _ if !self.exposures.is_empty() => self.exposures.iter().map(|it| found(verdict::Subject::Exposure(it.0))).collect(),
+            _ if !self.destinations.is_empty() => {
+                let of = |it: &Id<'d'>| verdict::Subject::Address {
+                    destination: it.0,
+                    address: None,
+                };
+                self.destinations.iter().map(|it| found(of(it))).collect()
+            }
+            _ => vec![found(verdict::Subject::Coverage)],
+        }
+    }
+
+    pub(super) fn model(mut self) -> verdict::Verdict {
+        let findings = match self.findings.take() {
+            Some(all) => all.into_iter().map(Finding::model).collect(),
+            None => self.worst(),
+        };
         verdict::Verdict {
+            title: self.title,
+            findings,
+            settled_by: self.settled_by.iter().map(|it| it.as_str().into()).collect(),
             pack: self.pack,
             clause: self.clause,
             citation: self.citation,

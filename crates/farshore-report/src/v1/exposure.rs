@@ -1,10 +1,12 @@
 //! Exposures, anomalies and verdicts in version 1, with their evidence.
 
+use std::net::IpAddr;
+
 use serde::{Serialize, Serializer};
 
 use farshore_model::exposure::Because;
 use farshore_model::sighting::Disguise;
-use farshore_model::{Audit, FlowId, Locus, exposure, ledger, runs, verdict};
+use farshore_model::{Audit, FlowId, Locus, Subject, exposure, ledger, runs, verdict};
 
 use super::{Id, Items};
 use crate::words::{self, Word};
@@ -99,6 +101,56 @@ pub struct Verdict<'a> {
     destinations: Items<'a, usize, Id>,
     evidence: Items<'a, Locus, Evidence<'a>>,
     note: bool,
+    title: &'a str,
+    /// What it counts as; `null`: nothing, as it is a note or waived.
+    counts_as: Option<&'static str>,
+    /// All that stands against it or could not be told, one by one.
+    findings: Items<'a, verdict::Finding, Finding<'a>>,
+    /// What would settle it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settled_by: Vec<&'a str>,
+}
+
+/// One thing that stands against a clause, or may: an exposure, an address of a destination, or what the capture does not show.
+#[derive(Serialize)]
+struct Finding<'a> {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposure: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    coverage: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    because: &'a str,
+    /// Index in `waivers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived: Option<usize>,
+    /// It was there before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    before: bool,
+}
+
+impl<'a> Finding<'a> {
+    fn new(it: &'a verdict::Finding) -> Self {
+        let (exposure, destination, address) = match it.subject {
+            Subject::Exposure(index) => (Some(Id::exposure(&index)), None, None),
+            Subject::Address { destination, address } => (None, Some(Id::destination(&destination)), address),
+            Subject::Coverage => (None, None, None),
+        };
+        Self {
+            outcome: it.outcome.word(),
+            exposure,
+            destination,
+            address,
+            coverage: it.subject == Subject::Coverage,
+            because: &it.because,
+            waived: it.waived,
+            before: it.before,
+        }
+    }
 }
 
 impl<'a> Exposure<'a> {
@@ -154,6 +206,10 @@ impl<'a> Verdict<'a> {
             destinations: Items(&it.destinations, Id::destination),
             evidence: Items(&it.evidence, Evidence::new),
             note: it.note,
+            title: &it.title,
+            counts_as: it.counts().map(|it| it.word()),
+            findings: Items(&it.findings, Finding::new),
+            settled_by: it.settled_by.iter().map(|it| &**it).collect(),
         }
     }
 }

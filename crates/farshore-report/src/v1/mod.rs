@@ -11,6 +11,7 @@ mod input;
 mod link;
 mod observation;
 mod talk;
+mod waiver;
 
 pub use destination::{Destination, Law};
 pub use exposure::{Anomaly, Exposure, Verdict};
@@ -21,6 +22,7 @@ pub(crate) use input::{is_log, unit, units};
 pub use link::Link;
 pub use observation::Row;
 pub use talk::{Talk, Undeclared};
+pub use waiver::{Baseline, Waiver};
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -93,6 +95,8 @@ lists! {
     Anomalies "anomalies" "anomaly" |audit| &audit.anomalies, |_, it, _| Anomaly::new(it);
     /// The verdicts.
     Verdicts "verdicts" "verdict" |audit| &audit.verdicts, |_, it, _| Verdict::new(it);
+    /// What was waived.
+    Waivers "waivers" "waiver" |audit| audit.waivers.as_deref().unwrap_or_default(), |_, it, _| Waiver::new(it);
     /// What was sent while nobody asked for anything.
     Talks "talk" "talk" |audit| &audit.talk, |_, it, _| Talk::new(it);
     /// What was not declared.

@@ -10,6 +10,7 @@ use farshore_model::flow::*;
 use farshore_model::ledger::*;
 use farshore_model::party::*;
 use farshore_model::sighting::SightedValue;
+use farshore_model::verdict::WaiverState;
 use farshore_model::*;
 
 pub fn country(code: &str) -> Country {
@@ -205,6 +206,7 @@ pub fn verdict(clause: &str, outcome: Outcome, because: &str) -> Verdict {
     Verdict {
         pack: "no-plaintext-identifiers".into(),
         clause: clause.into(),
+        title: "Nothing is readable by whoever carries the frames".into(),
         citation: "farshore, no-plaintext-identifiers 1".into(),
         outcome,
         because: because.into(),
@@ -212,6 +214,30 @@ pub fn verdict(clause: &str, outcome: Outcome, because: &str) -> Verdict {
         exposures: vec![],
         destinations: vec![],
         evidence: vec![],
+        findings: vec![],
+        settled_by: vec![],
+    }
+}
+
+pub fn waiver(clause: &str, subject: &str, state: WaiverState) -> Waiver {
+    Waiver {
+        pack: "no-plaintext-identifiers".into(),
+        clause: clause.into(),
+        subject: subject.into(),
+        reason: "test phones only, TICKET-7".into(),
+        until: Date::new(2023, 12, 31).unwrap(),
+        state,
+    }
+}
+
+/// A finding about that.
+pub fn finding(outcome: Outcome, subject: Subject, because: &str) -> Finding {
+    Finding {
+        outcome,
+        subject,
+        because: because.into(),
+        waived: None,
+        before: false,
     }
 }
 

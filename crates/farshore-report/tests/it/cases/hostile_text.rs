@@ -7,9 +7,10 @@ use farshore_model::audit::*;
 use farshore_model::exposure::Because;
 use farshore_model::flow::*;
 use farshore_model::observation::*;
+use farshore_model::verdict::WaiverState;
 use farshore_model::*;
 
-use super::{every_fact, losses};
+use super::{every_fact, losses, waived};
 
 /// Texts a hostile peer would send.
 pub fn texts() -> Vec<String> {
@@ -24,6 +25,9 @@ pub fn texts() -> Vec<String> {
         format!("zalgo{}", "\u{301}\u{489}".repeat(400)),
         format!("{}.example", "a".repeat(65_536)),
         "javascript:alert(1)".into(),
+        "::set-output name=owned::1 ##[set-env name=owned;]1 ##vso[task.setvariable]".into(),
+        "a | b](https://evil.example) `c` @everyone #1 www.evil.example {0}".into(),
+        "]]>&amp;\u{fffe}\u{ffff}".into(),
         "\u{e0041}\u{fe0f}\u{ad}tag".into(),
     ]
 }
@@ -85,7 +89,18 @@ pub fn hostile() -> Audit {
     }
     for it in &mut audit.verdicts {
         (it.pack, it.clause, it.citation, it.because) = (bad(), bad(), bad(), bad());
+        (it.title, it.settled_by) = (bad(), vec![bad().into()]);
+        it.findings.iter_mut().for_each(|it| it.because = bad().into());
     }
+    let mut waivers = waived().waivers.unwrap();
+    for it in &mut waivers {
+        (it.pack, it.clause, it.subject, it.reason) = (bad(), bad(), bad(), bad());
+        if let WaiverState::Unused(why) = &mut it.state {
+            *why = bad().into();
+        }
+    }
+    audit.waivers = Some(waivers);
+    audit.verdicts[1].findings[0].waived = Some(0);
     audit.anomalies.iter_mut().for_each(|it| it.because = bad());
     audit.flow_names.iter_mut().flatten().for_each(|it| it.name = bad().into());
     audit

@@ -18,6 +18,7 @@ use farshore_model::flow::*;
 use farshore_model::ledger::*;
 use farshore_model::party::{Rhythm, *};
 use farshore_model::row::*;
+use farshore_model::verdict::WaiverState;
 use farshore_model::*;
 
 /// All cases by name.
@@ -26,6 +27,7 @@ pub fn all() -> Vec<(&'static str, Audit)> {
         ("nothing", Audit::default()),
         ("call", call()),
         ("call-shown", Audit { show_pii: true, ..call() }),
+        ("waived", waived()),
         ("sealed", sealed()),
         ("met", met()),
         ("opaque", opaque()),
@@ -209,8 +211,47 @@ pub fn call() -> Audit {
     breached.exposures = vec![0, 3];
     breached.destinations = vec![0];
     breached.evidence = vec![locus(19)];
+    breached.findings = vec![
+        finding(Outcome::Breached, Subject::Exposure(0), ""),
+        finding(Outcome::Undetermined, Subject::Exposure(1), ""),
+        finding(Outcome::Breached, Subject::Exposure(3), ""),
+    ];
     let mut opaque = verdict("opaque", Outcome::Undetermined, "1 flow is in no known format");
     opaque.exposures = vec![1];
+    opaque.findings = vec![finding(Outcome::Undetermined, Subject::Exposure(1), "")];
+    opaque.settled_by = vec!["payload in a known format".into()];
+    let mut place = verdict("place", Outcome::Breached, "1 of 4 addresses stands against it");
+    (place.pack, place.title) = ("countries".into(), "Each address stands in one of the countries allowed".into());
+    place.destinations = vec![0];
+    let at = |destination, address: &str| Subject::Address {
+        destination,
+        address: Some(ip(address)),
+    };
+    place.findings = vec![
+        finding(
+            Outcome::Breached,
+            at(0, "203.0.113.7"),
+            "its operator's list says CN (mock-cloud regions of 2026-11)",
+        ),
+        finding(
+            Outcome::Undetermined,
+            at(0, "203.0.113.8"),
+            "location databases alone say NL, which is no proof",
+        ),
+        finding(
+            Outcome::Undetermined,
+            at(1, "198.51.100.20"),
+            "location databases alone say SG, which is no proof",
+        ),
+        finding(
+            Outcome::Undetermined,
+            Subject::Address {
+                destination: 2,
+                address: None,
+            },
+            "its address was not recorded",
+        ),
+    ];
 
     Audit {
         flow_coverage: FlowCoverage {
@@ -221,7 +262,7 @@ pub fn call() -> Audit {
         },
         destinations: vec![api, media, dns],
         exposures: vec![imei, sound, name, relayed],
-        verdicts: vec![breached, opaque],
+        verdicts: vec![breached, opaque, place],
         flow_names: vec![
             vec![FlowName {
                 name: "api.voice.example".into(),
@@ -237,6 +278,24 @@ pub fn call() -> Audit {
         ],
         ..base(vec![http, udp, ask])
     }
+}
+
+/// As [`call`], with waivers: one of two breaches, all of another clause, and two that do not hold.
+pub fn waived() -> Audit {
+    let mut audit = call();
+    audit.waivers = Some(vec![
+        waiver("plaintext", "imei", WaiverState::Applied(1)),
+        waiver("opaque", "x2", WaiverState::Applied(1)),
+        waiver("plaintext", "d2", WaiverState::Expired(at(0).unwrap().date())),
+        waiver(
+            "plaintext",
+            "gone.example",
+            WaiverState::Unused("nothing that stands against the clause is what it names".into()),
+        ),
+    ]);
+    audit.verdicts[0].findings[0].waived = Some(0);
+    audit.verdicts[1].findings[0].waived = Some(1);
+    audit
 }
 
 /// Everything behind TLS, nothing declared.
@@ -260,12 +319,17 @@ fn sealed() -> Audit {
         },
         destinations: vec![host],
         exposures: vec![sni, exposure("content", 0, Protection::Tls, 7)],
-        verdicts: vec![verdict(
-            "plaintext",
-            Outcome::Undetermined,
-            "no scope was declared: what was not exercised is not known",
-        )],
+        verdicts: vec![unscoped()],
         ..base(vec![tls])
+    }
+}
+
+fn unscoped() -> Verdict {
+    let because = "no scope was declared: what was not exercised is not known";
+    Verdict {
+        findings: vec![finding(Outcome::Undetermined, Subject::Coverage, because)],
+        settled_by: vec!["a declared scope: --scope FILE".into()],
+        ..verdict("plaintext", Outcome::Undetermined, because)
     }
 }
 
