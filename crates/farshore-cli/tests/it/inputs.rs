@@ -127,7 +127,7 @@ fn flags_that_make_no_sense_are_refused() {
         (vec!["audit", &example, "--policy", "no-such-pack"], "no-plaintext-identifiers"),
         (vec!["audit", &example, "--quiet", "--verbose"], "cannot be used with"),
         (vec!["audit", &example, "--online"], "--online"),
-        (vec!["check", &example], "check"),
+        (vec!["serve", &example], "serve"),
         (vec!["list", "everything"], "packs"),
     ] {
         let done = run(&arguments);
