@@ -1,6 +1,7 @@
 //! What may be typed. Nothing is opened or looked up here.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
@@ -27,6 +28,8 @@ pub(crate) enum Verb {
     Diff(Box<Diff>),
     /// What is known of one party: claims, disagreement, owner, legal reach
     Who(Who),
+    /// Signed evidence, and its check by a stranger
+    Bundle(Bundle),
     /// What is built in: packs, data, protocols, formats
     List(List),
 }
@@ -39,6 +42,8 @@ pub(crate) struct Audit {
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +58,8 @@ pub(crate) struct Check {
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = CheckFormat::Terminal, help_heading = "Output")]
     pub(crate) format: CheckFormat,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
 }
 
 /// What is audited, and how: the same for every verb that audits.
@@ -91,6 +98,77 @@ pub(crate) struct Audited {
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Judging")]
     pub(crate) as_of: Option<String>,
 
+    /// Show values as they are (default: masked)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_pii: bool,
+    /// Add digests of found values, HMAC-SHA-256 under the key in this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) digest_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+impl Audited {
+    /// The flags that decide over what an audit says, to be typed again: in one order, files by the names that `called` gives
+    /// them for their flag. Whoever adds a flag decides here whether it is one of these.
+    pub(crate) fn again(&self, called: &dyn Fn(&str, &Path) -> Option<String>) -> Vec<String> {
+        let Self {
+            input:
+                Inputs {
+                    inputs: _,
+                    read: _,
+                    numeric: _,
+                    labels,
+                    label,
+                    keys,
+                },
+            known,
+            declared,
+            atlas: Atlas { mmdb, ranges, overrides },
+            vantage,
+            app,
+            policy,
+            scope,
+            waivers,
+            as_of,
+            show_pii,
+            digest_key,
+            effort: Effort { jobs: _, limit },
+            voice: _,
+        } = self;
+        let mut all = Vec::new();
+        let mut files = |flag: &str, paths: &mut dyn Iterator<Item = &Path>| {
+            let names = paths.map(|it| called(flag, it).unwrap_or_else(|| it.display().to_string()));
+            all.extend(names.map(|name| format!("--{flag}={name}")));
+        };
+        files("known", &mut known.iter().map(PathBuf::as_path));
+        files("declared", &mut declared.iter().map(PathBuf::as_path));
+        files("labels", &mut labels.iter().map(PathBuf::as_path));
+        files("keys", &mut keys.iter().map(PathBuf::as_path));
+        files("mmdb", &mut mmdb.iter().map(PathBuf::as_path));
+        files("ranges", &mut ranges.iter().map(PathBuf::as_path));
+        files("overrides", &mut overrides.iter().map(PathBuf::as_path));
+        files("policy", &mut policy.iter().map(Path::new));
+        files("scope", &mut scope.iter().map(PathBuf::as_path));
+        files("waivers", &mut waivers.iter().map(PathBuf::as_path));
+        files("digest-key", &mut digest_key.iter().map(PathBuf::as_path));
+        let mut values = |flag: &str, values: &[String]| all.extend(values.iter().map(|it| format!("--{flag}={it}")));
+        values("label", label);
+        values("vantage", vantage.as_slice());
+        values("app", app.as_slice());
+        values("as-of", as_of.as_slice());
+        values("limit", limit);
+        all.extend(show_pii.then(|| "--show-pii".to_owned()));
+        all
+    }
+}
+
+/// What is written of an audit, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Beside {
     /// Further sections of the JSON formats
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION,…", help_heading = "Output")]
     pub(crate) with: Vec<Section>,
@@ -100,19 +178,92 @@ pub(crate) struct Audited {
     /// Also write who can be linked to whom to this file, in GraphML
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) links: Option<PathBuf>,
-    /// Show values as they are (default: masked)
-    #[arg(long, help_heading = "Output")]
-    pub(crate) show_pii: bool,
-    /// Add digests of found values, HMAC-SHA-256 under the key in this file
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) digest_key: Option<PathBuf>,
-
     #[command(flatten)]
     pub(crate) out: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bundle {
+    #[command(subcommand)]
+    pub(crate) what: BundleVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleVerb {
+    /// Audit the inputs and sign what was found
+    ///
+    /// Writes one archive: a signed statement with the digests of all there is, the audit as report.json and report.html, and the
+    /// files that declare something (--scope, --declared, --policy, --overrides, --waivers). The inputs, key logs and known values are told by
+    /// their SHA-256 and stay where they are.
+    #[command(arg_required_else_help = true)]
+    Make(Box<BundleMake>),
+    /// Check who signed, that nothing was changed and, given the inputs, that the audit comes out the same
+    ///
+    /// Exit codes: 0 genuine, 1 not, or no --signer to be told by, 2 could not run, 3 cannot re-run: another version or data edition
+    /// than the bundle's, or a file it takes was not given
+    #[command(arg_required_else_help = true)]
+    Verify(Box<BundleVerify>),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BundleMake {
     #[command(flatten)]
-    pub(crate) effort: Effort,
-    #[command(flatten)]
-    pub(crate) voice: Voice,
+    pub(crate) audited: Audited,
+
+    /// Sign with this key: OpenSSH, Ed25519 or ECDSA P-256, without a passphrase (`ssh-keygen -t ed25519` makes one)
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) key: PathBuf,
+    /// Write the bundle to this file, whole or not at all
+    #[arg(short, long, value_name = "BUNDLE", help_heading = "Output")]
+    pub(crate) output: PathBuf,
+    /// Overwrite the file if it is there
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BundleVerify {
+    /// The bundle
+    #[arg(value_name = "BUNDLE")]
+    pub(crate) bundle: PathBuf,
+    /// The inputs it was made of, in any order and of any name, or folders of them: the audit is then done again
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Whose key must have signed: an OpenSSH public key (`.pub`), or lines as allowed_signers and authorized_keys have them
+    #[arg(long, value_name = "PUBKEY")]
+    pub(crate) signer: Option<PathBuf>,
+
+    /// The values that were looked for
+    #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
+    pub(crate) known: Vec<PathBuf>,
+    /// The key logs
+    #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// The key of the digests of found values
+    #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
+    pub(crate) digest_key: Vec<PathBuf>,
+    /// The location databases
+    #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
+    pub(crate) mmdb: Vec<PathBuf>,
+    /// The operators' lists
+    #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
+    pub(crate) ranges: Vec<PathBuf>,
+
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = ListFormat::Terminal, help_heading = "Output")]
+    pub(crate) format: ListFormat,
+    /// Write to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the file if it is there
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Threads that read and write side by side (default: as many as there are processors)
+    #[arg(long, value_name = "N", help_heading = "Running")]
+    pub(crate) jobs: Option<std::num::NonZeroUsize>,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, help_heading = "Running")]
+    pub(crate) quiet: bool,
 }
 
 /// What to read.
@@ -177,6 +328,14 @@ impl Effort {
         self.jobs
             .or_else(|| std::thread::available_parallelism().ok())
             .map_or(1, std::num::NonZeroUsize::get)
+    }
+
+    /// The ceilings that were set, where they are such.
+    pub(crate) fn limits(&self) -> BTreeMap<String, u64> {
+        let pairs = self.limit.iter().filter_map(|it| it.split_once('='));
+        pairs
+            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+            .collect()
     }
 }
 
@@ -307,16 +466,8 @@ impl Diff {
             scope: side.scope.clone(),
             waivers: None,
             as_of: side.as_of.clone(),
-            with: Vec::new(),
-            extract: Vec::new(),
-            links: None,
             show_pii: false,
             digest_key: side.digest_key.clone(),
-            out: Output {
-                output: None,
-                force: false,
-                color: Color::Never,
-            },
             effort: self.effort.clone(),
             voice: self.voice,
         }

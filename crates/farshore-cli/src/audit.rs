@@ -2,7 +2,6 @@
 //! through here.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,13 +15,15 @@ use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
 use crate::extract::Extraction;
-use crate::reading::{self, How, limits, read_text, warn_of_judging};
+use crate::inputs::Source;
+use crate::reading::{self, How, limits, warn_of_judging};
+use crate::shelf::Shelf;
 use crate::{atlas, diagnose, inputs, message, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Audit) -> anyhow::Result<ExitCode> {
-    let judged = judged(&args.audited, None)?;
-    judged.write(&args.audited, args.format.id())?;
+    let judged = judged(&args.audited, &args.beside, None)?;
+    judged.write(&args.audited, &args.beside, args.format.id())?;
     let code = judged.unread();
     judged.leave();
     Ok(code.unwrap_or(ExitCode::SUCCESS))
@@ -42,8 +43,8 @@ impl Judged {
     }
 
     /// Writes it in that format.
-    pub(crate) fn write(&self, args: &args::Audited, format: &str) -> anyhow::Result<()> {
-        write(&self.audit, args, format)
+    pub(crate) fn write(&self, args: &args::Audited, beside: &args::Beside, format: &str) -> anyhow::Result<()> {
+        write(&self.audit, args, beside, format)
     }
 
     /// The process ends here: handing millions of small pieces back one by one would only take time.
@@ -52,57 +53,99 @@ impl Judged {
     }
 }
 
-/// From arguments to a judged audit. Of what a baseline holds only what is new counts.
-pub(crate) fn judged(args: &args::Audited, baseline: Option<&Baseline>) -> anyhow::Result<Judged> {
-    output::check(args.out.output.as_deref(), args.out.force)?;
-    output::check(args.links.as_deref(), args.out.force)?;
-    let judged = make(args, baseline, &[])?;
-    if let Some(path) = &args.links {
-        output::write(Some(path), args.out.force, &mut |out| {
+/// From arguments to a judged audit, with what is written beside it. Of what a baseline holds only what is new counts.
+pub(crate) fn judged(args: &args::Audited, beside: &args::Beside, baseline: Option<&Baseline>) -> anyhow::Result<Judged> {
+    output::check(beside.out.output.as_deref(), beside.out.force)?;
+    output::check(beside.links.as_deref(), beside.out.force)?;
+    let extraction = extraction(beside)?;
+    let asked = Asked {
+        every_fact: beside.with.contains(&Section::Observations),
+        extraction: extraction.as_ref(),
+        baseline,
+        ..Asked::default()
+    };
+    let judged = of_disk(args, &asked)?;
+    if let Some(path) = &beside.links {
+        output::write(Some(path), beside.out.force, &mut |out| {
             farshore_report::graphml::render(&judged.audit, out)
         })?;
     }
     Ok(judged)
 }
 
-/// Reads and judges, looking for these values too. Nothing is written.
-pub(crate) fn make(args: &args::Audited, baseline: Option<&Baseline>, more: &[Known]) -> anyhow::Result<Judged> {
-    let paths = args.input.paths();
-    let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
+/// What an audit is made of beside its flags and inputs.
+pub(crate) struct Asked<'a> {
+    /// Where the files are read from that flags name.
+    pub(crate) files: &'a Shelf,
+    /// Keep every fact.
+    pub(crate) every_fact: bool,
+    /// What of the media is to be written to files.
+    pub(crate) extraction: Option<&'a Extraction>,
+    /// What was there before.
+    pub(crate) baseline: Option<&'a Baseline>,
+    /// Values to look for beside those that `--known` names.
+    pub(crate) more: &'a [Known],
+}
+
+impl Default for Asked<'_> {
+    fn default() -> Self {
+        static DISK: Shelf = Shelf::Disk;
+        Self {
+            files: &DISK,
+            every_fact: false,
+            extraction: None,
+            baseline: None,
+            more: &[],
+        }
+    }
+}
+
+/// Reads the inputs that the flags name, and judges them.
+pub(crate) fn of_disk(args: &args::Audited, asked: &Asked<'_>) -> anyhow::Result<Judged> {
+    let input = &args.input;
+    let sources = inputs::sources(&input.paths(), input.labels.as_deref(), &input.label, asked.files)?;
+    judge(args, &sources, asked)
+}
+
+/// Reads these inputs and judges them.
+pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>) -> anyhow::Result<Judged> {
+    let &Asked { files, extraction, .. } = asked;
     let ceilings = limits(&args.effort.limit)?;
-    let detectors = detectors(args, more, ceilings.detecting)?;
-    let packs = packs(&args.policy)?;
-    let scope = args.scope.as_deref().map(read_scope).transpose()?;
-    let declared = args.declared.as_deref().map(read_declared).transpose()?;
-    let waivers = args.waivers.as_deref().map(read_waivers).transpose()?;
+    let key = args.digest_key.as_deref().map(|it| digest_key(it, files)).transpose()?;
+    let fingerprint = key.as_ref().and_then(DigestKey::fingerprint);
+    let detectors = detectors(args, key, ceilings.detecting, asked)?;
+    let packs = packs(&args.policy, files)?;
+    let scope = args.scope.as_deref().map(|it| read_scope(it, files)).transpose()?;
+    let declared = args.declared.as_deref().map(|it| read_declared(it, files)).transpose()?;
+    let waivers = args.waivers.as_deref().map(|it| read_waivers(it, files)).transpose()?;
     let as_of = args
         .as_of
         .as_deref()
         .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
         .transpose()?;
 
-    let extraction = extraction(args)?;
     let taken_at = args.vantage.as_deref().map(|it| vantage("--vantage", it)).transpose()?;
-    for source in &sources {
+    for source in sources {
         if let Some(label) = source.labels.get("vantage").filter(|it| !it.is_empty()) {
             vantage(&format!("{}: label vantage", source.shown()), label)?;
         }
     }
     let how = How {
-        extraction: extraction.as_ref(),
+        extraction,
         limits: &ceilings.reading,
         keys: &args.input.keys,
-        every_fact: args.with.contains(&Section::Observations),
+        files,
+        every_fact: asked.every_fact,
         specimens: sources.len() > 1,
         jobs: args.effort.jobs(),
         verbose: args.voice.verbose,
         quiet: args.voice.quiet,
     };
-    let (ledger, unreadable) = reading::read(&sources, &how, &detectors)?;
+    let (ledger, unreadable) = reading::read(sources, &how, &detectors)?;
     if let Some(app) = &args.app {
         check_app(&ledger, app)?;
     }
-    if let Some(extraction) = &extraction {
+    if let Some(extraction) = extraction {
         extraction.write(args.app.as_deref().map(|app| ledger.of_app(app)).as_deref(), args.voice.quiet)?;
     }
     let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
@@ -111,7 +154,7 @@ pub(crate) fn make(args: &args::Audited, baseline: Option<&Baseline>, more: &[Kn
     } else {
         Datasets::embedded()
     };
-    let data = &atlas::with(data, &args.atlas)?;
+    let data = &atlas::with(data, &args.atlas, files)?;
     let mut audit = farshore::judge(
         ledger,
         &Circumstances {
@@ -119,7 +162,7 @@ pub(crate) fn make(args: &args::Audited, baseline: Option<&Baseline>, more: &[Kn
             packs: &packs,
             scope: scope.as_ref(),
             waivers: waivers.as_ref(),
-            baseline,
+            baseline: asked.baseline,
             as_of,
             vantage: taken_at.as_ref(),
             app: args.app.as_deref(),
@@ -137,8 +180,7 @@ pub(crate) fn make(args: &args::Audited, baseline: Option<&Baseline>, more: &[Kn
         }
     }
     audit.undeclared = declared.map(|it| it.omissions(&audit));
-    let key = args.digest_key.as_deref().map(digest_key).transpose()?;
-    audit.tool.digest_key = key.and_then(|it| it.fingerprint());
+    audit.tool.digest_key = fingerprint;
     Ok(Judged { audit, unreadable })
 }
 
@@ -160,7 +202,7 @@ fn check_app(ledger: &Ledger, app: &str) -> anyhow::Result<()> {
 }
 
 /// What is to be extracted, if anything.
-fn extraction(args: &args::Audited) -> anyhow::Result<Option<Extraction>> {
+fn extraction(args: &args::Beside) -> anyhow::Result<Option<Extraction>> {
     let [what, folder] = &args.extract[..] else { return Ok(None) };
     anyhow::ensure!(
         what.as_os_str() == "audio",
@@ -174,24 +216,20 @@ fn vantage(flag: &str, text: &str) -> anyhow::Result<Vantage> {
     text.parse().with_context(|| format!("{flag} {text}"))
 }
 
-fn detectors(args: &args::Audited, more: &[Known], limits: DetectingLimits) -> anyhow::Result<Detectors> {
+fn detectors(args: &args::Audited, digest_key: Option<DigestKey>, limits: DetectingLimits, asked: &Asked<'_>) -> anyhow::Result<Detectors> {
     let mut values = Vec::new();
     let mut last = None;
     for path in &args.known {
-        let text = read_text(path)?;
+        let text = asked.files.text("known", path)?;
         values.extend(known::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.problem, it.span))?);
         last = Some(path);
     }
-    for it in more {
+    for it in asked.more {
         // What the user named goes by that name.
         if values.iter().all(|other: &Known| other.value != it.value) {
             values.push(it.clone());
         }
     }
-    let digest_key = match &args.digest_key {
-        Some(path) => Some(digest_key(path)?),
-        None => None,
-    };
     let options = Detecting {
         show_pii: args.show_pii,
         digest_key,
@@ -205,8 +243,8 @@ fn detectors(args: &args::Audited, more: &[Known], limits: DetectingLimits) -> a
 }
 
 /// The key of digests: under none, a table of all telephone numbers reads them.
-fn digest_key(path: &Path) -> anyhow::Result<DigestKey> {
-    let key = fs::read(path).with_context(|| message::shown(path))?;
+fn digest_key(path: &Path, files: &Shelf) -> anyhow::Result<DigestKey> {
+    let key = files.bytes("digest-key", path).with_context(|| message::shown(path))?;
     anyhow::ensure!(
         !key.trim_ascii().is_empty(),
         "{}: the file is empty; expected the bytes of a secret key, such as `head -c 32 /dev/urandom` gives",
@@ -216,7 +254,7 @@ fn digest_key(path: &Path) -> anyhow::Result<DigestKey> {
 }
 
 /// The packs named, by id or file; the default one if none is.
-fn packs(named: &[String]) -> anyhow::Result<Vec<Pack>> {
+fn packs(named: &[String], files: &Shelf) -> anyhow::Result<Vec<Pack>> {
     let default = [policy::DEFAULT.to_owned()];
     let named = if named.is_empty() { &default } else { named };
     named
@@ -227,20 +265,21 @@ fn packs(named: &[String]) -> anyhow::Result<Vec<Pack>> {
             }
             let path = Path::new(name);
             let built_in = || policy::ids().collect::<Vec<_>>().join(", ");
-            let text = fs::read_to_string(path)
+            let text = files
+                .read_text("policy", path)
                 .with_context(|| format!("--policy {name}: neither a built-in pack ({}) nor a file", built_in()))?;
             policy::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
         })
         .collect()
 }
 
-fn read_scope(path: &Path) -> anyhow::Result<Scope> {
-    let text = read_text(path)?;
+fn read_scope(path: &Path, files: &Shelf) -> anyhow::Result<Scope> {
+    let text = files.text("scope", path)?;
     Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
-fn read_waivers(path: &Path) -> anyhow::Result<Waivers> {
-    let text = read_text(path)?;
+fn read_waivers(path: &Path, files: &Shelf) -> anyhow::Result<Waivers> {
+    let text = files.text("waivers", path)?;
     Waivers::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
@@ -260,32 +299,32 @@ fn warn_of_waivers(audit: &Audit, path: Option<&Path>) {
     }
 }
 
-fn read_declared(path: &Path) -> anyhow::Result<Declared> {
-    let text = read_text(path)?;
+fn read_declared(path: &Path, files: &Shelf) -> anyhow::Result<Declared> {
+    let text = files.text("declared", path)?;
     Declared::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
-fn write(audit: &Audit, args: &args::Audited, format: &str) -> anyhow::Result<()> {
+fn write(audit: &Audit, args: &args::Audited, beside: &args::Beside, format: &str) -> anyhow::Result<()> {
     let renderer = farshore_report::output(format).context("no such format")?;
     let borders = if format == Format::Html.id() { borders() } else { Vec::new() };
-    let to_file = args.out.output.is_some();
+    let to_file = beside.out.output.is_some();
     let options = Options {
         sections: Sections {
-            flows: args.with.contains(&Section::Flows),
-            observations: args.with.contains(&Section::Observations),
+            flows: beside.with.contains(&Section::Flows),
+            observations: beside.with.contains(&Section::Observations),
         },
-        color: output::color(args.out.color, to_file),
+        color: output::color(beside.out.color, to_file),
         width: output::width(),
         borders: &borders,
         jobs: args.effort.jobs(),
     };
-    output::write(args.out.output.as_deref(), args.out.force, &mut |out| {
+    output::write(beside.out.output.as_deref(), beside.out.force, &mut |out| {
         renderer.render(audit, &options, out)
     })
 }
 
 /// The outlines of the data set, as the report takes them.
-fn borders() -> Vec<BorderShape> {
+pub(crate) fn borders() -> Vec<BorderShape> {
     let degrees = |it: i32| i16::try_from(it).unwrap_or_default();
     farshore::parties::borders::outlines()
         .iter()

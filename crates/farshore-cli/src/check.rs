@@ -13,9 +13,9 @@ pub(crate) fn run(args: &args::Check) -> anyhow::Result<ExitCode> {
     let judged = {
         let before = args.baseline.as_deref().map(saved::read).transpose()?;
         let baseline = before.map(|it| Baseline::of(&it.audit));
-        audit::judged(&args.audited, baseline.as_ref())?
+        audit::judged(&args.audited, &args.beside, baseline.as_ref())?
     };
-    judged.write(&args.audited, args.format.id())?;
+    judged.write(&args.audited, &args.beside, args.format.id())?;
     let code = judged.unread().unwrap_or_else(|| ExitCode::from(code(&judged.audit)));
     judged.leave();
     Ok(code)

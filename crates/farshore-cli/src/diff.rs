@@ -13,6 +13,7 @@ use farshore_report::Options;
 use farshore_report::saved::Saved;
 
 use crate::args::{self, DiffFormat};
+use crate::audit::Asked;
 use crate::{audit, message, output, saved};
 
 /// One side, as it came.
@@ -75,7 +76,7 @@ fn kept(it: Saved) -> Loaded {
 }
 
 fn fresh(args: &args::Diff, path: &Path, found: &[Known]) -> anyhow::Result<Loaded> {
-    let audit::Judged { mut audit, unreadable } = audit::make(&args.audited(path), None, found)?;
+    let audit::Judged { mut audit, unreadable } = audit::of_disk(&args.audited(path), &looking_for(found))?;
     for it in &mut audit.exposures {
         it.known_as = it.known_as.take().filter(|name| name != FOUND);
     }
@@ -84,6 +85,14 @@ fn fresh(args: &args::Diff, path: &Path, found: &[Known]) -> anyhow::Result<Load
         audit,
         unreadable,
     })
+}
+
+/// An audit that looks for these values too.
+fn looking_for(more: &[Known]) -> Asked<'_> {
+    Asked {
+        more,
+        ..Asked::default()
+    }
 }
 
 /// What values go by that nobody named. It never leaves this file.
@@ -106,7 +115,7 @@ fn found(args: &args::Diff) -> anyhow::Result<Vec<Known>> {
         let mut first = args.audited(path);
         first.show_pii = true;
         first.voice.quiet = true;
-        for it in audit::make(&first, None, &[])?.audit.exposures {
+        for it in audit::of_disk(&first, &Asked::default())?.audit.exposures {
             if let Some(raw) = it.value.raw.filter(|raw| it.disguise == Disguise::None && is_telling(raw)) {
                 values.entry(raw).or_insert(it.kind);
             }

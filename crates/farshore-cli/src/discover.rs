@@ -9,13 +9,14 @@ use farshore_report::Options;
 
 use crate::args;
 use crate::reading::{self, How, limits};
+use crate::shelf::Shelf;
 use crate::{inputs, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
     output::check(args.out.output.as_deref(), args.out.force)?;
     let paths = args.input.paths();
-    let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label)?;
+    let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label, &Shelf::Disk)?;
     let mut ceilings = limits(&args.effort.limit)?;
     ceilings.reading.opaque = args.opaque;
     let detectors = Detectors::new(
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
         extraction: None,
         limits: &ceilings.reading,
         keys: &args.input.keys,
+        files: &Shelf::Disk,
         every_fact: false,
         specimens: true,
         jobs: args.effort.jobs(),

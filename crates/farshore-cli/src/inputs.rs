@@ -6,13 +6,17 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use sha2::{Digest as _, Sha256};
 
 use crate::message;
+use crate::shelf::Shelf;
 
 /// One input, not yet opened.
 #[derive(Debug)]
 pub(crate) struct Source {
     path: PathBuf,
+    /// What it is called in outputs, if that is not the base name of its path.
+    alias: Option<String>,
     /// What the user says of it.
     pub(crate) labels: BTreeMap<String, String>,
 }
@@ -20,6 +24,9 @@ pub(crate) struct Source {
 impl Source {
     /// The base name, as it stands in outputs.
     pub(crate) fn name(&self) -> String {
+        if let Some(name) = &self.alias {
+            return name.clone();
+        }
         if self.is_stdin() {
             return "-".to_owned();
         }
@@ -28,6 +35,34 @@ impl Source {
             .unwrap_or(self.path.as_os_str())
             .to_string_lossy()
             .into_owned()
+    }
+
+    /// The same input as somebody else had it: under another name, with other labels.
+    pub(crate) fn known_as(&self, name: &str, labels: &BTreeMap<String, String>) -> Self {
+        Self {
+            path: self.path.clone(),
+            alias: Some(name.to_owned()),
+            labels: labels.clone(),
+        }
+    }
+
+    /// SHA-256 of its bytes. Standard input has them once only, and is refused.
+    pub(crate) fn digest(&self) -> io::Result<String> {
+        if self.is_stdin() {
+            return Err(io::Error::other("it is read more than once here; expected a file"));
+        }
+        let mut hash = Sha256::new();
+        let mut reader = self.open()?;
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            match reader.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => hash.update(&piece[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(farshore_report::bundle::hex(&hash.finalize()))
     }
 
     /// The path as the user knows it, for messages.
@@ -61,8 +96,8 @@ impl Source {
 }
 
 /// All inputs: folders opened into their files, labels attached.
-pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[String]) -> anyhow::Result<Vec<Source>> {
-    let table = labels.map(read_labels).transpose()?.unwrap_or_default();
+pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[String], files: &Shelf) -> anyhow::Result<Vec<Source>> {
+    let table = labels.map(|it| read_labels(it, files)).transpose()?.unwrap_or_default();
     let mut common = BTreeMap::new();
     for pair in for_all {
         let (key, value) = pair
@@ -95,7 +130,7 @@ pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[Strin
         let base = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         let mut labels = common.clone();
         labels.extend(table.get(&given).or_else(|| table.get(&base)).cloned().unwrap_or_default());
-        Source { path, labels }
+        Source { path, alias: None, labels }
     };
     Ok(found.into_iter().map(label).collect())
 }
@@ -116,9 +151,9 @@ const LABELS: [&str; 9] = [
 const CAPTURE_POINTS: [&str; 4] = ["device", "tunnel", "gateway", "server"];
 
 /// Labels by input. Empty cells say nothing.
-fn read_labels(path: &Path) -> anyhow::Result<BTreeMap<String, BTreeMap<String, String>>> {
+fn read_labels(path: &Path, files: &Shelf) -> anyhow::Result<BTreeMap<String, BTreeMap<String, String>>> {
     let shown = message::shown(path);
-    let text = fs::read_to_string(path).with_context(|| shown.clone())?;
+    let text = files.text("labels", path)?;
     // Spreadsheets put a byte order mark before what they save.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());

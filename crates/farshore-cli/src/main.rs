@@ -1,12 +1,14 @@
 //! The `farshore` command: the only place with arguments, files, a clock-free terminal, and exit codes.
 //!
 //! Exit codes: 0 done, 2 could not run (a bad flag, an unreadable input, also one among several). Of `check`: 1 a breach, 3 nothing
-//! breached and something undetermined. Of `diff`: 1 something is not fixed or new, 3 something is not exercised and nothing worse.
+//! breached and something undetermined. Of `diff`: 1 something is not fixed or new, 3 something is not exercised and nothing worse. Of
+//! `bundle verify`: 1 not genuine, 3 cannot re-run.
 
 mod args;
 mod atlas;
 mod audit;
 mod bulk;
+mod bundle;
 mod check;
 mod diagnose;
 mod diff;
@@ -18,6 +20,7 @@ mod message;
 mod output;
 mod reading;
 mod saved;
+mod shelf;
 mod who;
 
 use std::process::ExitCode;
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         args::Verb::Discover(it) => discover::run(&it),
         args::Verb::Diff(it) => diff::run(&it),
         args::Verb::Who(it) => who::run(&it),
+        args::Verb::Bundle(it) => bundle::run(&it),
         args::Verb::List(it) => list::run(&it),
     };
     match done {

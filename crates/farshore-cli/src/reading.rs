@@ -2,9 +2,8 @@
 //! judge.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, Seek as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +15,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::extract::{Extraction, Spools};
 use crate::inputs::Source;
 use crate::message;
+use crate::shelf::Shelf;
 
 /// How inputs are read.
 pub(crate) struct How<'a> {
@@ -23,6 +23,8 @@ pub(crate) struct How<'a> {
     pub(crate) limits: &'a Limits,
     /// Key logs.
     pub(crate) keys: &'a [PathBuf],
+    /// Where they are read from.
+    pub(crate) files: &'a Shelf,
     /// What of the media is to be written to files.
     pub(crate) extraction: Option<&'a Extraction>,
     /// Keep every fact.
@@ -41,7 +43,7 @@ pub(crate) struct How<'a> {
 ///
 /// Says how many could not.
 pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) -> anyhow::Result<(Ledger, usize)> {
-    let secrets = secrets(with.keys)?;
+    let secrets = secrets(with.keys, with.files)?;
     // Inputs side by side while there are enough of them, else the flows of each.
     let (side_by_side, shards) = (with.jobs.min(sources.len()), with.jobs.checked_div(sources.len()).unwrap_or(1));
     let bars = MultiProgress::with_draw_target(if with.quiet {
@@ -233,10 +235,10 @@ fn hit(name: &str, times: u64) -> String {
 }
 
 /// The secrets in all key logs named. A file of which no line is one is no key log.
-fn secrets(paths: &[PathBuf]) -> anyhow::Result<Arc<Secrets>> {
+fn secrets(paths: &[PathBuf], files: &Shelf) -> anyhow::Result<Arc<Secrets>> {
     let mut secrets = Secrets::new();
     for path in paths {
-        let file = fs::File::open(path).with_context(|| message::shown(path))?;
+        let file = files.open("keys", path).with_context(|| message::shown(path))?;
         let lines = keys::read(file, &mut secrets).with_context(|| message::shown(path))?;
         anyhow::ensure!(
             lines.rows > 0 || lines.others == 0,
@@ -284,9 +286,4 @@ pub(crate) fn limits(settings: &[String]) -> anyhow::Result<Ceilings> {
 fn limit_names() -> impl Iterator<Item = &'static str> {
     let all = [Limits::NAMES, DetectingLimits::NAMES, JudgingLimits::NAMES];
     all.into_iter().flatten().copied()
-}
-
-/// A file of text.
-pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| message::shown(path))
 }

@@ -10,6 +10,7 @@ use farshore_report::{json, who};
 
 use crate::args::{self, WhoFormat};
 use crate::bulk::{self, Asked, Kept, Lines, Patterns};
+use crate::shelf::Shelf;
 use crate::{atlas, message, output};
 
 /// No name has as many bytes; what is longer is read past.
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
         .as_deref()
         .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
         .transpose()?;
-    let data = &*atlas::with(Datasets::embedded(), &args.atlas)?;
+    let data = &*atlas::with(Datasets::embedded(), &args.atlas, &Shelf::Disk)?;
     let inquirer = Inquirer::new(data, as_of);
     match args.names.as_slice() {
         [only] if only == "-" => lines(inquirer, data, args),

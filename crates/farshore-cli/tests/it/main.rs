@@ -2,6 +2,7 @@
 
 mod apps;
 mod atlas;
+mod bundle;
 mod check;
 mod command;
 mod cut;

@@ -58,8 +58,11 @@ impl<'a> Writer<'a> {
 
     /// Adds a member of just so many bytes.
     pub fn member(&mut self, name: &str, size: u64, body: &mut dyn Read) -> io::Result<()> {
-        let header = header(name, size)
-            .ok_or_else(|| io::Error::other(format!("{name}: {size} bytes; a member of a bundle holds {MOST_OF_A_MEMBER} at most")))?;
+        let header = header(name, size).ok_or_else(|| {
+            io::Error::other(format!(
+                "{name}: {size} bytes; a member of a bundle holds {MOST_OF_A_MEMBER} at most"
+            ))
+        })?;
         self.out.write_all(header.as_bytes())?;
         let written = io::copy(&mut body.take(size), self.out)?;
         if written != size {
@@ -174,7 +177,10 @@ impl Reader<'_> {
         let keep = envelope || name.starts_with(FILES);
         if keep && size > self.left_to_keep {
             let what = if envelope { "an envelope" } else { "files" };
-            return Err(refused(format!("offset {place}: `{name}` states {size} bytes; {what} of at most {MOST_KEPT} are read")).into());
+            return Err(refused(format!(
+                "offset {place}: `{name}` states {size} bytes; {what} of at most {MOST_KEPT} are read"
+            ))
+            .into());
         }
         if keep && !envelope {
             self.left_to_keep = self.left_to_keep.saturating_sub(size);
@@ -272,7 +278,9 @@ fn named(block: &[u8; BLOCK]) -> Result<(String, u64), String> {
     if !is_name(&name) {
         return Err(format!("`{name}` is no name of a member"));
     }
-    let size = found.entry_size().map_err(|_| format!("`{name}` has a length that cannot be read"))?;
+    let size = found
+        .entry_size()
+        .map_err(|_| format!("`{name}` has a length that cannot be read"))?;
     if size > MOST_OF_A_MEMBER {
         return Err(format!("`{name}` states {size} bytes; a member holds {MOST_OF_A_MEMBER} at most"));
     }

@@ -69,7 +69,10 @@ impl Envelope {
         }
         let line: Line = serde_json::from_slice(bytes).map_err(|why| refused(format!("no DSSE envelope: {why}")))?;
         if line.payload_type != PAYLOAD_TYPE {
-            return Err(refused(format!("payloadType is `{}`; expected `{PAYLOAD_TYPE}`", line.payload_type)));
+            return Err(refused(format!(
+                "payloadType is `{}`; expected `{PAYLOAD_TYPE}`",
+                line.payload_type
+            )));
         }
         let [signature] = &line.signatures[..] else {
             return Err(refused(format!("{} signatures; expected one", line.signatures.len())));
@@ -81,7 +84,9 @@ impl Envelope {
             signature: decoded("sig", &signature.sig)?,
         };
         if envelope.write().ok().as_deref() != Some(bytes) {
-            return Err(refused("not spelled as a bundle spells it: other blanks, order or escapes".to_owned()));
+            return Err(refused(
+                "not spelled as a bundle spells it: other blanks, order or escapes".to_owned(),
+            ));
         }
         Ok(envelope)
     }

@@ -200,13 +200,18 @@ impl Statement {
             )));
         }
         if it.write().ok().as_deref() != Some(bytes) {
-            return Err(refused("not spelled as a bundle spells it: other blanks, order or escapes".to_owned()));
+            return Err(refused(
+                "not spelled as a bundle spells it: other blanks, order or escapes".to_owned(),
+            ));
         }
         if it.predicate.inputs.is_empty() || it.subject.len() < it.predicate.inputs.len() {
             return Err(refused("it names fewer subjects than inputs, or no input".to_owned()));
         }
         let digests = it.subject.iter().map(|it| &it.digest.sha256);
-        if digests.chain(it.predicate.files.iter().map(|it| &it.sha256)).any(|it| !is_digest(it)) {
+        if digests
+            .chain(it.predicate.files.iter().map(|it| &it.sha256))
+            .any(|it| !is_digest(it))
+        {
             return Err(refused("a digest is not 64 small hexadecimal digits".to_owned()));
         }
         let names: std::collections::BTreeSet<_> = it.subject.iter().map(|it| &it.name).collect();
@@ -235,7 +240,10 @@ impl Statement {
                 return refused(format!("`{}` is stated and is not there", subject.name));
             };
             if member.sha256 != subject.digest.sha256 {
-                return refused(format!("`{}` is not the one stated: its SHA-256 is {}", subject.name, member.sha256));
+                return refused(format!(
+                    "`{}` is not the one stated: its SHA-256 is {}",
+                    subject.name, member.sha256
+                ));
             }
             if found.get(place).is_none_or(|it| it.name != subject.name) {
                 return refused(format!("`{}` is not where it is stated: the order is another", subject.name));
@@ -246,7 +254,9 @@ impl Statement {
         }
         for file in &self.predicate.files {
             if let Some(name) = &file.member
-                && !found.iter().any(|it| it.name == *name && it.sha256 == file.sha256 && it.kept.is_some())
+                && !found
+                    .iter()
+                    .any(|it| it.name == *name && it.sha256 == file.sha256 && it.kept.is_some())
             {
                 return refused(format!("`{name}` is said to be the file `{}` and is not", file.name));
             }
