@@ -89,10 +89,7 @@ fn fresh(args: &args::Diff, path: &Path, found: &[Known]) -> anyhow::Result<Load
 
 /// An audit that looks for these values too.
 fn looking_for(more: &[Known]) -> Asked<'_> {
-    Asked {
-        more,
-        ..Asked::default()
-    }
+    Asked { more, ..Asked::default() }
 }
 
 /// What values go by that nobody named. It never leaves this file.

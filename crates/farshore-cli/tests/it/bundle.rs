@@ -541,7 +541,7 @@ fn what_differs_from_what_was_audited_is_told() {
         ("\"--\",\"clubhouse.pcapng\"", "\"--\",\"/etc/passwd\"", "statement"),
         (
             "\"command\":[\"farshore\",\"bundle\",\"make\",",
-            "\"command\":[\"farshore\",\"bundle\",\"make\",\"--as-of=2020-01-01\",",
+            "\"command\":[\"farshore\",\"bundle\",\"make\",\"--vantage=-33.9,18.4\",",
             "report",
         ),
         ("\"--scope=scope.toml\"", "\"--scope=/etc/passwd\"", "report"),
