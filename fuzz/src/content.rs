@@ -15,9 +15,9 @@ use farshore_model::ledger::{Anomaly, InputRecord, Severity};
 use farshore_model::observation::{BoundValue, ChannelSecrecy, Ech, Observed, Recovery};
 use farshore_model::party::{Destination, Location, LocationState, Network, Organisation, Owner, OwnerRelation, Place, Traffic};
 use farshore_model::sighting::SightedValue;
-use farshore_model::verdict::{Outcome, Verdict};
+use farshore_model::verdict::{Baseline, Finding, Outcome, Subject, Verdict, Waiver, WaiverState};
 use farshore_model::{
-    Audit, DatumKind, Endpoint, Few, Flow, FlowId, InputId, Locus, Observation, Protection, Rows, Span, Transport, WireText,
+    Audit, Date, DatumKind, Endpoint, Few, Flow, FlowId, InputId, Locus, Observation, Protection, Rows, Span, Transport, WireText,
 };
 use farshore_report::{OUTPUTS, Options, Output, Sections, escape};
 
@@ -338,6 +338,7 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
         verdicts: vec![Verdict {
             pack: name(),
             clause: name(),
+            title: name(),
             citation: name(),
             outcome: Outcome::Breached,
             because: name(),
@@ -345,7 +346,29 @@ fn audit(hostile: &str, masks: Vec<SightedValue>) -> Audit {
             exposures: vec![0],
             destinations: vec![0],
             evidence: vec![locus()],
+            findings: [Some(0), None]
+                .map(|waived| Finding {
+                    outcome: Outcome::Breached,
+                    subject: Subject::Exposure(0),
+                    because: name().as_str().into(),
+                    waived,
+                    before: false,
+                })
+                .into(),
+            settled_by: vec![name().as_str().into()],
         }],
+        waivers: Some(vec![Waiver {
+            pack: name(),
+            clause: name(),
+            subject: name(),
+            reason: name(),
+            until: Date::new(2026, 12, 31).expect("a day of the calendar"),
+            state: WaiverState::Unused(name().as_str().into()),
+        }]),
+        baseline: Some(Baseline {
+            before: 1,
+            apart: vec![name().as_str().into()],
+        }),
         flows: Rows::from(vec![Flow {
             protocols: ["dns"].into(),
             protection: Protection::Plaintext,

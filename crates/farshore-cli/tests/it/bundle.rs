@@ -14,6 +14,9 @@ use crate::command::{Run, example, folder, repository, run, write};
 
 const BLOCK: usize = 512;
 
+/// Names and bodies.
+type Members = Vec<(String, Vec<u8>)>;
+
 fn key(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys").join(name)
 }
@@ -74,7 +77,7 @@ fn fails(done: &Run, check: &str) {
 }
 
 /// The members of an archive, by a reader of the test's own.
-fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+fn members(bytes: &[u8]) -> Members {
     let mut found = Vec::new();
     let mut at = 0;
     while bytes[at] != 0 {
@@ -119,7 +122,7 @@ fn archive(members: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// The same bundle with another statement, signed with the right key.
-fn signed_anew(bytes: &[u8], change: impl FnOnce(String) -> String, members_too: impl FnOnce(&mut Vec<(String, Vec<u8>)>)) -> Vec<u8> {
+fn signed_anew(bytes: &[u8], change: impl FnOnce(String) -> String, members_too: impl FnOnce(&mut Members)) -> Vec<u8> {
     let mut members = members(bytes);
     members_too(&mut members);
     let envelope = Envelope::read(&members[0].1).unwrap();
@@ -330,7 +333,7 @@ fn what_is_no_bundle_is_refused_by_name() {
         fails(&done, check);
         told(&done, says);
     };
-    let changed = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    let changed = |change: &dyn Fn(&mut Members)| {
         let mut all = whole.clone();
         change(&mut all);
         archive(&all)
