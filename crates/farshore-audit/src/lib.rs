@@ -33,5 +33,6 @@ pub mod parties;
 pub mod physics;
 pub mod policy;
 mod rhythm;
+pub mod rules;
 mod sides;
 mod talk;

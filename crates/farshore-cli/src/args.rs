@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Diff(Box<Diff>),
     /// What is known of one party: claims, disagreement, owner, legal reach
     Who(Who),
+    /// Block rules written from an audit, and what else they would stop
+    Rules(Box<Rules>),
     /// Signed evidence, and its check by a stranger
     Bundle(Bundle),
     /// What is built in: packs, data, protocols, formats
@@ -267,7 +269,7 @@ pub(crate) struct BundleVerify {
 }
 
 /// What to read.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Inputs {
     /// Captures (pcap, pcapng), recordings (HAR, mitmproxy), flow logs, folders of them, or `-` for standard input
     #[arg(value_name = "INPUT", required_unless_present = "read")]
@@ -298,7 +300,7 @@ impl Inputs {
 }
 
 /// Where the answer goes.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Output {
     /// Write to this file, whole or not at all
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -514,6 +516,150 @@ pub(crate) enum WhoFormat {
     Ndjson,
     /// A line each: address, countries, state, network, organisation
     Tsv,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rules {
+    #[command(flatten)]
+    input: Inputs,
+
+    /// What to deny, several being one or the other: country=CN, org=agora, owner-state=CN, host=api.example, host=*.example (all
+    /// names below, and not the name itself), destination=d3
+    #[arg(long, value_name = "EXPR", required = true, num_args = 1.., help_heading = "Rules")]
+    pub(crate) deny: Vec<String>,
+    /// What to write rules for
+    #[arg(long, value_enum, help_heading = "Rules")]
+    pub(crate) format: RulesFormat,
+    /// What happens to what a rule fits (default: drop)
+    #[arg(long, value_enum, help_heading = "Rules")]
+    pub(crate) action: Option<RulesAction>,
+    /// What to do about destinations of which it cannot be told whether they are meant
+    #[arg(long, value_enum, default_value_t = InDoubt::Allow, help_heading = "Rules")]
+    pub(crate) in_doubt: InDoubt,
+    /// Tell what the rules would stop of the inputs' flows, and what else; the rules themselves are written with -o alone
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "terminal", value_name = "FORMAT", help_heading = "Rules")]
+    pub(crate) simulate: Option<SimulationFormat>,
+
+    #[command(flatten)]
+    atlas: Atlas,
+    /// Where the captures were taken, a point or a country: round trips then rule places out. The label `vantage` of an input
+    /// goes before it
+    #[arg(long, value_name = "LAT,LON|CC", allow_hyphen_values = true, help_heading = "What is known")]
+    vantage: Option<String>,
+    /// Only what this app sent, where the capture tells apps apart (PCAPdroid, PKTAP)
+    #[arg(long, value_name = "NAME", help_heading = "What is known")]
+    app: Option<String>,
+    /// Take dated facts as of this day (default: the day of the capture)
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = "What is known")]
+    as_of: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) out: Output,
+    #[command(flatten)]
+    effort: Effort,
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+impl Rules {
+    /// What is to be read.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.input.paths()
+    }
+
+    /// A flag that was given and means captures alone.
+    pub(crate) fn of_captures(&self) -> Option<&'static str> {
+        let (input, atlas) = (&self.input, &self.atlas);
+        let given = [
+            ("--keys", !input.keys.is_empty()),
+            ("--labels", input.labels.is_some()),
+            ("--label", !input.label.is_empty()),
+            ("--mmdb", !atlas.mmdb.is_empty()),
+            ("--ranges", !atlas.ranges.is_empty()),
+            ("--overrides", !atlas.overrides.is_empty()),
+            ("--vantage", self.vantage.is_some()),
+            ("--app", self.app.is_some()),
+            ("--as-of", self.as_of.is_some()),
+            ("--limit", !self.effort.limit.is_empty()),
+        ];
+        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// The audit that rules are written from.
+    pub(crate) fn audited(&self) -> Audit {
+        Audit {
+            input: self.input.clone(),
+            known: Vec::new(),
+            declared: None,
+            atlas: self.atlas.clone(),
+            vantage: self.vantage.clone(),
+            app: self.app.clone(),
+            policy: Vec::new(),
+            scope: None,
+            as_of: self.as_of.clone(),
+            format: Format::Terminal,
+            with: Vec::new(),
+            extract: Vec::new(),
+            links: None,
+            show_pii: false,
+            digest_key: None,
+            out: self.out.clone(),
+            effort: self.effort.clone(),
+            voice: self.voice,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesFormat {
+    /// A policy of Cilium for Kubernetes, by address
+    Cilium,
+    /// Lines of /etc/hosts, by name
+    Hosts,
+    /// A table of nftables, by address
+    Nftables,
+    /// A response policy zone for resolvers, by name
+    Rpz,
+    /// Rules of Suricata, by name, else by address
+    Suricata,
+}
+
+impl RulesFormat {
+    pub(crate) const fn id(self) -> &'static str {
+        match self {
+            Self::Cilium => "cilium",
+            Self::Hosts => "hosts",
+            Self::Nftables => "nftables",
+            Self::Rpz => "rpz",
+            Self::Suricata => "suricata",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesAction {
+    /// Thrown away, or not answered
+    Drop,
+    /// Refused (nftables, suricata)
+    Reject,
+    /// Let go, and told of (suricata)
+    Alert,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InDoubt {
+    /// Let them be, and tell
+    Allow,
+    /// Deny them too, and tell
+    Deny,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulationFormat {
+    /// A screen
+    Terminal,
+    /// One object, schema farshore.rules/1
+    Json,
 }
 
 #[derive(Debug, clap::Args)]

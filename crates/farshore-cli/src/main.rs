@@ -19,6 +19,7 @@ mod list;
 mod message;
 mod output;
 mod reading;
+mod rules;
 mod saved;
 mod shelf;
 mod who;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         args::Verb::Discover(it) => discover::run(&it),
         args::Verb::Diff(it) => diff::run(&it),
         args::Verb::Who(it) => who::run(&it),
+        args::Verb::Rules(it) => rules::run(&it),
         args::Verb::Bundle(it) => bundle::run(&it),
         args::Verb::List(it) => list::run(&it),
     };

@@ -36,6 +36,7 @@ pub mod observation;
 pub mod party;
 pub mod row;
 pub mod rows;
+pub mod rules;
 pub mod runs;
 pub mod sighting;
 pub mod talk;

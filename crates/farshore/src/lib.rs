@@ -62,6 +62,7 @@ pub use farshore_audit::judge::{Circumstances, judge};
 pub use farshore_audit::limits::Limits as JudgingLimits;
 pub use farshore_audit::parties::{self, Datasets};
 pub use farshore_audit::policy;
+pub use farshore_audit::rules;
 pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};
 pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError, Templates};
