@@ -235,7 +235,7 @@ impl<'a> Trial<'a> {
         let Some(asked) = names.iter().find(|it| it.via == NameVia::Dns) else {
             return match () {
                 () if answered => (Stopped::CannotTell, "no lookup that led to its address is in the capture"),
-                () if names.iter().any(|it| it.via != NameVia::Certificate && self.fits(it.name.as_str())) => (
+                () if names.iter().any(|it| self.fits(it.name.as_str())) => (
                     Stopped::CannotTell,
                     "no lookup of its name is in the capture: it was looked up before, over HTTPS, or not at all",
                 ),

@@ -18,4 +18,5 @@ mod offline;
 mod order;
 mod outputs;
 mod recall;
+mod rules;
 mod who;

@@ -67,6 +67,3 @@ fn is_plain(target: &Target) -> bool {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -30,7 +30,11 @@ pub fn warnings(it: &Written<'_>) -> Vec<String> {
     let mut all = Vec::new();
     for (deny, instead) in &selection.misses {
         let text = selection.denies.get(*deny).map_or("", |it| it.text.as_str());
-        all.push(format!("{} fits nothing: {instead}", visible_within(text, 80)));
+        all.push(format!(
+            "{} fits nothing: {}",
+            visible_within(text, 80),
+            visible_within(instead, 300)
+        ));
     }
     let name = |index: usize| {
         let name = audit.destinations.get(index).map_or("", |it| &it.name);

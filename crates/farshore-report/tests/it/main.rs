@@ -7,4 +7,5 @@ mod hostile;
 mod linked;
 mod looks;
 mod page;
+mod rules;
 mod saved;

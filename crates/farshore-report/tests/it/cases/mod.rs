@@ -3,7 +3,7 @@
 
 pub mod build;
 mod every_fact;
-mod hostile_text;
+pub mod hostile_text;
 
 use build::*;
 pub use every_fact::{every_fact, unasked};
