@@ -268,6 +268,28 @@ pub(crate) struct BundleVerify {
     pub(crate) quiet: bool,
 }
 
+impl Audited {
+    /// These inputs, with nothing known of them and nothing written: whoever asks does that.
+    fn of(input: Inputs, effort: &Effort, voice: Voice) -> Self {
+        Self {
+            input,
+            known: Vec::new(),
+            declared: None,
+            atlas: Atlas::default(),
+            vantage: None,
+            app: None,
+            policy: Vec::new(),
+            scope: None,
+            waivers: None,
+            as_of: None,
+            show_pii: false,
+            digest_key: None,
+            effort: effort.clone(),
+            voice,
+        }
+    }
+}
+
 /// What to read.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Inputs {
@@ -300,7 +322,7 @@ impl Inputs {
 }
 
 /// Where the answer goes.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct Output {
     /// Write to this file, whole or not at all
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -450,28 +472,24 @@ impl Diff {
     /// The audit of a side that is no saved one.
     pub(crate) fn audited(&self, input: &std::path::Path) -> Audited {
         let side = &self.side;
+        let input = Inputs {
+            inputs: vec![input.to_owned()],
+            read: Vec::new(),
+            numeric: false,
+            labels: side.labels.clone(),
+            label: side.label.clone(),
+            keys: side.keys.clone(),
+        };
         Audited {
-            input: Inputs {
-                inputs: vec![input.to_owned()],
-                read: Vec::new(),
-                numeric: false,
-                labels: side.labels.clone(),
-                label: side.label.clone(),
-                keys: side.keys.clone(),
-            },
             known: side.known.clone(),
-            declared: None,
             atlas: side.atlas.clone(),
             vantage: side.vantage.clone(),
             app: side.app.clone(),
             policy: side.policy.clone(),
             scope: side.scope.clone(),
-            waivers: None,
             as_of: side.as_of.clone(),
-            show_pii: false,
             digest_key: side.digest_key.clone(),
-            effort: self.effort.clone(),
-            voice: self.voice,
+            ..Audited::of(input, &self.effort, self.voice)
         }
     }
 }
@@ -586,26 +604,13 @@ impl Rules {
     }
 
     /// The audit that rules are written from.
-    pub(crate) fn audited(&self) -> Audit {
-        Audit {
-            input: self.input.clone(),
-            known: Vec::new(),
-            declared: None,
+    pub(crate) fn audited(&self) -> Audited {
+        Audited {
             atlas: self.atlas.clone(),
             vantage: self.vantage.clone(),
             app: self.app.clone(),
-            policy: Vec::new(),
-            scope: None,
             as_of: self.as_of.clone(),
-            format: Format::Terminal,
-            with: Vec::new(),
-            extract: Vec::new(),
-            links: None,
-            show_pii: false,
-            digest_key: None,
-            out: self.out.clone(),
-            effort: self.effort.clone(),
-            voice: self.voice,
+            ..Audited::of(self.input.clone(), &self.effort, self.voice)
         }
     }
 }

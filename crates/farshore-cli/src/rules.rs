@@ -9,6 +9,7 @@ use farshore::rules;
 use farshore_report::rules::{Written, format, told};
 
 use crate::args::{self, InDoubt, RulesAction, SimulationFormat};
+use crate::audit::Asked;
 use crate::{audit, message, output, saved};
 
 /// Runs the verb.
@@ -81,6 +82,11 @@ fn audited(args: &args::Rules) -> anyhow::Result<(ExitCode, Audit)> {
         }
         return Ok((ExitCode::SUCCESS, it.audit));
     }
-    let judged = audit::judged(&args.audited())?;
+    // Which resolver was asked, and by which road, is told by lookups.
+    let asked = Asked {
+        every_fact: true,
+        ..Asked::default()
+    };
+    let judged = audit::of_disk(&args.audited(), &asked)?;
     Ok((judged.unread().unwrap_or(ExitCode::SUCCESS), judged.audit))
 }

@@ -74,6 +74,19 @@ pub struct Ground {
     pub answer: Answer,
     /// By what, from where, of when.
     pub because: String,
+    /// Of what of it that holds.
+    pub part: Part,
+}
+
+/// What of a destination a denial means; by default all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Only these names, in lower case; `None`: all it goes by.
+    pub names: Option<Vec<String>>,
+    /// Only these addresses; `None`: all it has.
+    pub addresses: Option<Vec<IpAddr>>,
+    /// Addresses that may be meant too.
+    pub open: Vec<IpAddr>,
 }
 
 /// What rules of a format look at.
@@ -190,6 +203,8 @@ pub struct Simulation {
     pub fates: Vec<Fate>,
     /// Destinations that nothing happens to.
     pub untouched: usize,
+    /// Who was asked for denied names in plain DNS, and for how many: what stops by lookup stops only if the rules are read there.
+    pub resolvers: Vec<(IpAddr, usize)>,
 }
 
 /// What becomes of a destination.

@@ -8,11 +8,12 @@ mod plan;
 mod simulate;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use farshore_model::audit::{Audit, FlowName, NameVia};
-use farshore_model::party::{Destination, LocationState, Organisation, Owner, OwnerRelation, Place};
-use farshore_model::rules::{Choice, Deny, Ground, Selection, Subject};
-use farshore_model::{Answer, Country};
+use farshore_model::party::{ClaimKind, Destination, LocationState, Organisation, Owner, OwnerRelation, Place};
+use farshore_model::rules::{Choice, Deny, Ground, Part, Selection, Subject, Target};
+use farshore_model::{Answer, Country, FlowId};
 
 use crate::naming::plain;
 use crate::parties::countries;
@@ -69,7 +70,7 @@ pub fn read(text: &str) -> Result<Deny, DenyError> {
 }
 
 fn host(value: &str) -> Option<Subject> {
-    if let Ok(address) = value.parse::<std::net::IpAddr>() {
+    if let Ok(address) = value.parse::<IpAddr>() {
         return Some(Subject::Host(address.to_string()));
     }
     let name = plain(value);
@@ -90,10 +91,15 @@ pub fn select(denies: Vec<Deny>, audit: &Audit, deny_doubtful: bool) -> Selectio
         let mut grounds = Vec::new();
         for (deny, fits) in (0..).zip(&mut fits) {
             let Some(asked) = denies.get(deny) else { continue };
-            let (answer, because) = means(&asked.subject, destination, party, audit);
+            let (answer, because, part) = means(&asked.subject, destination, party, audit);
             if answer != Answer::No {
                 *fits = true;
-                grounds.push(Ground { deny, answer, because });
+                grounds.push(Ground {
+                    deny,
+                    answer,
+                    because,
+                    part,
+                });
             }
         }
         let sure = grounds.iter().any(|it| it.answer == Answer::Yes);
@@ -111,41 +117,48 @@ pub fn select(denies: Vec<Deny>, audit: &Audit, deny_doubtful: bool) -> Selectio
     all
 }
 
-/// Whether a denial means a destination, and why or why that cannot be told.
-fn means(subject: &Subject, index: usize, it: &Destination, audit: &Audit) -> (Answer, String) {
+/// Whether a denial means a destination, why or why that cannot be told, and of what of it.
+fn means(subject: &Subject, index: usize, it: &Destination, audit: &Audit) -> (Answer, String, Part) {
+    let whole = |(answer, because): (Answer, String)| (answer, because, Part::default());
     match subject {
         Subject::Country(country) => placed(*country, it),
-        Subject::Organisation(wanted) => run_by(wanted, it),
-        Subject::OwnerState(state) => owned(*state, it),
+        Subject::Organisation(wanted) => whole(run_by(wanted, it)),
+        Subject::OwnerState(state) => whole(owned(*state, it)),
         Subject::Host(name) => named(&|other| other == name, it, audit),
         Subject::Below(above) => {
-            let target = farshore_model::rules::Target::Below(above.clone());
+            let target = Target::Below(above.clone());
             named(&|other| target.fits_name(other), it, audit)
         }
-        Subject::Destination(wanted) => match *wanted == index {
+        Subject::Destination(wanted) => whole(match *wanted == index {
             true => (Answer::Yes, "it is named by its number".to_owned()),
             false => (Answer::No, String::new()),
-        },
+        }),
     }
 }
 
 /// Places are judged one by one: one address that is there is enough, and one of which it cannot be told keeps it open.
-fn placed(country: Country, it: &Destination) -> (Answer, String) {
+fn placed(country: Country, it: &Destination) -> (Answer, String, Part) {
     if it.places.is_empty() {
-        return (Answer::CannotTell, "no address of it is known".to_owned());
+        return (Answer::CannotTell, "no address of it is known".to_owned(), Part::default());
     }
     let answers: Vec<_> = it.places.iter().map(|place| (place, stands(country, place))).collect();
     let of = |wanted: Answer| answers.iter().filter(move |(_, (answer, _))| *answer == wanted);
+    let addresses = |wanted| of(wanted).map(|(place, _)| place.address).collect();
+    let part = Part {
+        names: None,
+        addresses: Some(addresses(Answer::Yes)),
+        open: addresses(Answer::CannotTell),
+    };
     for wanted in [Answer::Yes, Answer::CannotTell] {
         if let Some((place, (_, because))) = of(wanted).next() {
             let count = match (of(wanted).count(), answers.len()) {
                 (_, 1) => format!("{}: ", place.address),
                 (some, all) => format!("{some} of {all} addresses, {} first: ", place.address),
             };
-            return (wanted, format!("{count}{because}"));
+            return (wanted, format!("{count}{because}"), part);
         }
     }
-    (Answer::No, String::new())
+    (Answer::No, String::new(), part)
 }
 
 fn stands(country: Country, place: &Place) -> (Answer, String) {
@@ -157,12 +170,7 @@ fn stands(country: Country, place: &Place) -> (Answer, String) {
     }
     let sources = || {
         let of = location.claims.iter().filter(|it| it.country == country && !it.refuted);
-        let places = of.filter(|it| {
-            !matches!(
-                it.kind,
-                farshore_model::party::ClaimKind::Registration | farshore_model::party::ClaimKind::Name
-            )
-        });
+        let places = of.filter(|it| !matches!(it.kind, ClaimKind::Registration | ClaimKind::Name));
         let all: BTreeSet<String> = places
             .map(|it| format!("{} {}", it.source, it.edition).trim_end().to_owned())
             .collect();
@@ -255,33 +263,78 @@ fn owned(state: Country, it: &Destination) -> (Answer, String) {
             format!("its owner {} sits in a country that is not known", owner.name),
         ),
         None if it.owners.is_empty() => {
-            let seat = organisation.seat.map(|it| format!(", which sits in {it}")).unwrap_or_default();
-            (Answer::CannotTell, format!("no owner of {}{seat} is known", organisation.name))
+            let seat = organisation.seat.map(|it| format!(", which sits in {it} itself")).unwrap_or_default();
+            let because = format!("no owner of {}{seat} is known", organisation.name);
+            // Whoever stands at the top, as far as is known, is nobody else's.
+            match organisation.seat == Some(state) && (organisation.read_at_source || organisation.fictional) {
+                true => (Answer::Yes, format!("{because} ({})", basis(organisation))),
+                false => (Answer::CannotTell, because),
+            }
         }
         None => (Answer::No, String::new()),
     }
 }
 
 /// A name counts if the client asked for it or named it; the server's own word is a certificate, which may name thousands.
-fn named(fits: &dyn Fn(&str) -> bool, it: &Destination, audit: &Audit) -> (Answer, String) {
-    if fits(&plain(&it.name)) {
-        return (Answer::Yes, "it goes by that name".to_owned());
+fn named(fits: &dyn Fn(&str) -> bool, it: &Destination, audit: &Audit) -> (Answer, String, Part) {
+    let own = plain(&it.name);
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let mut addresses: BTreeSet<IpAddr> = BTreeSet::new();
+    let mut first = None;
+    for (flow, other) in names_of(it, audit) {
+        let spelled = plain(other.name.as_str());
+        if fits(&spelled) {
+            first.get_or_insert(other);
+            names.insert(spelled.into_owned());
+            // Of what a proxy passes on, the address is the proxy's.
+            let server = audit.flows.get(flow.0 as usize).map(|it| it.server.ip);
+            addresses.extend(server.filter(|ip| it.places.iter().any(|place| place.address == *ip)));
+        }
     }
-    let other = names_of(it, audit).find(|other| fits(&plain(other.name.as_str())));
-    if let Some(other) = other {
-        let because = format!("flows to it also go by {} (frame {})", other.name, other.frame);
-        return (Answer::Yes, because);
+    if fits(&own) {
+        names.insert(own.into_owned());
+        let part = Part {
+            names: Some(names.into_iter().collect()),
+            ..Part::default()
+        };
+        return (Answer::Yes, "it goes by that name".to_owned(), part);
     }
-    match it.candidates.iter().find(|other| fits(&plain(other))) {
-        Some(other) => (Answer::CannotTell, format!("{other} is one of the names its address may go by")),
-        None => (Answer::No, String::new()),
+    if let Some(other) = first {
+        let because = format!("some flows to it go by {} (frame {})", other.name, other.frame);
+        let part = Part {
+            names: Some(names.into_iter().collect()),
+            addresses: Some(addresses.into_iter().collect()),
+            open: Vec::new(),
+        };
+        return (Answer::Yes, because, part);
+    }
+    let maybe: Vec<String> = it.candidates.iter().map(|it| plain(it).into_owned()).filter(|it| fits(it)).collect();
+    match maybe.first() {
+        Some(other) => {
+            let because = format!("{other} is one of the names its address may go by");
+            let part = Part {
+                names: Some(maybe),
+                ..Part::default()
+            };
+            (Answer::CannotTell, because, part)
+        }
+        None => (Answer::No, String::new(), Part::default()),
     }
 }
 
-/// Names that clients asked for or said in flows to a destination.
-fn names_of<'a>(it: &'a Destination, audit: &'a Audit) -> impl Iterator<Item = &'a FlowName> {
-    let names = it.flows.iter().filter_map(|id| audit.flow_names.get(id.0 as usize));
-    names.flatten().filter(|it| it.via != NameVia::Certificate)
+/// Names that clients said in flows to a destination. What was merely looked up counts where nothing was said: another name that
+/// led to the same address may be that of another party.
+fn names_of<'a>(it: &'a Destination, audit: &'a Audit) -> impl Iterator<Item = (FlowId, &'a FlowName)> {
+    let names = it.flows.iter().filter_map(|id| Some((*id, audit.flow_names.get(id.0 as usize)?)));
+    names.flat_map(|(id, names)| {
+        let said = names.iter().any(|it| !matches!(it.via, NameVia::Dns | NameVia::Certificate));
+        let counts = move |it: &&FlowName| match it.via {
+            NameVia::Certificate => false,
+            NameVia::Dns => !said,
+            _ => true,
+        };
+        names.iter().filter(counts).map(move |it| (id, it))
+    })
 }
 
 /// What there is instead of what was asked for.
@@ -326,6 +379,17 @@ fn instead(subject: &Subject, audit: &Audit) -> String {
             )
         }
         Subject::Host(wanted) | Subject::Below(wanted) => {
+            let at = wanted.parse::<IpAddr>().ok().and_then(|address| {
+                let there = |it: &Destination| it.places.iter().any(|place| place.address == address);
+                Some((address, all.iter().position(there)?))
+            });
+            if let Some((address, index)) = at {
+                let name = all.get(index).map(|it| it.name.to_string()).unwrap_or_default();
+                return format!(
+                    "nothing goes by the address {address} alone; d{} {name} has it",
+                    index.saturating_add(1)
+                );
+            }
             let there = all.iter().map(|it| it.name.to_string()).collect();
             let star = if matches!(subject, Subject::Below(_)) { "*." } else { "" };
             format!("no host `{star}{wanted}`; {}", list(there, wanted, "there is no destination"))

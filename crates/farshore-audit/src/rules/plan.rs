@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use farshore_model::audit::Audit;
+use farshore_model::audit::{Audit, FlowName, NameVia};
 use farshore_model::party::{ClaimKind, Destination, LocationState, Place};
-use farshore_model::rules::{Abilities, Action, LeftOut, Rule, RuleSet, Selection, SharedAddress, Subject, Target};
+use farshore_model::rules::{Abilities, Action, Choice, Ground, LeftOut, Rule, RuleSet, Selection, SharedAddress, Subject, Target};
+use farshore_model::{Answer, Flow, Protection};
 
 use crate::naming::plain;
 use crate::rules::names_of;
@@ -29,29 +30,27 @@ pub fn is_host_name(name: &str) -> bool {
 
 /// What is written for a selection in a format of these abilities.
 pub fn plan(selection: &Selection, audit: &Audit, abilities: Abilities, action: Action) -> RuleSet {
-    let mut rules = Rules::default();
-    let mut left_out = Vec::new();
-    for choice in selection.denied() {
-        let Some(party) = audit.destinations.get(choice.destination) else {
-            continue;
-        };
-        let patterns = choice
-            .grounds
-            .iter()
-            .filter_map(|it| match &selection.denies.get(it.deny)?.subject {
-                Subject::Below(above) if it.answer == farshore_model::Answer::Yes => Some(above.as_str()),
-                _ => None,
-            });
-        let patterns: Vec<&str> = patterns.collect();
-        one(choice.destination, party, &patterns, audit, abilities, &mut rules, &mut left_out);
-    }
     let denied: BTreeSet<usize> = selection.denied().map(|it| it.destination).collect();
+    let free = audit.destinations.iter().enumerate().filter(|(index, _)| !denied.contains(index));
+    let mut plan = Plan {
+        selection,
+        audit,
+        abilities,
+        free: free.map(|(index, it)| (plain(&it.name), index)).collect(),
+        rules: Rules::default(),
+        left_out: Vec::new(),
+    };
+    for choice in selection.denied() {
+        if let Some(party) = audit.destinations.get(choice.destination) {
+            plan.one(choice, party);
+        }
+    }
     RuleSet {
         action,
         abilities,
-        shared: shared(&rules.all, &denied, audit),
-        rules: rules.all,
-        left_out,
+        shared: shared(&plan.rules.all, &denied, audit),
+        rules: plan.rules.all,
+        left_out: plan.left_out,
     }
 }
 
@@ -77,97 +76,180 @@ impl Rules {
     }
 }
 
-fn one(
-    index: usize,
-    it: &Destination,
-    patterns: &[&str],
-    audit: &Audit,
+struct Plan<'a> {
+    selection: &'a Selection,
+    audit: &'a Audit,
     abilities: Abilities,
-    rules: &mut Rules,
-    left_out: &mut Vec<LeftOut>,
-) {
-    let mut any = false;
-    let mut bad = Vec::new();
-    if abilities.names() {
-        for name in names(it, audit) {
+    /// Names of those that are not denied.
+    free: BTreeMap<Cow<'a, str>, usize>,
+    rules: Rules,
+    left_out: Vec<LeftOut>,
+}
+
+impl<'a> Plan<'a> {
+    fn one(&mut self, choice: &Choice, it: &'a Destination) {
+        let sure = |ground: &&Ground| self.selection.deny_doubtful || ground.answer == Answer::Yes;
+        let grounds: Vec<&Ground> = choice.grounds.iter().filter(sure).collect();
+        let mut any = false;
+        if self.abilities.names() {
+            any |= self.by_name(choice.destination, it, &grounds);
+        }
+        any |= self.by_pattern(choice.destination, &grounds);
+        // Of a party with names the addresses are left alone where names will do: others may be there.
+        let by_address = self.abilities.addresses || self.abilities.answers;
+        if by_address && (!any || self.is_never_named(it)) {
+            any |= self.by_address(choice.destination, it, &grounds);
+        }
+        if !any {
+            let candidates = it.candidates.iter().take(NEAR).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let because = match (by_address, it.places.is_empty()) {
+                (true, true) => "no address of it is known".to_owned(),
+                (true, false) => "none of its addresses is meant for certain".to_owned(),
+                (false, false) if !candidates.is_empty() => {
+                    format!("it has no certain name (it may go by {candidates}), and the format has no addresses")
+                }
+                (false, false) => "it has no name that could be written, and the format has no addresses".to_owned(),
+                (false, true) => "neither a name that could be written nor an address of it is known".to_owned(),
+            };
+            self.leave(Some(choice.destination), it.name.to_string(), because, true);
+        }
+    }
+
+    fn leave(&mut self, destination: Option<usize>, what: String, because: String, whole: bool) {
+        let it = LeftOut {
+            destination,
+            what,
+            because,
+            whole,
+        };
+        if !self.left_out.contains(&it) {
+            self.left_out.push(it);
+        }
+    }
+
+    fn by_name(&mut self, index: usize, it: &'a Destination, grounds: &[&Ground]) -> bool {
+        let mut names: Vec<Cow<'_, str>> = Vec::new();
+        if grounds.iter().any(|ground| ground.part.names.is_none()) {
+            names.extend(self.names(index, it));
+        }
+        let named = grounds.iter().filter_map(|ground| ground.part.names.as_ref());
+        names.extend(named.flatten().map(|it| Cow::Owned(it.clone())));
+        let (mut any, mut bad) = (false, BTreeSet::new());
+        for name in names {
             if is_host_name(&name) {
-                rules.add(Target::Name(name.into_owned()), index);
+                self.rules.add(Target::Name(name.into_owned()), index);
                 any = true;
             } else {
-                bad.push(name.into_owned());
+                bad.insert(name.into_owned());
             }
         }
-    }
-    for pattern in patterns {
-        if abilities.below {
-            rules.add(Target::Below((*pattern).to_owned()), index);
-            any = true;
-            continue;
+        for what in bad {
+            let instead = match any {
+                true => "; the rest of what is known of the destination is written",
+                false => "",
+            };
+            self.leave(Some(index), what, format!("it is no valid host name{instead}"), false);
         }
-        let because = match abilities.names() {
-            true => "the format has no wildcards: the names that were seen are written one by one",
-            false => "the format has no names: the addresses that were seen are written",
-        };
-        let it = LeftOut {
-            destination: None,
-            what: format!("*.{pattern}"),
-            because: because.to_owned(),
-            whole: false,
-        };
-        if !left_out.contains(&it) {
-            left_out.push(it);
-        }
+        any
     }
-    // Of a party with names the addresses are left alone where names will do: others may be there.
-    let by_address = abilities.addresses || abilities.answers;
-    if !any && by_address {
-        for place in &it.places {
-            rules.add(Target::Address(place.address), index);
-            any = true;
+
+    /// All names a destination goes by, its own first; none of one that goes by its address.
+    fn names(&mut self, index: usize, it: &'a Destination) -> Vec<Cow<'a, str>> {
+        let mut all: Vec<Cow<'a, str>> = Vec::new();
+        let own = plain(&it.name);
+        // What is no address goes by a name, however odd; but those put together have none.
+        let stands_for_several = it.domain.is_none() && it.places.is_empty() && it.name.contains(' ');
+        if own.parse::<IpAddr>().is_err() && !stands_for_several {
+            all.push(own);
         }
+        let others: BTreeSet<Cow<'a, str>> = names_of(it, self.audit).map(|(_, it)| plain(it.name.as_str())).collect();
+        for name in others {
+            if all.contains(&name) || name.parse::<IpAddr>().is_ok() {
+                continue;
+            }
+            match self.free.get(&name) {
+                Some(other) => {
+                    let because = format!("it is the name of d{}, which is not denied", other.saturating_add(1));
+                    self.leave(Some(index), name.into_owned(), because, false);
+                }
+                None => all.push(name),
+            }
+        }
+        all
     }
-    for what in bad {
-        let instead = match any {
-            true => "; the rest of what is known of the destination is written",
-            false => "",
-        };
-        left_out.push(LeftOut {
-            destination: Some(index),
-            what,
-            because: format!("it is no valid host name{instead}"),
-            whole: false,
+
+    fn by_pattern(&mut self, index: usize, grounds: &[&Ground]) -> bool {
+        let mut any = false;
+        for ground in grounds {
+            let Some(Subject::Below(above)) = self.selection.denies.get(ground.deny).map(|it| &it.subject) else {
+                continue;
+            };
+            if ground.answer != Answer::Yes {
+                continue;
+            }
+            if self.abilities.below {
+                self.rules.add(Target::Below(above.clone()), index);
+                any = true;
+                continue;
+            }
+            let because = match self.abilities.names() {
+                true => "the format has no wildcards: the names that were seen are written one by one",
+                false => "the format has no names: the addresses that were seen are written",
+            };
+            self.leave(None, format!("*.{above}"), because.to_owned(), false);
+        }
+        any
+    }
+
+    /// Whether the format would never see a name of it, as far as the flows show.
+    fn is_never_named(&self, it: &Destination) -> bool {
+        let mut flows = it.flows.iter().filter_map(|id| {
+            let at = id.0 as usize;
+            Some((self.audit.flows.get(at)?, self.audit.flow_names.get(at)?))
         });
-    }
-    if !any {
-        let because = match (by_address, it.places.is_empty()) {
-            (true, _) => "no address of it is known",
-            (false, false) => "it has no name that could be written, and the format has no addresses",
-            (false, true) => "neither a name that could be written nor an address of it is known",
+        let seen = |flow: &Flow, names: &[FlowName]| {
+            names.iter().any(|it| match it.via {
+                NameVia::Sni | NameVia::QuicSni => self.abilities.server_names,
+                NameVia::HttpHost => self.abilities.server_names && flow.protection == Protection::Plaintext,
+                NameVia::Dns => self.abilities.lookups,
+                _ => false,
+            })
         };
-        left_out.push(LeftOut {
-            destination: Some(index),
-            what: it.name.to_string(),
-            because: because.to_owned(),
-            whole: true,
-        });
+        self.abilities.addresses && !it.flows.is_empty() && flows.all(|(flow, names)| !seen(flow, names))
+    }
+
+    fn by_address(&mut self, index: usize, it: &Destination, grounds: &[&Ground]) -> bool {
+        let mut meant: BTreeSet<IpAddr> = BTreeSet::new();
+        let mut open: BTreeSet<IpAddr> = BTreeSet::new();
+        for ground in grounds {
+            match &ground.part.addresses {
+                Some(some) => meant.extend(some),
+                None => meant.extend(it.places.iter().map(|it| it.address)),
+            }
+            match self.selection.deny_doubtful {
+                true => meant.extend(&ground.part.open),
+                false => open.extend(&ground.part.open),
+            }
+        }
+        for address in &meant {
+            self.rules.add(Target::Address(*address), index);
+        }
+        let open: Vec<String> = open.difference(&meant).map(IpAddr::to_string).collect();
+        if !open.is_empty() && !meant.is_empty() {
+            let some = open.iter().take(NEAR).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let what = match open.len().saturating_sub(NEAR) {
+                0 => some,
+                more => format!("{some} and {more} more"),
+            };
+            let because = "it cannot be told whether they are meant (--in-doubt deny writes them)".to_owned();
+            self.leave(Some(index), what, because, false);
+        }
+        !meant.is_empty()
     }
 }
 
-/// All names a destination goes by, its own first; none of one that goes by its address.
-fn names<'a>(it: &'a Destination, audit: &'a Audit) -> Vec<Cow<'a, str>> {
-    let mut all: Vec<Cow<'a, str>> = Vec::new();
-    let own = plain(&it.name);
-    // What is no address goes by a name, however odd; but those put together have none.
-    let stands_for_several = it.domain.is_none() && it.places.is_empty() && it.name.contains(' ');
-    if own.parse::<IpAddr>().is_err() && !stands_for_several {
-        all.push(own);
-    }
-    let others: BTreeSet<Cow<'a, str>> = names_of(it, audit).map(|it| plain(it.name.as_str())).collect();
-    all.extend(others.into_iter().filter(|it| it.parse::<IpAddr>().is_err()));
-    let mut seen = BTreeSet::new();
-    all.retain(|it| seen.insert(it.clone()));
-    all
-}
+/// Names and addresses that are told of many.
+const NEAR: usize = 5;
 
 /// Who else is at the addresses that are denied.
 fn shared(rules: &[Rule], denied: &BTreeSet<usize>, audit: &Audit) -> Vec<SharedAddress> {

@@ -38,6 +38,7 @@ pub fn simulate(rules: &RuleSet, selection: &Selection, audit: &Audit) -> Simula
             all.fates.push(fate);
         }
     }
+    all.resolvers = trial.resolvers();
     all
 }
 
@@ -49,8 +50,10 @@ struct Trial<'a> {
     names: BTreeSet<&'a str>,
     below: Vec<&'a Target>,
     has_flows: bool,
-    /// Names that were asked for where the filter does not listen, and not where it does; `None`: facts were not kept.
-    unheard: Option<BTreeSet<Cow<'a, str>>>,
+    /// Names that were asked for in plain DNS, and of whom; `None`: no lookup is kept.
+    heard: Option<BTreeMap<Cow<'a, str>, BTreeSet<IpAddr>>>,
+    /// Flows in which a denied name is asked for in plain DNS, where the filter sees that.
+    asking: BTreeSet<FlowId>,
 }
 
 /// What becomes of one flow.
@@ -62,7 +65,7 @@ impl<'a> Trial<'a> {
     fn new(rules: &'a RuleSet, audit: &'a Audit) -> Self {
         let targets = || rules.rules.iter().map(|it| &it.target);
         let listed = audit.destinations.iter().flat_map(|it| it.flows.first());
-        Self {
+        let mut trial = Self {
             audit,
             abilities: rules.abilities,
             addresses: targets()
@@ -79,8 +82,17 @@ impl<'a> Trial<'a> {
                 .collect(),
             below: targets().filter(|it| matches!(it, Target::Below(_))).collect(),
             has_flows: listed.clone().all(|id| audit.flows.get(id.0 as usize).is_some()),
-            unheard: unheard(audit),
+            heard: heard(audit),
+            asking: BTreeSet::new(),
+        };
+        if trial.abilities.server_names && trial.abilities.lookups {
+            let asked = audit.observations.iter().filter_map(|seen| match &seen.what {
+                Observation::NameAsked { protocol: "dns", name, .. } => Some((seen.flow, name)),
+                _ => None,
+            });
+            trial.asking = asked.filter(|(_, name)| trial.fits(name.as_str())).map(|(flow, _)| flow).collect();
         }
+        trial
     }
 
     fn fits(&self, name: &str) -> bool {
@@ -189,6 +201,12 @@ impl<'a> Trial<'a> {
         if self.abilities.addresses && self.addresses.contains(&flow.client.ip) {
             return (Stopped::Partly, "it came from a denied address: only what is sent back stops");
         }
+        if self.asking.contains(&id) {
+            return (
+                Stopped::Partly,
+                "a denied name is asked for in it: that stops, and what is asked after it in the same flow",
+            );
+        }
         let mut best = (Stopped::Not, self.missed(names));
         if self.abilities.server_names {
             best = better(best, self.by_server_name(flow, names));
@@ -217,8 +235,13 @@ impl<'a> Trial<'a> {
             best = better(
                 best,
                 match it.via {
-                    NameVia::Sni | NameVia::QuicSni => STOPS,
+                    NameVia::Sni => STOPS,
+                    NameVia::QuicSni if matches!(flow.server.port, 80 | 443) => STOPS,
+                    NameVia::QuicSni => (Stopped::CannotTell, "QUIC is looked for on ports 80 and 443, unless set otherwise"),
                     NameVia::HttpHost if flow.protection == Protection::Plaintext => STOPS,
+                    NameVia::HttpHost if flow.protocols.contains(&"http-proxy") => {
+                        (Stopped::CannotTell, "whether its name stands in the clear is not told of what a proxy passes on")
+                    }
                     NameVia::HttpHost => (Stopped::Not, "its name stands inside of what is encrypted"),
                     NameVia::GquicSni => (Stopped::CannotTell, "whether Google's own QUIC is read depends on its version"),
                     NameVia::DtlsSni | NameVia::SdRtn | NameVia::Socks => (Stopped::Not, "its name stands where the format does not look"),
@@ -232,6 +255,7 @@ impl<'a> Trial<'a> {
 
     fn by_lookup(&self, flow: &Flow, names: &[FlowName]) -> Verdict {
         let answered = self.abilities.answers && self.addresses.contains(&flow.server.ip);
+        let said = || names.iter().filter(|it| !matches!(it.via, NameVia::Dns | NameVia::Certificate));
         let Some(asked) = names.iter().find(|it| it.via == NameVia::Dns) else {
             return match () {
                 () if answered => (Stopped::CannotTell, "no lookup that led to its address is in the capture"),
@@ -242,18 +266,44 @@ impl<'a> Trial<'a> {
                 () => (Stopped::Not, self.missed(names)),
             };
         };
+        let is_own = said().next().is_none() || said().any(|it| plain(it.name.as_str()) == plain(asked.name.as_str()));
         if !answered && !self.fits(asked.name.as_str()) {
-            let other = names.iter().any(|it| it.via != NameVia::Certificate && self.fits(it.name.as_str()));
-            return match other {
-                true => (Stopped::Not, "it was looked up under another name, which no rule has"),
+            return match said().any(|it| self.fits(it.name.as_str())) {
+                true => (
+                    Stopped::CannotTell,
+                    "the only lookup in the capture that led to its address is of another name, which no rule has",
+                ),
                 false => (Stopped::Not, self.missed(names)),
             };
         }
-        let unheard = self.unheard.as_ref().map(|it| it.contains(&plain(asked.name.as_str())));
-        match unheard {
-            Some(true) => (Stopped::CannotTell, "its name was looked up by another road than plain DNS"),
-            Some(false) | None => STOPS,
+        if !is_own && !answered {
+            return (
+                Stopped::CannotTell,
+                "its address was looked up under a denied name, but it goes by another, which may have been looked up elsewhere",
+            );
         }
+        let Some(heard) = &self.heard else {
+            return (
+                Stopped::CannotTell,
+                "the audit was saved without the lookups (--with flows,observations): by which road its name was asked for is not told",
+            );
+        };
+        match heard.contains_key(&plain(asked.name.as_str())) {
+            true => STOPS,
+            false => (Stopped::CannotTell, "its name was looked up by another road than plain DNS"),
+        }
+    }
+
+    /// Who was asked for names that rules have.
+    fn resolvers(&self) -> Vec<(IpAddr, usize)> {
+        let mut all: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for (_, asked) in self.heard.iter().flatten().filter(|(name, _)| self.fits(name)) {
+            for resolver in asked {
+                let count = all.entry(*resolver).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        all.into_iter().collect()
     }
 }
 
@@ -269,20 +319,21 @@ fn better(a: Verdict, b: Verdict) -> Verdict {
     if rank(&a) < rank(&b) { a } else { b }
 }
 
-/// Names that were asked for over HTTPS, TLS, QUIC or on the local link, and never in plain DNS.
-fn unheard(audit: &Audit) -> Option<BTreeSet<Cow<'_, str>>> {
-    let asked = audit.observations.iter().filter_map(|it| match &it.what {
-        Observation::NameAsked { protocol, name, .. } => Some((*protocol, plain(name.as_str()))),
-        _ => None,
-    });
-    let (mut heard, mut unheard) = (BTreeSet::new(), BTreeSet::new());
-    for (protocol, name) in asked {
-        let list = if protocol == "dns" { &mut heard } else { &mut unheard };
-        list.insert(name);
+/// Names that were asked for in plain DNS, and of whom; what was asked for over HTTPS, TLS, QUIC or on the local link is not among
+/// them. `None`: no lookup is kept.
+fn heard(audit: &Audit) -> Option<BTreeMap<Cow<'_, str>, BTreeSet<IpAddr>>> {
+    let mut heard: BTreeMap<Cow<'_, str>, BTreeSet<IpAddr>> = BTreeMap::new();
+    let mut any = false;
+    for seen in &audit.observations {
+        let Observation::NameAsked { protocol, name, .. } = &seen.what else {
+            continue;
+        };
+        any = true;
+        if *protocol == "dns"
+            && let Some(flow) = audit.flows.get(seen.flow.0 as usize)
+        {
+            heard.entry(plain(name.as_str())).or_default().insert(flow.server.ip);
+        }
     }
-    if heard.is_empty() && unheard.is_empty() {
-        return None;
-    }
-    unheard.retain(|it| !heard.contains(it));
-    Some(unheard)
+    any.then_some(heard)
 }

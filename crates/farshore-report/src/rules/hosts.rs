@@ -1,4 +1,4 @@
-//! Lines for `/etc/hosts`, by name: each leads to the unspecified addresses, where nobody is. It has no wildcards.
+//! Lines for `/etc/hosts`, by name: each leads to the unspecified addresses, which never leave the machine. It has no wildcards.
 
 use std::io::{Result, Write};
 

@@ -6,7 +6,7 @@ use std::io::{Result, Write};
 use serde::Serialize;
 
 use farshore_model::Answer;
-use farshore_model::rules::{Action, Amount, Choice, Fate, Simulation, Stopped, Target};
+use farshore_model::rules::{Abilities, Action, Amount, Choice, Fate, Simulation, Stopped, Target};
 
 use super::Written;
 use super::notes::shared;
@@ -107,6 +107,11 @@ pub fn terminal(it: &Written<'_>, simulation: &Simulation, format: &str, color: 
     if it.rules.action == Action::Alert {
         writeln!(screen.out, "Rules that alert stop nothing: read “stops” as “is told of”.")?;
     }
+    let holds = holds_if(it, simulation);
+    for line in wrapped(&holds, screen.width) {
+        let line = screen.painted(&line, "2");
+        writeln!(screen.out, "{line}")?;
+    }
     if !simulation.has_flows {
         writeln!(
             screen.out,
@@ -122,6 +127,49 @@ pub fn terminal(it: &Written<'_>, simulation: &Simulation, format: &str, color: 
         writeln!(screen.out, "\n{} untouched.", count(rest, "other destination"))?;
     }
     Ok(())
+}
+
+/// What has to be the case for what is told to come true: no capture shows where a filter will stand.
+fn holds_if(it: &Written<'_>, simulation: &Simulation) -> String {
+    let abilities = it.rules.abilities;
+    let resolvers: Vec<String> = simulation
+        .resolvers
+        .iter()
+        .take(SHOWN)
+        .map(|(address, names)| format!("{address} ({})", count(*names, "name")))
+        .collect();
+    let more = match simulation.resolvers.len().saturating_sub(resolvers.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let resolvers = format!("{}{more}", resolvers.join(", "));
+    match abilities {
+        Abilities { server_names: true, .. } => {
+            "Holds if the filter is inline where this traffic passes, and names stay in the clear: it sees neither ECH nor DNS over HTTPS."
+                .to_owned()
+        }
+        Abilities { addresses: true, .. } => {
+            "Holds if the filter is where this traffic passes, and the parties stay at these addresses.".to_owned()
+        }
+        _ if resolvers.is_empty() => "Holds if names are looked up where the rules are read; no denied name was, in the clear, in the inputs.".to_owned(),
+        Abilities { answers: true, .. } => format!("Holds if the resolvers that were asked read the zone, and nobody asks others: {resolvers}."),
+        _ => format!("Holds if apps look names up through the system: one that itself asks {resolvers} goes past the hosts file."),
+    }
+}
+
+/// Broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if columns(line).saturating_add(columns(word)) < width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 struct Screen<'a> {
@@ -306,9 +354,17 @@ struct Shared<'a> {
 
 #[derive(Serialize)]
 struct Simulated<'a> {
+    holds_if: String,
+    resolvers: Vec<Resolver>,
     has_flows: bool,
     destinations: Vec<Told<'a>>,
     untouched: usize,
+}
+
+#[derive(Serialize)]
+struct Resolver {
+    address: String,
+    names: usize,
 }
 
 #[derive(Serialize)]
@@ -402,6 +458,15 @@ pub fn json(it: &Written<'_>, simulation: &Simulation, format: &str, out: &mut d
             })
             .collect(),
         simulation: Simulated {
+            holds_if: holds_if(it, simulation),
+            resolvers: simulation
+                .resolvers
+                .iter()
+                .map(|(address, names)| Resolver {
+                    address: address.to_string(),
+                    names: *names,
+                })
+                .collect(),
             has_flows: simulation.has_flows,
             untouched: simulation.untouched,
             destinations: simulation

@@ -13,6 +13,7 @@ fn written(id: &str, audit: &Audit, targets: Vec<Target>, texts: &[String]) -> S
         deny: 0,
         answer: Answer::Yes,
         because: text.clone(),
+        part: Part::default(),
     };
     let writer = format(id).unwrap();
     let selection = Selection {
