@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use farshore_model::party::{ClaimKind, CountryClaim, Location, Traffic};
 use farshore_model::rules::{Abilities, Action, RuleSet, Simulation, Stopped, Target};
-use farshore_model::{Endpoint, Flow, FlowId, Protection, Transport};
+use farshore_model::observation::Observed;
+use farshore_model::{Endpoint, Few, Flow, InputId, Locus, Observation, Protection, Span, Transport};
 
 use super::*;
 
@@ -99,6 +100,41 @@ fn add(audit: &mut Audit, name: &str, places: Vec<Place>, flows: &[&[FlowName]])
         },
         flows: ids,
     });
+}
+
+/// A lookup in a flow of its own.
+fn look_up(audit: &mut Audit, protocol: &'static str, name: &str) {
+    let end = |ip: &str| Endpoint {
+        ip: ip.parse().unwrap(),
+        port: 53,
+    };
+    let flow = FlowId(audit.flows.len() as u32);
+    audit.flows.extend([Flow::between(Transport::Udp, end("10.0.0.2"), end("10.0.0.53"))]);
+    audit.flow_names.push(vec![]);
+    audit.observations.extend([Observed {
+        flow,
+        time: None,
+        locus: Locus {
+            input: InputId(0),
+            span: Span {
+                first_frame: 1,
+                frame: 1,
+                offset: 0,
+                length: 1,
+                in_frame: true,
+            },
+            layers: [].into(),
+            decoded_by: Few::none(),
+        },
+        protection: Protection::Plaintext,
+        what: Observation::NameAsked {
+            protocol,
+            name: name.into(),
+            record: "A".to_owned(),
+        },
+        again: Few::none(),
+        count: 1,
+    }]);
 }
 
 fn organisation(id: &str, seat: &str) -> Box<Organisation> {
@@ -341,8 +377,17 @@ fn a_resolver_stops_what_was_looked_up_and_of_the_rest_it_cannot_be_told() {
     add(&mut audit, "192.0.2.3", at(3), &[&[]]);
     let certificate = [named("d.example", NameVia::Certificate)];
     add(&mut audit, "d.example", at(4), &[&certificate]);
+    // Without the lookups nobody knows by which road a name was asked for.
+    let (_, simulation) = tried(&["destination=d1"], LINES, &audit);
+    assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::CannotTell)));
+    look_up(&mut audit, "doh", "a.example");
+    let (_, simulation) = tried(&["destination=d1"], LINES, &audit);
+    assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::CannotTell)));
+    assert!(simulation.resolvers.is_empty());
+    look_up(&mut audit, "dns", "a.example");
     let all = ["destination=d1", "destination=d2", "destination=d3", "destination=d4"];
     let (rules, simulation) = tried(&all, LINES, &audit);
+    assert_eq!(simulation.resolvers, [("10.0.0.53".parse().unwrap(), 1)]);
     assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::Whole)));
     assert_eq!(outcome(&simulation, 1), Some((Answer::Yes, Stopped::CannotTell)));
     assert_eq!(outcome(&simulation, 2), Some((Answer::Yes, Stopped::Not)));
@@ -359,7 +404,8 @@ fn a_resolver_stops_what_was_looked_up_and_of_the_rest_it_cannot_be_told() {
     assert_eq!(outcome(&simulation, 2), Some((Answer::Yes, Stopped::CannotTell)));
     let (_, simulation) = tried(&all, INSPECTOR, &audit);
     let stopped: Vec<_> = (0..4).filter_map(|it| Some(outcome(&simulation, it)?.1)).collect();
-    assert_eq!(stopped, [Stopped::Whole, Stopped::Whole, Stopped::Whole, Stopped::CannotTell]);
+    // Only the certificate of the last tells its name, so its address is written too.
+    assert_eq!(stopped, [Stopped::Whole; 4]);
 }
 
 #[test]
@@ -372,8 +418,14 @@ fn a_name_inside_of_what_is_encrypted_stops_nothing_for_certain() {
         vec![place("192.0.2.1", LocationState::Agreed, &["US"])],
         &[&names, &names],
     );
-    let (_, simulation) = tried(&["host=a.example"], INSPECTOR, &audit);
-    assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::CannotTell)));
+    for abilities in [ZONE, LINES] {
+        let (_, simulation) = tried(&["host=a.example"], abilities, &audit);
+        assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::CannotTell)));
+    }
+    // An inspector gets the address as well, as it would never see the name.
+    let (rules, simulation) = tried(&["host=a.example"], INSPECTOR, &audit);
+    assert!(rules.rules.iter().any(|it| matches!(it.target, Target::Address(_))));
+    assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::Whole)));
     let mut flows: Vec<Flow> = audit.flows.iter().cloned().collect();
     flows[0].protection = Protection::Plaintext;
     audit.flows = flows.into_iter().collect();
@@ -398,4 +450,79 @@ fn without_flows_addresses_are_compared_and_the_rest_cannot_be_told() {
     assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::Whole)));
     let (_, simulation) = tried(&["host=a.example"], LINES, &audit);
     assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::CannotTell)));
+}
+
+/// A host in two countries is kept from the one, and what of it cannot be told is said.
+#[test]
+fn a_country_is_kept_from_address_by_address() {
+    let mut audit = Audit::default();
+    let places = vec![
+        place("192.0.2.1", LocationState::Agreed, &["CN"]),
+        place("192.0.2.2", LocationState::Agreed, &["US"]),
+        place("192.0.2.3", LocationState::Anycast, &["US"]),
+    ];
+    add(&mut audit, "a.example", places, &[&[named("a.example", NameVia::Sni)]]);
+    let addresses = |of: &RuleSet| of.rules.iter().map(|it| it.target.clone()).collect::<Vec<_>>();
+    let at = |last: u8| Target::Address(IpAddr::from([192, 0, 2, last]));
+    let (rules, _) = tried(&["country=CN"], PACKETS, &audit);
+    assert_eq!(addresses(&rules), [at(1)]);
+    assert!(rules.left_out.iter().any(|it| it.what == "192.0.2.3" && !it.whole), "{:?}", rules.left_out);
+    let all = select(vec![read("country=CN").unwrap()], &audit, true);
+    assert_eq!(addresses(&plan(&all, &audit, PACKETS, Action::Drop)), [at(1), at(3)]);
+    // Whoever denies the party as a whole gets all of it.
+    let (rules, _) = tried(&["country=CN", "destination=d1"], PACKETS, &audit);
+    assert_eq!(addresses(&rules), [at(1), at(2), at(3)]);
+}
+
+/// Another name that led to the same address is another party's; a name that was said is denied with what goes by it alone.
+#[test]
+fn no_name_is_denied_that_nobody_asked_to_deny() {
+    let mut audit = Audit::default();
+    let at = |last: u8| vec![place(&format!("192.0.2.{last}"), LocationState::Agreed, &["US"])];
+    let chance = [named("a.example", NameVia::Sni), named("x.example", NameVia::Dns)];
+    let inside = [named("a.example", NameVia::Sni), named("b.example", NameVia::HttpHost)];
+    let fronted = [named("a.example", NameVia::Sni), named("c.example", NameVia::HttpHost)];
+    add(&mut audit, "a.example", at(1), &[&chance, &inside, &fronted]);
+    add(&mut audit, "c.example", at(2), &[&[named("c.example", NameVia::Sni)]]);
+    look_up(&mut audit, "dns", "x.example");
+    let names = |of: &RuleSet| of.rules.iter().map(|it| it.target.clone()).collect::<Vec<_>>();
+    let name = |it: &str| Target::Name(it.to_owned());
+    let (rules, simulation) = tried(&["destination=d1"], LINES, &audit);
+    assert_eq!(names(&rules), [name("a.example"), name("b.example")]);
+    assert!(rules.left_out.iter().any(|it| it.what == "c.example" && it.because.contains("d2")));
+    assert_eq!(outcome(&simulation, 0), Some((Answer::Yes, Stopped::CannotTell)));
+    assert_eq!(outcome(&simulation, 1), None);
+    let (rules, _) = tried(&["host=b.example"], ZONE, &audit);
+    assert_eq!(names(&rules), [name("b.example")]);
+    // What was looked up by chance is no name of it, and stops nothing for certain.
+    assert!(deny(&["host=x.example"], &audit).chosen.is_empty());
+}
+
+/// Whoever asks for a denied name asks in the flow of others too.
+#[test]
+fn an_inspector_stops_the_lookup_as_well() {
+    let mut audit = Audit::default();
+    let here = || vec![place("192.0.2.1", LocationState::Agreed, &["US"])];
+    add(&mut audit, "a.example", here(), &[&[named("a.example", NameVia::Sni)]]);
+    look_up(&mut audit, "dns", "a.example");
+    add(&mut audit, "10.0.0.53", vec![place("10.0.0.53", LocationState::Local, &[])], &[]);
+    audit.destinations[1].flows = vec![FlowId(1)];
+    audit.destinations[1].traffic.flows = 1;
+    let (_, simulation) = tried(&["host=a.example"], INSPECTOR, &audit);
+    assert_eq!(outcome(&simulation, 1), Some((Answer::No, Stopped::Partly)));
+    let (_, simulation) = tried(&["host=a.example"], ZONE, &audit);
+    assert_eq!(outcome(&simulation, 1), None);
+}
+
+#[test]
+fn whoever_has_no_owner_that_is_known_sits_where_it_sits() {
+    let mut audit = Audit::default();
+    for (seat, is_read) in [("CN", true), ("CN", false), ("US", true)] {
+        add(&mut audit, "a.example", vec![], &[&[]]);
+        let mut found = organisation("agora", seat);
+        found.read_at_source = is_read;
+        audit.destinations.last_mut().unwrap().organisation = Some(found);
+    }
+    let found = deny(&["owner-state=CN"], &audit);
+    assert_eq!((ids(&found.chosen), ids(&found.doubtful)), (vec![0], vec![1, 2]));
 }
