@@ -82,9 +82,9 @@ fn audited(args: &args::Rules) -> anyhow::Result<(ExitCode, Audit)> {
         }
         return Ok((ExitCode::SUCCESS, it.audit));
     }
-    // Which resolver was asked, and by which road, is told by lookups.
+    // Only a simulation asks which resolver was asked, and by which road.
     let asked = Asked {
-        every_fact: true,
+        every_fact: args.simulate.is_some(),
         ..Asked::default()
     };
     let judged = audit::of_disk(&args.audited(), &asked)?;

@@ -263,7 +263,10 @@ fn owned(state: Country, it: &Destination) -> (Answer, String) {
             format!("its owner {} sits in a country that is not known", owner.name),
         ),
         None if it.owners.is_empty() => {
-            let seat = organisation.seat.map(|it| format!(", which sits in {it} itself")).unwrap_or_default();
+            let seat = organisation
+                .seat
+                .map(|it| format!(", which sits in {it} itself"))
+                .unwrap_or_default();
             let because = format!("no owner of {}{seat} is known", organisation.name);
             // Whoever stands at the top, as far as is known, is nobody else's.
             match organisation.seat == Some(state) && (organisation.read_at_source || organisation.fictional) {
@@ -308,7 +311,12 @@ fn named(fits: &dyn Fn(&str) -> bool, it: &Destination, audit: &Audit) -> (Answe
         };
         return (Answer::Yes, because, part);
     }
-    let maybe: Vec<String> = it.candidates.iter().map(|it| plain(it).into_owned()).filter(|it| fits(it)).collect();
+    let maybe: Vec<String> = it
+        .candidates
+        .iter()
+        .map(|it| plain(it).into_owned())
+        .filter(|it| fits(it))
+        .collect();
     match maybe.first() {
         Some(other) => {
             let because = format!("{other} is one of the names its address may go by");

@@ -239,9 +239,10 @@ impl<'a> Trial<'a> {
                     NameVia::QuicSni if matches!(flow.server.port, 80 | 443) => STOPS,
                     NameVia::QuicSni => (Stopped::CannotTell, "QUIC is looked for on ports 80 and 443, unless set otherwise"),
                     NameVia::HttpHost if flow.protection == Protection::Plaintext => STOPS,
-                    NameVia::HttpHost if flow.protocols.contains(&"http-proxy") => {
-                        (Stopped::CannotTell, "whether its name stands in the clear is not told of what a proxy passes on")
-                    }
+                    NameVia::HttpHost if flow.protocols.contains(&"http-proxy") => (
+                        Stopped::CannotTell,
+                        "whether its name stands in the clear is not told of what a proxy passes on",
+                    ),
                     NameVia::HttpHost => (Stopped::Not, "its name stands inside of what is encrypted"),
                     NameVia::GquicSni => (Stopped::CannotTell, "whether Google's own QUIC is read depends on its version"),
                     NameVia::DtlsSni | NameVia::SdRtn | NameVia::Socks => (Stopped::Not, "its name stands where the format does not look"),

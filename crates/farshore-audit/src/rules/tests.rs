@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use farshore_model::observation::Observed;
 use farshore_model::party::{ClaimKind, CountryClaim, Location, Traffic};
 use farshore_model::rules::{Abilities, Action, RuleSet, Simulation, Stopped, Target};
-use farshore_model::observation::Observed;
 use farshore_model::{Endpoint, Few, Flow, InputId, Locus, Observation, Protection, Span, Transport};
 
 use super::*;
@@ -109,7 +109,9 @@ fn look_up(audit: &mut Audit, protocol: &'static str, name: &str) {
         port: 53,
     };
     let flow = FlowId(audit.flows.len() as u32);
-    audit.flows.extend([Flow::between(Transport::Udp, end("10.0.0.2"), end("10.0.0.53"))]);
+    audit
+        .flows
+        .extend([Flow::between(Transport::Udp, end("10.0.0.2"), end("10.0.0.53"))]);
     audit.flow_names.push(vec![]);
     audit.observations.extend([Observed {
         flow,
@@ -346,7 +348,7 @@ fn a_name_that_is_none_is_left_out_and_told() {
 fn a_packet_filter_stops_all_that_is_at_an_address_and_that_is_told_before() {
     let mut audit = Audit::default();
     let cdn = || place("192.0.2.1", LocationState::Anycast, &["US"]);
-    add(&mut audit, "bad.example", vec![cdn()], &[&[]]);
+    add(&mut audit, "bad.example", vec![cdn()], &[&[named("bad.example", NameVia::Sni)]]);
     add(&mut audit, "good.example", vec![cdn()], &[&[]]);
     add(
         &mut audit,
@@ -466,7 +468,11 @@ fn a_country_is_kept_from_address_by_address() {
     let at = |last: u8| Target::Address(IpAddr::from([192, 0, 2, last]));
     let (rules, _) = tried(&["country=CN"], PACKETS, &audit);
     assert_eq!(addresses(&rules), [at(1)]);
-    assert!(rules.left_out.iter().any(|it| it.what == "192.0.2.3" && !it.whole), "{:?}", rules.left_out);
+    assert!(
+        rules.left_out.iter().any(|it| it.what == "192.0.2.3" && !it.whole),
+        "{:?}",
+        rules.left_out
+    );
     let all = select(vec![read("country=CN").unwrap()], &audit, true);
     assert_eq!(addresses(&plan(&all, &audit, PACKETS, Action::Drop)), [at(1), at(3)]);
     // Whoever denies the party as a whole gets all of it.

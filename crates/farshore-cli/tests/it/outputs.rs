@@ -199,7 +199,7 @@ fn what_is_built_in_is_listed() {
     }
     let help = run(["--help"]);
     help.ends(0);
-    for verb in ["rules", "serve", "watch"] {
+    for verb in ["serve", "watch"] {
         assert!(!help.text().contains(verb), "{verb} is not built, so it is not shown");
     }
     assert!(run(["--version"]).ends(0).text().starts_with("farshore "));
