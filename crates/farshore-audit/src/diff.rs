@@ -21,10 +21,13 @@ pub struct Side<'a> {
 }
 
 /// How values of the two sides can be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Values {
     /// Both were read by one program: equal values have equal prints.
-    Prints,
+    Prints {
+        /// Values that were not looked for in every encoding: where they are not seen they may be there in another, so they are not fixed.
+        untried: BTreeSet<[u8; 16]>,
+    },
     /// Both have digests of one key.
     Digests,
     /// Not at all: then nothing is fixed.
@@ -73,7 +76,7 @@ pub fn diff(before: Side<'_>, after: Side<'_>, values: Values) -> Diff {
     };
     let mut changes = both.exposures();
     changes.extend(both.destinations());
-    changes.extend(verdicts(before.audit, after.audit, values));
+    changes.extend(verdicts(before.audit, after.audit, &both.values));
     changes.sort_by(|a, b| (a.outcome, a.what, &a.subject).cmp(&(b.outcome, b.what, &b.subject)));
     Diff { changes, limits }
 }
@@ -223,7 +226,7 @@ impl Comparison<'_> {
             return Vec::new();
         }
         let own = match self.values {
-            Values::Prints => Some(ValueId::Print(it.value.print)),
+            Values::Prints { .. } => Some(ValueId::Print(it.value.print)),
             Values::Digests => it.value.digest.clone().map(ValueId::Digest),
             Values::Incomparable => None,
         };
@@ -354,6 +357,10 @@ impl Comparison<'_> {
                 Absence::Unknown(because) => (Outcome::NotExercised, because),
             }
         };
+        let (outcome, because) = match outcome {
+            Outcome::Fixed if self.is_untried(group) => (Outcome::NotExercised, UNTRIED.to_owned()),
+            _ => (outcome, because),
+        };
         Change {
             outcome,
             what: What::Exposure,
@@ -371,6 +378,12 @@ impl Comparison<'_> {
                 after: count(&seen_after),
             },
         }
+    }
+
+    /// Whether a value of it may be there in an encoding that was not looked for.
+    fn is_untried(&self, group: &[usize]) -> bool {
+        let Values::Prints { untried } = &self.values else { return false };
+        self.before.exposures(group).any(|it| untried.contains(&it.value.print))
     }
 
     /// Whether what is not seen is gone.
@@ -587,6 +600,8 @@ impl Comparison<'_> {
     }
 }
 
+const UNTRIED: &str =
+    "there are more values on the two sides than are looked for in every encoding: whether it goes in another is not tested";
 const INCOMPARABLE: &str = "values of the two sides cannot be compared: without digests of one --digest-key re-encoding is not tested";
 
 /// What was lost after and not before: then what is not seen may have been in it.
@@ -619,7 +634,7 @@ fn losses(before: &Audit, after: &Audit) -> Vec<String> {
     all
 }
 
-fn verdicts(before: &Audit, after: &Audit, values: Values) -> Vec<Change> {
+fn verdicts(before: &Audit, after: &Audit, values: &Values) -> Vec<Change> {
     let key = |it: &verdict::Verdict| (it.pack.clone(), it.clause.clone());
     let table = |audit: &'_ Audit| -> BTreeMap<(String, String), verdict::Verdict> {
         audit
@@ -652,7 +667,7 @@ fn verdicts(before: &Audit, after: &Audit, values: Values) -> Vec<Change> {
         let why = |it: Option<&verdict::Verdict>| it.map_or_else(|| "it was not judged".to_owned(), |it| it.because.clone());
         Some(match (b.map(|it| it.outcome), a.map(|it| it.outcome)) {
             (Some(Breached), Some(Breached)) => change(key, Outcome::NotFixed, format!("breached before and after: {}", why(a))),
-            (Some(Breached), Some(Met)) if values == Values::Incomparable => change(key, Outcome::NotExercised, INCOMPARABLE.to_owned()),
+            (Some(Breached), Some(Met)) if *values == Values::Incomparable => change(key, Outcome::NotExercised, INCOMPARABLE.to_owned()),
             (Some(Breached), Some(Met)) => change(key, Outcome::Fixed, format!("breached before, met after: {}", why(a))),
             (Some(Breached), Some(Undetermined)) => change(
                 key,

@@ -1,6 +1,6 @@
 //! `farshore diff`: audits both sides, unless they are saved audits, compares them, writes what became of what was there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use farshore::Known;
 use farshore::diff::{self, Side, Values};
 use farshore::model::diff::Outcome;
 use farshore::model::sighting::Disguise;
-use farshore::model::{Audit, Runs};
+use farshore::model::{Audit, DatumKind, Runs};
 use farshore_report::Options;
 use farshore_report::saved::Saved;
 
@@ -30,9 +30,9 @@ pub(crate) fn run(args: &args::Diff) -> anyhow::Result<ExitCode> {
     let (before, after, values) = match saved {
         (None, None) => {
             // What one side shows is looked for in both, so that neither another encoding nor a field that says nothing hides it.
-            let found = found(args)?;
+            let (found, untried) = found(args)?;
             let (before, after) = (fresh(args, &args.before, &found)?, fresh(args, &args.after, &found)?);
-            (before, after, Values::Prints)
+            (before, after, Values::Prints { untried })
         }
         (before, after) => {
             let before = before.map_or_else(|| fresh(args, &args.before, &[]), |it| Ok(kept(it)))?;
@@ -101,9 +101,9 @@ const SHORTEST: usize = 6;
 /// More bytes than this are no identifier.
 const LONGEST: usize = 1_024;
 
-/// The values that either side shows. They are kept for the second reading, and nowhere else.
-fn found(args: &args::Diff) -> anyhow::Result<Vec<Known>> {
-    let mut values = BTreeMap::new();
+/// The values that either side shows, which are kept for the second reading and nowhere else; and the prints of those beyond the ceiling.
+fn found(args: &args::Diff) -> anyhow::Result<(Vec<Known>, BTreeSet<[u8; 16]>)> {
+    let mut values: BTreeMap<String, (DatumKind, BTreeSet<[u8; 16]>)> = BTreeMap::new();
     for path in [&args.before, &args.after] {
         anyhow::ensure!(
             path != Path::new("-"),
@@ -114,22 +114,25 @@ fn found(args: &args::Diff) -> anyhow::Result<Vec<Known>> {
         first.voice.quiet = true;
         for it in audit::of_disk(&first, &Asked::default())?.audit.exposures {
             if let Some(raw) = it.value.raw.filter(|raw| it.disguise == Disguise::None && is_telling(raw)) {
-                values.entry(raw).or_insert(it.kind);
+                // What one field calls a user another may call a device.
+                let (_, prints) = values.entry(raw).or_insert_with(|| (it.kind, BTreeSet::new()));
+                prints.insert(it.value.print);
             }
         }
     }
     if values.len() > MOST {
         message::say(&format!(
-            "warning: {} different values are on the two sides; {MOST} of them are looked for in every encoding, others as any value is",
+            "warning: {} different values are on the two sides; {MOST} of them are looked for in every encoding, and no other is called fixed",
             values.len()
         ));
     }
-    let known = values.into_iter().take(MOST).map(|(value, kind)| Known {
+    let mut values = values.into_iter();
+    let known = values.by_ref().take(MOST).map(|(value, (kind, _))| Known {
         name: FOUND.to_owned(),
         kind,
         value,
     });
-    Ok(known.collect())
+    Ok((known.collect(), values.flat_map(|(_, (_, prints))| prints).collect()))
 }
 
 /// Whether a value can be told from chance.

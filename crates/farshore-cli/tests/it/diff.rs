@@ -116,6 +116,27 @@ fn change<'a>(told: &'a Value, words: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("{words}: {told:#}"))
 }
 
+/// More values than are looked for in every encoding: what was not looked for so is not called fixed.
+#[test]
+fn what_was_not_tried_in_every_encoding_is_never_fixed() {
+    for (crowd, outcome) in [(1, "fixed"), (2_100, "not-exercised")] {
+        let addresses: Vec<String> = (0..crowd).map(|it| format!("email=1user{it:05}@mail.example")).collect();
+        let crowd: Vec<Talk> = addresses
+            .chunks(100)
+            .map(|some| talk("cdn.two.example", &format!("/list?{}", some.join("&"))))
+            .collect();
+        let (a, b) = ([leaky(), crowd.clone()].concat(), [repaired(), crowd].concat());
+        let (done, told) = of_bytes(&before(&a), &after(&b));
+        assert_eq!(outcomes(&told, "imei"), [outcome], "{}", done.err);
+        assert_eq!(
+            done.err.contains("no other is called fixed"),
+            outcome == "not-exercised",
+            "{}",
+            done.err
+        );
+    }
+}
+
 #[test]
 fn the_same_capture_twice_is_not_fixed_and_nothing_is_new() {
     let capture = before(&leaky());
