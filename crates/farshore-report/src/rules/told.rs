@@ -152,7 +152,7 @@ fn holds_if(it: &Written<'_>, simulation: &Simulation) -> String {
             "Holds if the filter is where this traffic passes, and the parties stay at these addresses.".to_owned()
         }
         _ if resolvers.is_empty() => {
-            "Holds if names are looked up where the rules are read; no denied name was, in the clear, in the inputs.".to_owned()
+            "Holds if names are looked up where the rules are read; no lookup of a denied name in the clear is known.".to_owned()
         }
         Abilities { answers: true, .. } => {
             format!("Holds if the resolvers that were asked read the zone, and nobody asks others: {resolvers}.")
