@@ -2,8 +2,10 @@
 
 mod walls;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Runs all checks and prints what is broken.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -27,6 +29,7 @@ fn check(root: &Path) -> Vec<String> {
         broken.extend(edge(&name, &text));
     }
     broken.extend(code_map(root));
+    broken.extend(strangers(root));
     broken
 }
 
@@ -107,6 +110,49 @@ fn edge(name: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// All that stands at the root and is handed on.
+const AT_ROOT: &[&str] = &[
+    ".cargo",
+    ".ci",
+    ".gitignore",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "NOTICE",
+    "README.md",
+    "SECURITY.md",
+    "THREAT_MODEL.md",
+    "benches",
+    "changelog.d",
+    "corpus",
+    "crates",
+    "deny.toml",
+    "docs",
+    "examples",
+    "fuzz",
+    "packs",
+    "rustfmt.toml",
+    "xtask",
+];
+
+/// An output that somebody wrote beside the README, and kept by accident, is found here and not by a stranger: twenty megabytes
+/// of a report named `-` were once. Where git does not know the tree there is nothing to ask.
+fn strangers(root: &Path) -> Vec<String> {
+    let listed = Command::new("git").arg("-C").arg(root).args(["ls-files", "-z"]).output();
+    listed.map_or_else(|_| Vec::new(), |it| strange(&String::from_utf8_lossy(&it.stdout)))
+}
+
+/// Of paths that are handed on, each ended by a zero byte.
+fn strange(paths: &str) -> Vec<String> {
+    let tops: BTreeSet<&str> = paths.split_terminator('\0').filter_map(|it| it.split('/').next()).collect();
+    let strange = tops.iter().filter(|it| !AT_ROOT.contains(it));
+    strange
+        .map(|it| format!("{it}: stands at the root and is not among what belongs there (`AT_ROOT`)"))
+        .collect()
+}
+
 /// The code map in ARCHITECTURE.md names exactly the crates there are.
 fn code_map(root: &Path) -> Vec<String> {
     let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap_or_default();
@@ -144,6 +190,7 @@ mod tests {
         assert_eq!(edge("crates/farshore-wire/src/a.rs", "//! x\nuse std::fs;\n").len(), 1);
         assert_eq!(edge("crates/farshore-cli/src/a.rs", "//! x\nuse std::fs;\n").len(), 0);
         assert_eq!(edge("crates/farshore-wire/src/a/tests/b.rs", "//! x\nuse std::fs;\n").len(), 0);
+        assert_eq!(strange("README.md\0crates/a/-\0-\0out.json\0").len(), 2);
         assert_eq!(edge("crates/farshore-wire/src/a.rs", "//! x\n// std::fs is not used\n").len(), 0);
     }
 }
