@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use crate::output;
+
 /// Where does this app's data land, who can read it on the way, and whose law reaches it?
 #[derive(Debug, Parser)]
 #[command(name = "farshore", version, max_term_width = 100, arg_required_else_help = true)]
@@ -324,15 +326,27 @@ impl Inputs {
 /// Where the answer goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Output {
-    /// Write to this file, whole or not at all
+    /// Write to this file, whole or not at all (`-`: standard output)
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
+    output: Option<PathBuf>,
     /// Overwrite files that are there: the output, and what is extracted
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
     pub(crate) color: Color,
+}
+
+impl Output {
+    /// The file the answer goes to; none: standard output.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        output::named(self.output.as_deref())
+    }
+
+    /// Whether standard output was asked for in so many words.
+    pub(crate) fn is_dash(&self) -> bool {
+        self.output.is_some() && self.file().is_none()
+    }
 }
 
 /// How much reading may take.

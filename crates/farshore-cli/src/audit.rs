@@ -55,8 +55,13 @@ impl Judged {
 
 /// From arguments to a judged audit, with what is written beside it. Of what a baseline holds only what is new counts.
 pub(crate) fn judged(args: &args::Audited, beside: &args::Beside, baseline: Option<&Baseline>) -> anyhow::Result<Judged> {
-    output::check(beside.out.output.as_deref(), beside.out.force)?;
+    output::check(beside.out.file(), beside.out.force)?;
     output::check(beside.links.as_deref(), beside.out.force)?;
+    let links_to_file = beside.links.is_none() || output::named(beside.links.as_deref()).is_some();
+    anyhow::ensure!(
+        links_to_file || beside.out.file().is_some(),
+        "--links -: the answer goes to standard output; name a file for one of the two"
+    );
     let extraction = extraction(beside)?;
     let asked = Asked {
         every_fact: beside.with.contains(&Section::Observations),
@@ -307,7 +312,7 @@ fn read_declared(path: &Path, files: &Shelf) -> anyhow::Result<Declared> {
 fn write(audit: &Audit, args: &args::Audited, beside: &args::Beside, format: &str) -> anyhow::Result<()> {
     let renderer = farshore_report::output(format).context("no such format")?;
     let borders = if format == Format::Html.id() { borders() } else { Vec::new() };
-    let to_file = beside.out.output.is_some();
+    let to_file = beside.out.file().is_some();
     let options = Options {
         sections: Sections {
             flows: beside.with.contains(&Section::Flows),
@@ -318,7 +323,7 @@ fn write(audit: &Audit, args: &args::Audited, beside: &args::Beside, format: &st
         borders: &borders,
         jobs: args.effort.jobs(),
     };
-    output::write(beside.out.output.as_deref(), beside.out.force, &mut |out| {
+    output::write(beside.out.file(), beside.out.force, &mut |out| {
         renderer.render(audit, &options, out)
     })
 }

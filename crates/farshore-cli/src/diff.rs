@@ -25,7 +25,7 @@ struct Loaded {
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Diff) -> anyhow::Result<ExitCode> {
-    output::check(args.out.output.as_deref(), args.out.force)?;
+    output::check(args.out.file(), args.out.force)?;
     let saved = (saved::if_saved(&args.before)?, saved::if_saved(&args.after)?);
     let (before, after, values) = match saved {
         (None, None) => {
@@ -43,11 +43,11 @@ pub(crate) fn run(args: &args::Diff) -> anyhow::Result<ExitCode> {
     };
     let diff = diff::diff(side(&before), side(&after), values);
     let options = Options {
-        color: output::color(args.out.color, args.out.output.is_some()),
+        color: output::color(args.out.color, args.out.file().is_some()),
         width: output::width(),
         ..Options::default()
     };
-    output::write(args.out.output.as_deref(), args.out.force, &mut |out| match args.format {
+    output::write(args.out.file(), args.out.force, &mut |out| match args.format {
         DiffFormat::Terminal => farshore_report::diff::terminal(&diff, &options, out),
         DiffFormat::Json => farshore_report::diff::json(&diff, &before.audit, &after.audit, out),
     })?;

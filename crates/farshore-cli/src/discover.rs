@@ -14,7 +14,7 @@ use crate::{inputs, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
-    output::check(args.out.output.as_deref(), args.out.force)?;
+    output::check(args.out.file(), args.out.force)?;
     let paths = args.input.paths();
     let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label, &Shelf::Disk)?;
     let mut ceilings = limits(&args.effort.limit)?;
@@ -50,13 +50,13 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
         ..Audit::default()
     };
     let options = Options {
-        color: output::color(args.out.color, args.out.output.is_some()),
+        color: output::color(args.out.color, args.out.file().is_some()),
         width: output::width(),
         jobs: args.effort.jobs(),
         ..Options::default()
     };
     let renderer = farshore_report::output(args.format.id()).context("no such format")?;
-    output::write(args.out.output.as_deref(), args.out.force, &mut |out| match args.format {
+    output::write(args.out.file(), args.out.force, &mut |out| match args.format {
         args::DiscoverFormat::Terminal => farshore_report::terminal::discovery(&audit, &options, out),
         _ => renderer.render(&audit, &options, out),
     })?;

@@ -12,9 +12,14 @@ use crate::message;
 /// Bytes gathered before they are written: an audit can have hundreds of millions.
 const BUFFER: usize = 1 << 18;
 
+/// The file that is asked for, unless that is `-`: standard output, as for inputs. A file of that name is `./-`.
+pub(crate) fn named(to: Option<&Path>) -> Option<&Path> {
+    to.filter(|it| it.as_os_str() != "-")
+}
+
 /// Writes to the file, or to standard output if there is none.
 pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
-    let Some(path) = to else {
+    let Some(path) = named(to) else {
         let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
         body(&mut out)?;
         out.flush()?;
@@ -64,7 +69,7 @@ fn builder() -> tempfile::Builder<'static, 'static> {
 
 /// Refuses early what would be refused late, before hours of work.
 pub(crate) fn check(to: Option<&Path>, force: bool) -> anyhow::Result<()> {
-    match to {
+    match named(to) {
         Some(path) if !force && path.exists() && !is_device(path) => {
             anyhow::bail!("{}: it exists; --force overwrites it", message::shown(path))
         }

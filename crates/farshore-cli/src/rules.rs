@@ -17,8 +17,12 @@ pub(crate) fn run(args: &args::Rules) -> anyhow::Result<ExitCode> {
     let id = args.format.id();
     let writer = format(id).context("no such format")?;
     let action = action(args.action, id, writer.actions())?;
+    anyhow::ensure!(
+        args.simulate.is_none() || !args.out.is_dash(),
+        "-o -: the simulation goes to standard output; name a file for the rules"
+    );
     let denies = args.deny.iter().map(|it| deny(it)).collect::<anyhow::Result<Vec<_>>>()?;
-    output::check(args.out.output.as_deref(), args.out.force)?;
+    output::check(args.out.file(), args.out.force)?;
     let (code, audit) = audited(args)?;
     let selection = rules::select(denies, &audit, args.in_doubt == InDoubt::Deny);
     let planned = rules::plan(&selection, &audit, writer.abilities(), action);
@@ -32,7 +36,7 @@ pub(crate) fn run(args: &args::Rules) -> anyhow::Result<ExitCode> {
             message::say(&format!("warning: {warning}"));
         }
     }
-    let path = args.out.output.as_deref();
+    let path = args.out.file();
     // With a simulation on standard output the rules go to the file, if there is one.
     if path.is_some() || args.simulate.is_none() {
         output::write(path, args.out.force, &mut |out| writer.write(&it, out))?;

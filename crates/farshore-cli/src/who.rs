@@ -21,7 +21,7 @@ const MANY: usize = 1000;
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
-    output::check(args.out.output.as_deref(), args.out.force)?;
+    output::check(args.out.file(), args.out.force)?;
     let as_of = args
         .as_of
         .as_deref()
@@ -49,9 +49,9 @@ fn named(mut inquirer: Inquirer<'_>, data: &Datasets, names: &[String], args: &a
         answered.with_context(|| name.clone())
     };
     let parties: Vec<_> = names.iter().map(answer).collect::<anyhow::Result<_>>()?;
-    let (color, width) = (output::color(args.out.color, args.out.output.is_some()), output::width());
+    let (color, width) = (output::color(args.out.color, args.out.file().is_some()), output::width());
     let hosts = |it| inquiry::hosts(it, data);
-    output::write(args.out.output.as_deref(), args.out.force, &mut |out| match args.format {
+    output::write(args.out.file(), args.out.force, &mut |out| match args.format {
         Some(WhoFormat::Json) => json::who(&parties, out),
         Some(WhoFormat::Ndjson) => (0..).zip(&parties).try_for_each(|(index, it)| json::who_line(index, it, out)),
         Some(WhoFormat::Tsv) => parties.iter().try_for_each(|party| {
@@ -79,7 +79,7 @@ fn lines(inquirer: Inquirer<'_>, data: &Datasets, args: &args::Who) -> anyhow::R
         }
     };
     let mut answering = Answering::new(inquirer, data, tsv);
-    output::write(args.out.output.as_deref(), args.out.force, &mut |out| {
+    output::write(args.out.file(), args.out.force, &mut |out| {
         let mut input = BufReader::with_capacity(1 << 18, io::stdin());
         let (mut line, mut text) = (Vec::new(), Vec::new());
         let mut index = 0_usize;

@@ -32,6 +32,38 @@ fn a_file_is_never_overwritten_unasked() {
 }
 
 #[test]
+fn a_dash_is_standard_output_and_no_file() {
+    let folder = folder();
+    let example = example();
+    let example = example.to_str().unwrap();
+    let in_folder = |arguments: &[&str]| {
+        let mut command = farshore();
+        command.current_dir(folder.path()).args(arguments);
+        finish(&mut command)
+    };
+    for verb in [&["audit", example][..], &["who", "8.8.8.8"], &["diff", example, example]] {
+        let verb = [verb, &["--format=json"]].concat();
+        let plain = in_folder(&verb);
+        let dashed = in_folder(&[&verb[..], &["-o", "-"]].concat());
+        assert_eq!((dashed.code, dashed.out), (plain.code, plain.out), "{verb:?}");
+    }
+    in_folder(&["audit", example, "--links", "-"]).ends(2).says("--links -");
+    let rules = [
+        "rules",
+        example,
+        "--deny",
+        "country=CN",
+        "--format",
+        "hosts",
+        "--simulate",
+        "-o",
+        "-",
+    ];
+    in_folder(&rules).ends(2).says("-o -");
+    assert!(names(&folder).is_empty(), "{:?}", names(&folder));
+}
+
+#[test]
 fn a_run_that_fails_leaves_no_file() {
     let folder = folder();
     let bad = write(&folder, "bad.pcap", "text");
