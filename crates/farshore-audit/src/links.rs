@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use ahash::HashMap;
+use ahash::{HashMap, HashSet};
 use farshore_model::flow::Protection;
 use farshore_model::link::Link;
 use farshore_model::party::Destination;
@@ -158,8 +158,10 @@ pub(crate) fn of(mentions: Vec<Mention>, exposures: &[Exposure], ledger: &Ledger
     let key = |print: [u8; 16], field: &Text, protection: Protection, disguise: Disguise, destination: usize| {
         (print, field.clone(), protection, disguise, destination)
     };
+    // Most of what is exposed links nobody, names of hosts above all: a table of it all would take more room than the flows.
+    let wanted: HashSet<[u8; 16]> = mentions.iter().map(|it| it.print).collect();
     let mut by_key = HashMap::default();
-    for it in exposures {
+    for it in exposures.iter().filter(|it| wanted.contains(&it.value.print)) {
         by_key
             .entry(key(it.value.print, &it.field, it.protection, it.disguise, it.destination))
             .or_insert(it);
