@@ -74,18 +74,21 @@ impl Runs {
 
 /// How a destination was reached, by run, app and protection.
 pub fn contacts(it: &Destination, flows: &Rows<Flow>) -> Vec<Contact> {
-    let mut all: Vec<_> = those(&it.flows, flows).map(Contact::of).collect();
-    all.sort_by(|a, b| a.kind().cmp(&b.kind()));
-    all.dedup_by(|next, kept| {
-        let alike = next.kind() == kept.kind();
-        if alike {
-            kept.flows = kept.flows.saturating_add(next.flows);
-            kept.payload_up = kept.payload_up.saturating_add(next.payload_up);
-            kept.payload_down = kept.payload_down.saturating_add(next.payload_down);
-            kept.gaps = kept.gaps.saturating_add(next.gaps);
+    // A resolver is asked a million times in few ways: only those are kept.
+    let mut all: Vec<Contact> = Vec::new();
+    for next in those(&it.flows, flows).map(Contact::of) {
+        match all.binary_search_by(|it| it.kind().cmp(&next.kind())) {
+            Err(at) => all.insert(at, next),
+            Ok(at) => {
+                if let Some(kept) = all.get_mut(at) {
+                    kept.flows = kept.flows.saturating_add(next.flows);
+                    kept.payload_up = kept.payload_up.saturating_add(next.payload_up);
+                    kept.payload_down = kept.payload_down.saturating_add(next.payload_down);
+                    kept.gaps = kept.gaps.saturating_add(next.gaps);
+                }
+            }
         }
-        alike
-    });
+    }
     all
 }
 
