@@ -256,10 +256,10 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
     Ok(counts)
 }
 
-/// The program of cases, and farshore itself, both under the profile `gate`.
+/// The program of cases, and farshore itself, as it is released.
 fn build() -> anyhow::Result<(PathBuf, PathBuf)> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()).args(["build", "--locked", "--profile", "gate"]);
+    command.current_dir(root()).args(["build", "--locked", "--release"]);
     command.args([
         "-p",
         "farshore-wire",
