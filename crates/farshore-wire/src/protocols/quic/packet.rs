@@ -129,7 +129,9 @@ fn read_versions(mut at: Cursor<'_>) -> Result<Kind, Stop> {
         return Err(at.forbidden());
     }
     while !at.is_empty() {
-        known |= dialect(at.u32()?).is_some();
+        // Servers list versions that do not exist as well, to keep clients from relying on the list.
+        let version = at.u32()?;
+        known |= !is_reserved(version) && dialect(version).is_some();
     }
     Ok(Kind::Negotiation { known })
 }
@@ -196,6 +198,11 @@ pub(super) struct Dialect {
     pub(super) crypto_frame: u8,
 }
 
+/// Whether a version is one of those that will never be (RFC 9000 section 15).
+const fn is_reserved(version: u32) -> bool {
+    version & 0x0f0f_0f0f == 0x0a0a_0a0a
+}
+
 /// How that version protects its Initial packets; `None` for versions that are not known.
 pub(super) fn dialect(version: u32) -> Option<Dialect> {
     let salts: &'static [[u8; 20]] = match version {
@@ -209,6 +216,8 @@ pub(super) fn dialect(version: u32) -> Option<Dialect> {
         0xff00_0016 => &[DRAFT_22],
         // mvfst numbers its own versions; which draft one follows is told by what opens.
         0xface_b000..=0xface_b0ff => &[DRAFT_22, DRAFT_23, DRAFT_29, VERSION_1],
+        // Asking which versions there are (RFC 9000 section 6): the client seals with what it would rather speak.
+        it if is_reserved(it) => &[VERSION_1, DRAFT_29, DRAFT_23, DRAFT_22],
         // Google's Q050, T050 and T051.
         0x5130_3530 => &[GOOGLE_Q050],
         0x5430_3530 => &[GOOGLE_T050],
@@ -234,7 +243,7 @@ const DRAFT_29: [u8; 20] = *b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x
 /// draft-ietf-quic-tls-23 section 5.2.
 const DRAFT_23: [u8; 20] = *b"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02";
 /// draft-ietf-quic-tls-22 section 5.2.
-const DRAFT_22: [u8; 20] = *b"\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe7\x7b\xe3\x0e\xbd\x5f\xa5\x15\x87\x3d\x8d\x6e\x67";
+const DRAFT_22: [u8; 20] = *b"\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe9\x19\x3a\x96\xcd\x21\x51\x9e\xbd\x7a\x02\x64\x4a";
 /// Chromium's own salts, as its sources have them.
 const GOOGLE_Q050: [u8; 20] = *b"\x50\x45\x74\xef\xd0\x66\xfe\x2f\x9d\x94\x5c\xfc\xdb\xd3\xa7\xf0\xd3\xb5\x6b\x45";
 const GOOGLE_T050: [u8; 20] = *b"\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10";

@@ -159,6 +159,8 @@ fn every_version_opens_its_own_packets() {
         0xff00_001d,
         0xff00_0022,
         0xface_b002,
+        0x0a0a_0a0a,
+        0x8a3a_ca1a,
     ] {
         let peer = Peer { version, ..Peer::new(&ID) };
         let out = read_datagrams(&QUIC, (40_000, 443), &[(Up, &peer.seal(Up, 0, &frame(0, &hello(100))))]);
