@@ -53,14 +53,19 @@ impl Format for Pcap {
                 expected: header as u64,
             });
         };
-        let major = order.u16(head, 4).unwrap_or_default();
+        let (major, minor) = (order.u16(head, 4).unwrap_or_default(), order.u16(head, 6).unwrap_or_default());
         // Some writers know one byte order for the magic number and another for the version.
-        if major != 2 && major.swap_bytes() != 2 {
-            return Err(OpenError::Header {
-                offset: 4,
-                expected: format!("expected pcap version 2, found {major}"),
-            });
-        }
+        let lengths = match (major, minor) {
+            (2, minor) => Lengths::of(minor),
+            (_, minor) if major.swap_bytes() == 2 => Lengths::of(minor.swap_bytes()),
+            (DG_UX, 0) => Lengths::WireFirst,
+            _ => {
+                return Err(OpenError::Header {
+                    offset: 4,
+                    expected: format!("expected pcap version 2, found {major}"),
+                });
+            }
+        };
         // The upper half tells of a frame check sequence, or nothing: the link is the lower (section 4 of the draft).
         let link = LinkType(order.u32(head, 20).unwrap_or_default() & 0xffff);
         window.consume(header);
@@ -70,6 +75,7 @@ impl Format for Pcap {
             order,
             tick,
             record_header: RECORD_HEADER.saturating_add(more_of_record),
+            lengths,
             link,
             record: InputRecord {
                 format: "pcap",
@@ -110,12 +116,45 @@ fn magic(head: &[u8]) -> Option<Variant> {
     })
 }
 
+/// The version that the tcpdump of DG/UX wrote.
+const DG_UX: u16 = 543;
+
+/// Which of its two lengths a record tells first: before version 2.3 that was the one on the wire, and some that call themselves 2.3
+/// still do so (libpcap, `sf-pcap.c`).
+#[derive(Clone, Copy, Debug)]
+enum Lengths {
+    CapturedFirst,
+    WireFirst,
+    /// What was captured is never longer than what was sent.
+    ShorterIsCaptured,
+}
+
+impl Lengths {
+    const fn of(minor: u16) -> Self {
+        match minor {
+            0..=2 => Self::WireFirst,
+            3 => Self::ShorterIsCaptured,
+            _ => Self::CapturedFirst,
+        }
+    }
+
+    /// What was captured, and what was sent.
+    fn told(self, first: u32, second: u32) -> (u32, u32) {
+        match self {
+            Self::CapturedFirst => (first, second),
+            Self::WireFirst => (second, first),
+            Self::ShorterIsCaptured => (first.min(second), first.max(second)),
+        }
+    }
+}
+
 struct PcapFile<'r> {
     input: InputId,
     window: Window<'r>,
     order: Order,
     tick: u64,
     record_header: usize,
+    lengths: Lengths,
     link: LinkType,
     record: InputRecord,
     damage: Option<String>,
@@ -140,7 +179,8 @@ impl Capture for PcapFile<'_> {
         }
         let head = self.window.bytes();
         let word = |at| self.order.u32(head, at).unwrap_or_default();
-        let (seconds, fraction, captured, wire_length) = (word(0), word(4), word(8), word(12));
+        let (seconds, fraction) = (word(0), word(4));
+        let (captured, wire_length) = self.lengths.told(word(8), word(12));
         let length = usize::try_from(captured).unwrap_or(usize::MAX);
         if length > self.window.limits.frame_bytes {
             let most = self.window.limits.frame_bytes;

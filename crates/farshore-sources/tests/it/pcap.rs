@@ -53,6 +53,35 @@ fn a_version_in_the_other_order_is_version_2() {
     }
 }
 
+/// Before version 2.3 the length on the wire stood first; in files that call themselves 2.3 either may.
+#[test]
+fn old_versions_tell_their_lengths_the_other_way_round() {
+    for order in ORDERS {
+        let records = [(5, 123, body(1, 60), 90), (6, 0, body(2, 9), 9)];
+        let (file, ends) = pcap(order, false, 1, &records);
+        for (major, minor, turned) in [
+            (2, 0, true),
+            (2, 2, true),
+            (543, 0, true),
+            (2, 3, true),
+            (2, 3, false),
+            (2, 4, false),
+        ] {
+            let mut file = file.clone();
+            file[4..8].copy_from_slice(&[order.u16(major), order.u16(minor)].concat());
+            for at in [24, ends[0]] {
+                if turned {
+                    file[at + 8..at + 16].rotate_left(4);
+                }
+            }
+            let (frames, summary) = whole(&file);
+            let got: Vec<_> = frames.iter().map(|it| (it.bytes.clone(), it.wire_length)).collect();
+            assert_eq!(got, [(body(1, 60), 90), (body(2, 9), 9)], "{major}.{minor}");
+            assert_eq!(summary.damage, None);
+        }
+    }
+}
+
 #[test]
 fn longer_headers_are_stepped_over() {
     let records = [(5, 123, body(1, 60), 60), (6, 7, Vec::new(), 0), (7, 0, body(2, 1_514), 1_600)];
