@@ -98,6 +98,8 @@ pub enum Begins {
     Kind(u16),
     /// A PPP header.
     Ppp,
+    /// An 802.11 header.
+    Wireless,
 }
 
 /// A tunnel header that was recognised: name, network, what follows, and the bytes.
@@ -223,6 +225,7 @@ impl<'a> Packet<'a> {
             Begins::Ethernet => link::ethernet(&mut cursor, &mut descent),
             Begins::Kind(kind) => link::ethertype(kind, &mut cursor, &mut descent),
             Begins::Ppp => link::ppp(&mut cursor, &mut descent),
+            Begins::Wireless => link::wireless(&mut cursor, &mut descent),
         });
         let mut packet = Self::nothing();
         packet.above(next, cursor, descent);

@@ -1,6 +1,6 @@
 //! Link layers: from the first captured byte to a network header.
 //!
-//! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), Cisco's of security groups, raw IP, Linux cooked v1 and v2, null and
+//! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), Cisco's of security groups and of virtual interfaces, MAC in MAC (IEEE 802.1ah), raw IP, Linux cooked v1 and v2, null and
 //! loopback, and the older networks on which LLC stands, here; PPP and its kin in `ppp`, label stacks in `mpls`, 802.11 in
 //! `wireless`, headers that capturing machines put in front or behind in `pseudo`. References: <https://www.tcpdump.org/linktypes.html> and the pages it
 //! links. What is encrypted on the link is not opened.
@@ -17,6 +17,7 @@ use crate::packet::{Descent, Reason};
 
 pub(crate) use ppp::ppp;
 pub(crate) use pseudo::trailer;
+pub(crate) use wireless::carried as wireless;
 
 /// EtherTypes that lead on.
 const IPV4: u16 = 0x0800;
@@ -27,6 +28,10 @@ const PPPOE_SESSION: u16 = 0x8864;
 const BRIDGED: u16 = 0x6558;
 /// Cisco's tag of security groups: version, how many words of options follow, then the EtherType proper.
 const SECURITY_GROUP: u16 = 0x8909;
+/// The tag of virtual interfaces that servers and switches share (IEEE 802.1BR's forerunner): two words, and the EtherType proper.
+const VIRTUAL_INTERFACE: u16 = 0x8926;
+/// Backbone bridges (IEEE 802.1ah): a service's number, and the customer's frame.
+const BACKBONE: u16 = 0x88e7;
 /// A network service header (RFC 8300): two words, context, and a number for what follows.
 const SERVICE: u16 = 0x894f;
 /// A length, behind which LLC stands.
@@ -152,6 +157,17 @@ pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mu
                 cursor.skip(1)?;
                 let words = usize::from(cursor.u8()?);
                 cursor.skip(words.saturating_mul(4))?;
+                kind = cursor.u16()?;
+            }
+            VIRTUAL_INTERFACE => {
+                descent.step()?;
+                cursor.skip(4)?;
+                kind = cursor.u16()?;
+            }
+            BACKBONE => {
+                descent.step()?;
+                cursor.skip(4)?;
+                cursor.skip(12)?;
                 kind = cursor.u16()?;
             }
             SERVICE => {

@@ -62,9 +62,21 @@ fn behind<'a>(start: Cursor<'a>, length: u32, cursor: &mut Cursor<'a>, descent: 
     data(cursor, false, descent)
 }
 
+/// An 802.11 frame that access points hand to their controller. Some write the first two bytes the other way round, which no frame begins
+/// with: one that goes to or from an access point would be of a version there is none of.
+pub(crate) fn carried<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+    let [control, flags] = cursor.array::<2>()?;
+    let turned = control & 3 != 0;
+    behind_control(if turned { [flags, control] } else { [control, flags] }, cursor, false, descent)
+}
+
 /// An 802.11 frame; `padded` if the header was filled up to a multiple of four.
 pub(super) fn data<'a>(cursor: &mut Cursor<'a>, padded: bool, descent: &mut Descent<'a>) -> Result<Next, Reason> {
-    let [control, flags] = cursor.array::<2>()?;
+    let control = cursor.array::<2>()?;
+    behind_control(control, cursor, padded, descent)
+}
+
+fn behind_control<'a>([control, flags]: [u8; 2], cursor: &mut Cursor<'a>, padded: bool, descent: &mut Descent<'a>) -> Result<Next, Reason> {
     let (version, kind, subtype) = (control & 3, (control >> 2) & 3, control >> 4);
     // Type 2 is data; bit 2 of its subtype says that there is none.
     if version != 0 || kind != 2 || subtype & 4 != 0 {

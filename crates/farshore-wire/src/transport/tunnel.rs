@@ -1,7 +1,7 @@
 //! Tunnels: packets that carry packets, over IP or over UDP.
 //!
 //! IP in IP (RFC 2003, RFC 2473, RFC 4213), GRE (RFC 2784, RFC 2890, RFC 2637) with ERSPAN, EtherIP (RFC 3378), MPLS in
-//! IP (RFC 4023) and in UDP (RFC 7510); VXLAN (RFC 7348) and its generic extension, LISP (RFC 9300), TZSP, GENEVE (RFC 8926), GTP-U (TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661, RFC 3931).
+//! IP (RFC 4023) and in UDP (RFC 7510); VXLAN (RFC 7348) and its generic extension, LISP (RFC 9300), TZSP, GENEVE (RFC 8926), GRE in UDP (RFC 8086), AYIYA, CAPWAP's data (RFC 5415), GTP-U (TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661, RFC 3931).
 //! Over UDP a port is never enough: the packet inside must have headers that fit.
 
 use crate::cursor::{Cursor, Stop};
@@ -37,12 +37,15 @@ pub(crate) fn over_udp(header: Header, payload: Cursor<'_>, missing: usize) -> O
         (_, 4789 | 8472) => vxlan(payload, missing),
         (_, 4790) => vxlan_gpe(payload, missing),
         (_, 6081) => geneve(payload, missing),
+        (_, 4754) => gre_in_udp(payload, missing),
         (_, 6635) => mpls(payload, missing),
         (_, 4341) => lisp(payload, missing),
         (_, 37008) => tzsp(payload, missing),
         _ if either(2152) => gtp(payload, missing),
         _ if either(3544) => teredo(payload, missing),
         _ if either(1701) => l2tp(payload, missing),
+        _ if either(5072) => ayiya(payload, missing),
+        _ if either(5247) => capwap(payload, missing),
         // Between two Teredo hosts any port will do; their addresses tell (RFC 4380 section 2.6).
         _ if payload.peek(0).is_some_and(|byte| byte >> 4 == 6) => {
             let prefixed = |at: usize| payload.rest().get(at..).is_some_and(|rest| rest.starts_with(&[0x20, 1, 0, 0]));
@@ -126,9 +129,62 @@ fn gre(mut cursor: Cursor<'_>) -> Result<Tunnel<'_>, Stop> {
             }
             ("gre", 0, Begins::Ip, cursor)
         }
+        // Access points of Aruba to their controller: a number for each kind of tunnel.
+        0x8200..=0x8370 if kind & 0x0f == 0 => ("gre", 0, Begins::Wireless, cursor),
         kind if kind > 1500 => ("gre", 0, Begins::Kind(kind), cursor),
         _ => return Err(start.forbidden()),
     })
+}
+
+/// GRE in UDP (RFC 8086): of what it may carry, that which can be told from noise.
+fn gre_in_udp(cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
+    let it = gre(cursor).ok()?;
+    let (_, _, begins, inner) = it;
+    let room = inner.left().saturating_add(missing);
+    let fits = match begins {
+        Begins::Ip | Begins::Kind(0x0800 | 0x86dd) => is_plausible(inner.rest(), room),
+        Begins::Ethernet => is_ethernet(inner, missing),
+        Begins::Kind(0x8847) => mpls(inner, missing).is_some(),
+        _ => false,
+    };
+    fits.then_some(it)
+}
+
+/// Anything in anything (draft-massar-v6ops-ayiya-02): identity and signature of lengths that powers and words of it tell.
+fn ayiya(mut cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
+    /// The operation that carries a packet.
+    const FORWARD: u8 = 1;
+    let [identity, signature, operation, next] = cursor.array::<4>().ok()?;
+    // The time of sending.
+    cursor.skip(4).ok()?;
+    cursor.skip(1 << (identity >> 4)).ok()?;
+    cursor.skip(usize::from(signature >> 4).saturating_mul(4)).ok()?;
+    let room = cursor.left().saturating_add(missing);
+    let carries = operation & 0x0f == FORWARD && matches!(next, 4 | 41);
+    (carries && is_plausible(cursor.rest(), room)).then_some(("ayiya", 0, Begins::Ip, cursor))
+}
+
+/// What access points hand to their controller and back (RFC 5415, data), where DTLS does not hide it.
+fn capwap(mut cursor: Cursor<'_>, missing: usize) -> Option<Tunnel<'_>> {
+    /// The binding of 802.11 (RFC 5416).
+    const WIRELESS: u32 = 1;
+    let start = cursor;
+    let preamble = cursor.u8().ok()?;
+    let bits = cursor.u24().ok()?;
+    let (words, binding) = (usize::try_from(bits >> 19).ok()?, bits >> 9 & 0x1f);
+    let (native, fragment, keeps_alive) = (bits & 0x100 != 0, bits & 0x80 != 0, bits & 0x08 != 0);
+    // Version 0 without DTLS; the first two words are always there.
+    if preamble != 0 || words < 2 || fragment || keeps_alive {
+        return None;
+    }
+    let inner = past(start, words.saturating_mul(4))?;
+    if !native {
+        return is_ethernet(inner, missing).then_some(("capwap", 0, Begins::Ethernet, inner));
+    }
+    let [control, flags] = [inner.peek(0)?, inner.peek(1)?];
+    // A data frame, the bytes of its control field in either order.
+    let data = [control, flags].iter().any(|it| it & 0x0f == 0x08);
+    (binding == WIRELESS && data).then_some(("capwap", 0, Begins::Wireless, inner))
 }
 
 /// Whether an Ethernet frame stands here that carries what networks carry.

@@ -131,6 +131,18 @@ pub fn headers() -> Vec<Header> {
             on_ethernet(0x8909, &[1, 1, 0, 1, 0, 2, 0x81, 0, 0, 7, 0x86, 0xdd]),
             true,
         ),
+        (
+            "tagged with a virtual interface",
+            LinkType::ETHERNET,
+            on_ethernet(0x8926, &[0, 0, 0, 0x33, 0x81, 0, 0, 250, 8, 0]),
+            false,
+        ),
+        (
+            "MAC in MAC",
+            LinkType::ETHERNET,
+            on_ethernet(0x88e7, &[&[0, 0, 0, 1][..], &on_ethernet(0x86dd, &[])].concat()),
+            true,
+        ),
         ("loopback with an EtherType", LinkType(0), vec![0, 0, 8, 0], false),
         (
             "loopback with an EtherType, the other way",

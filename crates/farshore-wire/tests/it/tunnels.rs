@@ -9,6 +9,8 @@ use crate::run::{Kept, Tape};
 const NAME: &str = "inside.example";
 const NEAR: &str = "203.0.113.1";
 const FAR: &str = "203.0.113.2";
+/// LLC and SNAP before IPv4.
+const SNAP: &[u8] = &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
 const SIX: [&str; 2] = ["2001:0:cb00:7101::1", "2001:db8::2"];
 
 fn packet(from: &str, to: &str, protocol: u8, body: &[u8]) -> Vec<u8> {
@@ -72,6 +74,32 @@ fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
                 &four,
             ),
         ),
+        // From an access point of Aruba: 802.11, with quality, to its controller.
+        ("gre", gre(&[&[0, 0, 0x82, 0, 0x88, 1][..], &[0; 24], SNAP].concat(), &four)),
+        ("gre", over_udp([50_343, 4754], &[0, 0, 8, 0], &four)),
+        ("gre", over_udp([50_343, 4754], &[0x20, 0, 0x65, 0x58, 0, 0, 0, 9], &bridged)),
+        (
+            "ayiya",
+            over_udp([50_000, 5072], &[&[0x41, 0x52, 0x11, 41, 0, 0, 0, 1][..], &[7; 36]].concat(), &six),
+        ),
+        // 802.11 behind a word of its own, as sent and with the control field turned; and Ethernet.
+        (
+            "capwap",
+            over_udp(
+                [40_000, 5247],
+                &[&[0, 0x18, 3, 0x20][..], &[0; 8], &[8, 1], &[0; 22], SNAP].concat(),
+                &four,
+            ),
+        ),
+        (
+            "capwap",
+            over_udp(
+                [5247, 40_000],
+                &[&[0, 0x18, 3, 0x20][..], &[0; 8], &[2, 8], &[0; 22], SNAP].concat(),
+                &four,
+            ),
+        ),
+        ("capwap", over_udp([40_000, 5247], &[0, 0x10, 2, 0, 0, 0, 0, 0], &bridged)),
         ("vxlan", over_udp([40_000, 4789], &[8, 0, 0, 0, 0, 0, 42, 0], &bridged)),
         (
             "geneve",
@@ -161,7 +189,7 @@ fn the_query_is_found_where_it_stands_in_every_tunnel() {
 #[test]
 fn a_port_alone_makes_no_tunnel() {
     let noise: Vec<u8> = (0..200_u8).map(|at| at.wrapping_mul(151) ^ 0x5a).collect();
-    for port in [4789, 8472, 6081, 2152, 3544, 1701] {
+    for port in [4789, 8472, 6081, 2152, 3544, 1701, 4754, 5072, 5247] {
         for cut in 0..noise.len() {
             let kept = run(&[frame_of(&over_udp([50_000, port], &[], &noise[..cut]))]);
             assert_eq!(kept.flows.len(), 1, "{port}, {cut}");
