@@ -293,7 +293,8 @@ impl Exchange {
                     self.proxied = true;
                     out.carries("http-proxy");
                 }
-                let host = named.or(absolute).or_else(|| (method == b"CONNECT").then(|| target.clone()));
+                let asked = || (method == b"CONNECT").then(|| values::host_and_port(bytes, target)).flatten();
+                let host = named.or(absolute).or_else(asked);
                 out.client_speaks(direction);
                 let request = Observation::Request {
                     version,

@@ -204,6 +204,22 @@ fn a_capture_that_begins_with_the_answer() {
 }
 
 #[test]
+fn whom_a_tunnel_is_asked_for_is_a_host() {
+    for (asked, wanted) in [
+        ("mail.example:25", Some("mail.example:25")),
+        ("mail.example:25 /", Some("mail.example:25")),
+        ("/", None),
+    ] {
+        let head = format!("CONNECT {asked} HTTP/1.0\r\n\r\n");
+        let out = read_stream(&HTTP, (1, 3_128), &[(Up, head.as_bytes())]);
+        let Observation::Request { host, .. } = &out.observed[0].0 else {
+            panic!()
+        };
+        assert_eq!(host.as_ref().map(|it| it.as_str()), wanted, "{asked}");
+    }
+}
+
+#[test]
 fn a_tunnel_hands_on_what_it_carries() {
     let connect = b"CONNECT mail.example:443 HTTP/1.1\r\n\r\n";
     let yes = b"HTTP/1.1 200 Connection established\r\n\r\n";

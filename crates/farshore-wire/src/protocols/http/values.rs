@@ -134,6 +134,13 @@ fn path_start(bytes: &[u8], target: &Range<usize>) -> usize {
     }
 }
 
+/// Host and port that a `CONNECT` asks for; of what some write behind them, nothing.
+pub fn host_and_port(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
+    let text = at(bytes, target);
+    let length = text.iter().position(|byte| matches!(byte, b'/' | b' ')).unwrap_or(text.len());
+    (length > 0).then(|| target.start..target.start.saturating_add(length))
+}
+
 /// The authority of an absolute target, without user information.
 pub fn authority(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
     let text = at(bytes, target);
