@@ -102,6 +102,10 @@ impl Watch {
         let latest = self.latest.get(way).copied().unwrap_or_default();
         let refused = reset && it.direction == Direction::Down && it.unanswered && !*it.direction.of(&track.closed);
         let refused = if refused { self.refused(it, usual) } else { None };
+        // Whoever refused a connection may accept it when asked again: many ask a second time.
+        if it.tcp.flags.syn() && !it.tcp.flags.ack() && !reset {
+            self.asked_again(it);
+        }
         // Whoever reset a connection has no more to say in it.
         let goes_on = !reset && *it.direction.of(&track.closed);
         let found = if it.payload.is_empty() && !goes_on || latest == 0 {
@@ -148,6 +152,20 @@ impl Watch {
             place.copy_from_slice(head);
         }
         self.count
+    }
+
+    /// Forgets the latest resets of the other side.
+    fn asked_again(&mut self, it: &Seen<'_>) {
+        let other = it.direction.reverse();
+        let Some(latest) = self.latest.get_mut(way_of(it.flow, other)) else {
+            return;
+        };
+        while let Some(kept) = self.ring.get(place(*latest)) {
+            if kept.number != *latest || kept.flow != it.flow || kept.direction != other || !kept.reset {
+                break;
+            }
+            *latest = kept.before;
+        }
     }
 
     fn kept(&self, number: u32, it: &Seen<'_>) -> Option<&Kept> {

@@ -126,6 +126,19 @@ fn a_reset_that_its_sender_knows_nothing_of_is_told() {
     }
 }
 
+/// A server that is not up yet refuses, and accepts half a second later; both are seen before a router and behind it.
+#[test]
+fn a_server_that_is_asked_again_may_accept() {
+    let mut it = Hops::default();
+    it.up((99, 0), SYN, b"")
+        .down(64, (0, 100), RST | ACK, b"")
+        .down(63, (0, 100), RST | ACK, b"")
+        .up((99, 0), SYN, b"")
+        .down(64, (499, 100), SYN_ACK, b"")
+        .down(63, (499, 100), SYN_ACK, b"");
+    assert_eq!(it.told(), []);
+}
+
 /// TTL, sequence number, flags, payload.
 type Packet<'a> = (u8, u32, u8, &'a [u8]);
 
