@@ -284,7 +284,8 @@ impl Exchange {
         let next = match &head.start {
             StartLine::Request { method, target, version } => {
                 let method = at(bytes, method);
-                let named = head.value(bytes, b"host").next().filter(|host| !host.is_empty());
+                let named = head.value(bytes, b"host").next().map(|host| values::without_user(bytes, &host));
+                let named = named.filter(|host| !host.is_empty());
                 let absolute = (bytes.get(target.start) != Some(&b'/'))
                     .then(|| values::authority(bytes, target))
                     .flatten();

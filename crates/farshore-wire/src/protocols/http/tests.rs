@@ -203,6 +203,21 @@ fn a_capture_that_begins_with_the_answer() {
     assert_eq!((*version, host), ("1.0", &None));
 }
 
+/// A host is never masked: what proves who asks has no place in it.
+#[test]
+fn a_user_before_the_host_is_told_apart() {
+    let head = b"GET http://ann:s3cret@a.example/x HTTP/1.1\r\nHost: bob:pw@b.example:8080\r\n\r\n";
+    let out = read_stream(&HTTP, (1, 80), &[(Up, head)]);
+    let Observation::Request { host, .. } = &out.observed[0].0 else {
+        panic!()
+    };
+    assert_eq!(host.as_ref().map(|it| it.as_str()), Some("b.example:8080"));
+    assert_eq!(out.values("http.userinfo.user"), ["ann", "bob"]);
+    assert_eq!(out.values("http.userinfo.password"), ["s3cret", "pw"]);
+    assert_eq!(out.values("http.host"), ["b.example:8080"]);
+    assert_eq!(out.values("http.path"), ["/x"]);
+}
+
 #[test]
 fn whom_a_tunnel_is_asked_for_is_a_host() {
     for (asked, wanted) in [

@@ -66,7 +66,7 @@ pub fn head(gathered: &Gathered, head: &Head, out: &mut dyn Sink) {
 pub fn header(text: Text<'_>, asked: bool, name: &[u8], value: Range<usize>, folded: bool, out: &mut dyn Sink) {
     let is = |of_request: bool, known: &[u8]| asked == of_request && name.eq_ignore_ascii_case(known);
     if is(true, b"host") {
-        tell(text, "http.host", value, out);
+        host(text, value, out);
     } else if is(true, b"authorization") || is(true, b"proxy-authorization") {
         tell(text, "http.authorization", value, out);
     } else if is(true, b"cookie") {
@@ -85,6 +85,38 @@ pub fn header(text: Text<'_>, asked: bool, name: &[u8], value: Range<usize>, fol
             tell(text, &path, value, out);
         }
     }
+}
+
+/// Tells a host, and the user and password that some write before it, where neither belongs (RFC 9110, section 4.2.4).
+pub fn host(text: Text<'_>, value: Range<usize>, out: &mut dyn Sink) {
+    let host = without_user(text.bytes, &value);
+    user(text, value.start..host.start.saturating_sub(1), out);
+    tell(text, "http.host", host, out);
+}
+
+/// Tells user and password of an authority.
+fn user(text: Text<'_>, value: Range<usize>, out: &mut dyn Sink) {
+    let mut parts = at(text.bytes, &value).splitn(2, |byte| *byte == b':');
+    let name = parts.next().map_or(0, <[u8]>::len);
+    let end = value.start.saturating_add(name);
+    tell(text, "http.userinfo.user", value.start..end, out);
+    if let Some(password) = parts.next() {
+        tell(
+            text,
+            "http.userinfo.password",
+            value.end.saturating_sub(password.len())..value.end,
+            out,
+        );
+    }
+}
+
+/// What stands behind the user information of an authority, if there is any.
+pub fn without_user(bytes: &[u8], authority: &Range<usize>) -> Range<usize> {
+    let user = at(bytes, authority)
+        .iter()
+        .rposition(|byte| *byte == b'@')
+        .map_or(0, |it| it.saturating_add(1));
+    authority.start.saturating_add(user)..authority.end
 }
 
 /// Tells the names in a login by NTLM, alone or in the wrapping that it shares with Kerberos (RFC 4559, MS-NTHT).
@@ -115,7 +147,13 @@ fn unfolded(text: Text<'_>, path: &str, range: Range<usize>, out: &mut dyn Sink)
 /// The target's path, and each parameter of its query.
 pub fn target_values(text: Text<'_>, target: &Range<usize>, out: &mut dyn Sink) {
     let bytes = text.bytes;
-    let start = path_start(bytes, target);
+    let authority = absolute(bytes, target);
+    if let Some(authority) = &authority {
+        let host = without_user(bytes, authority);
+        user(text, authority.start..host.start.saturating_sub(1), out);
+    }
+    // The path begins behind the authority of an absolute target (RFC 9112, section 3.2.2).
+    let start = authority.map_or(target.start, |it| it.end);
     let target_text = at(bytes, &(start..target.end));
     let end_of = |mark: u8| target_text.iter().position(|byte| *byte == mark).map(|it| start.saturating_add(it));
     let fragment = end_of(b'#').unwrap_or(target.end);
@@ -123,14 +161,6 @@ pub fn target_values(text: Text<'_>, target: &Range<usize>, out: &mut dyn Sink) 
     tell(text, "http.path", start..query.unwrap_or(fragment), out);
     if let Some(query) = query {
         pairs(text, "http.query", query.saturating_add(1)..fragment, out);
-    }
-}
-
-/// Where the path begins: behind the authority of an absolute target (RFC 9112, section 3.2.2).
-fn path_start(bytes: &[u8], target: &Range<usize>) -> usize {
-    match authority(bytes, target) {
-        Some(authority) => authority.end,
-        None => target.start,
     }
 }
 
@@ -143,6 +173,11 @@ pub fn host_and_port(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>
 
 /// The authority of an absolute target, without user information.
 pub fn authority(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
+    Some(without_user(bytes, &absolute(bytes, target)?))
+}
+
+/// The authority of an absolute target.
+fn absolute(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
     let text = at(bytes, target);
     let mark = text.windows(3).position(|it| it == b"://")?;
     let scheme = text.get(..mark)?;
@@ -159,12 +194,7 @@ pub fn authority(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
         .iter()
         .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
         .unwrap_or(rest.len());
-    let user = rest
-        .get(..length)?
-        .iter()
-        .rposition(|byte| *byte == b'@')
-        .map_or(0, |it| it.saturating_add(1));
-    Some(start.saturating_add(user)..start.saturating_add(length))
+    Some(start..start.saturating_add(length))
 }
 
 /// `a=1&b=2` (WHATWG URL, application/x-www-form-urlencoded).

@@ -26,7 +26,10 @@ impl List {
 pub fn request(version: &'static str, list: &List) -> Option<Observation> {
     let method = list.value(b":method")?;
     let authority = list.value(b":authority").filter(|it| !it.is_empty());
-    let host = authority.or_else(|| list.value(b"host")).map(WireText::from_bytes);
+    let host = authority.or_else(|| list.value(b"host")).map(|it| {
+        let host = values::without_user(it, &(0..it.len()));
+        WireText::from_bytes(it.get(host).unwrap_or_default())
+    });
     let path = list.value(b":path").or(authority).unwrap_or_default();
     Some(Observation::Request {
         version,
@@ -72,7 +75,7 @@ fn tell_header(header: &Header, asked: bool, authority: bool, block: &Gathered, 
     let all = 0..header.value.len();
     match &*header.name {
         b":path" => values::target_values(text, &all, out),
-        b":authority" => values::tell(text, "http.host", all, out),
+        b":authority" => values::host(text, all, out),
         // The same host again.
         b"host" if asked && authority => {}
         [b':', ..] => {}

@@ -250,6 +250,19 @@ fn a_gap_in_a_body_is_counted_off_and_any_other_ends_the_direction() {
 }
 
 #[test]
+fn a_user_before_the_host_is_told_apart() {
+    let asked = block(&[(":method", "GET"), (":path", "/"), (":authority", "ann:s3cret@b.example:8443")]);
+    let whole = [PREFACE, &frame(1, 0x05, 1, &asked)].concat();
+    let out = feed(HTTP2.start(&stream(1, 80, b"", b""), &Limits::default()).as_mut(), &[(Up, &whole)]);
+    let Observation::Request { host, .. } = &out.observed[0].0 else {
+        panic!()
+    };
+    assert_eq!(host.as_ref().map(|it| it.as_str()), Some("b.example:8443"));
+    assert_eq!(out.values("http.userinfo.password"), ["s3cret"]);
+    assert_eq!(out.values("http.host"), ["b.example:8443"]);
+}
+
+#[test]
 fn ceilings_hold() {
     let limits = Limits {
         header_bytes: 5000,
