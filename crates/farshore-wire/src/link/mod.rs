@@ -1,6 +1,6 @@
 //! Link layers: from the first captured byte to a network header.
 //!
-//! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), Cisco's of security groups and of virtual interfaces, MAC in MAC (IEEE 802.1ah), raw IP, Linux cooked v1 and v2, null and
+//! Ethernet II and 802.3 with LLC/SNAP, VLAN and QinQ tags (IEEE 802.1Q), Cisco's of security groups and of virtual interfaces, port extenders' (IEEE 802.1BR), MAC in MAC (IEEE 802.1ah), raw IP, Linux cooked v1 and v2, null and
 //! loopback, and the older networks on which LLC stands, here; PPP and its kin in `ppp`, label stacks in `mpls`, 802.11 in
 //! `wireless`, headers that capturing machines put in front or behind in `pseudo`. References: <https://www.tcpdump.org/linktypes.html> and the pages it
 //! links. What is encrypted on the link is not opened.
@@ -28,8 +28,10 @@ const PPPOE_SESSION: u16 = 0x8864;
 const BRIDGED: u16 = 0x6558;
 /// Cisco's tag of security groups: version, how many words of options follow, then the EtherType proper.
 const SECURITY_GROUP: u16 = 0x8909;
-/// The tag of virtual interfaces that servers and switches share (IEEE 802.1BR's forerunner): two words, and the EtherType proper.
+/// The tag of virtual interfaces that servers and switches share (Cisco's VN-Tag): two words, and the EtherType proper.
 const VIRTUAL_INTERFACE: u16 = 0x8926;
+/// The tag of port extenders (IEEE 802.1BR): three words, and the EtherType proper.
+const EXTENDED_PORT: u16 = 0x893f;
 /// Backbone bridges (IEEE 802.1ah): a service's number, and the customer's frame.
 const BACKBONE: u16 = 0x88e7;
 /// A network service header (RFC 8300): two words, context, and a number for what follows.
@@ -162,6 +164,11 @@ pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mu
             VIRTUAL_INTERFACE => {
                 descent.step()?;
                 cursor.skip(4)?;
+                kind = cursor.u16()?;
+            }
+            EXTENDED_PORT => {
+                descent.step()?;
+                cursor.skip(6)?;
                 kind = cursor.u16()?;
             }
             BACKBONE => {

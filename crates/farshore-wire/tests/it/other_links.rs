@@ -138,6 +138,12 @@ pub fn headers() -> Vec<Header> {
             false,
         ),
         (
+            "tagged by a port extender",
+            LinkType::ETHERNET,
+            on_ethernet(0x893f, &[0, 0, 0, 1, 0, 0, 8, 0]),
+            false,
+        ),
+        (
             "MAC in MAC",
             LinkType::ETHERNET,
             on_ethernet(0x88e7, &[&[0, 0, 0, 1][..], &on_ethernet(0x86dd, &[])].concat()),

@@ -69,8 +69,11 @@ impl Protocol for Resolver {
 
     fn matches(&self, opening: &Opening<'_>) -> Match {
         let ports = [opening.client_port, opening.server_port];
-        let own = ports.contains(&self.port);
-        if !own && (self.port != DNS.port || ports.iter().any(|port| RELATIVES.contains(port))) {
+        // Multicast goes by datagrams: over TCP its port is like any other.
+        let stream = opening.transport == Transport::Tcp;
+        let own = ports.contains(&self.port) && !(stream && self.port == MDNS.port);
+        let relative = |port: &u16| RELATIVES.contains(port) && !(stream && *port == MDNS.port);
+        if !own && (self.port != DNS.port || ports.iter().any(relative)) {
             return if matches!(opening.start, Start::Hinted) {
                 Match::Yes
             } else {

@@ -111,6 +111,14 @@ fn the_port_decides_how_strict_the_test_is() {
     }
 }
 
+/// Multicast goes by datagrams: over TCP it is a resolver on an odd port.
+#[test]
+fn over_tcp_the_port_of_multicast_is_any_port() {
+    let message = [&u16::try_from(QUERY.len()).unwrap().to_be_bytes()[..], QUERY].concat();
+    let opening = stream(50_000, 5_353, &message, b"");
+    assert_eq!((MDNS.matches(&opening), DNS.matches(&opening)), (Match::No, Match::Yes));
+}
+
 #[test]
 fn on_the_local_link_names_go_under_their_own_protocol() {
     for (resolver, port) in [(&MDNS, 5_353), (&LLMNR, 5_355)] {
