@@ -64,6 +64,7 @@ pub(super) const PACKS: &[&str] = &[
     include_str!("../../../../packs/identifiers/patient-id.toml"),
     include_str!("../../../../packs/identifiers/patient-name.toml"),
     include_str!("../../../../packs/identifiers/real-name.toml"),
+    include_str!("../../../../packs/identifiers/realm.toml"),
 ];
 
 /// A pack, as its file says.

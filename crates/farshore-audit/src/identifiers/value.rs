@@ -67,12 +67,13 @@ pub fn sighted(kind: &DatumKind, canonical: &str, show: bool, key: Option<&Diges
 /// Hides most of a value.
 ///
 /// Coordinates keep their whole degrees and say how precise they were, nothing is kept of a credential, an e-mail address keeps the ends of
-/// its two parts. Of anything else the first and the last character are kept if there are six or more.
+/// its two parts, and names of hosts are never masked. Of anything else the first and the last character are kept if there are six or more.
 /// Coordinates aside, at most 40 % of the characters stay, and never four in a row.
 pub fn masked(kind: &DatumKind, canonical: &str) -> String {
     match kind.as_str() {
         "location" => whole_degrees(canonical),
         "credential" => HIDDEN.to_owned(),
+        "hostname" => canonical.to_owned(),
         "email" => match canonical.rsplit_once('@') {
             Some((local, domain)) => mailbox(canonical, local, domain),
             None => ends(canonical, 6),

@@ -67,16 +67,26 @@ fn behind<'a>(start: Cursor<'a>, length: u32, cursor: &mut Cursor<'a>, descent: 
 pub(crate) fn carried<'a>(cursor: &mut Cursor<'a>, descent: &mut Descent<'a>) -> Result<Next, Reason> {
     let [control, flags] = cursor.array::<2>()?;
     let turned = control & 3 != 0;
-    behind_control(if turned { [flags, control] } else { [control, flags] }, cursor, false, descent)
+    let control = if turned { [flags, control] } else { [control, flags] };
+    behind_control(control, cursor, Air::Handed, descent)
 }
 
 /// An 802.11 frame; `padded` if the header was filled up to a multiple of four.
 pub(super) fn data<'a>(cursor: &mut Cursor<'a>, padded: bool, descent: &mut Descent<'a>) -> Result<Next, Reason> {
     let control = cursor.array::<2>()?;
-    behind_control(control, cursor, padded, descent)
+    behind_control(control, cursor, Air::Heard { padded }, descent)
 }
 
-fn behind_control<'a>([control, flags]: [u8; 2], cursor: &mut Cursor<'a>, padded: bool, descent: &mut Descent<'a>) -> Result<Next, Reason> {
+/// How an 802.11 frame came here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Air {
+    /// As it was in the air, maybe with its header filled up.
+    Heard { padded: bool },
+    /// Put together by the access point, whose number of the fragment means nothing any more.
+    Handed,
+}
+
+fn behind_control<'a>([control, flags]: [u8; 2], cursor: &mut Cursor<'a>, air: Air, descent: &mut Descent<'a>) -> Result<Next, Reason> {
     let (version, kind, subtype) = (control & 3, (control >> 2) & 3, control >> 4);
     // Type 2 is data; bit 2 of its subtype says that there is none.
     if version != 0 || kind != 2 || subtype & 4 != 0 {
@@ -96,11 +106,11 @@ fn behind_control<'a>([control, flags]: [u8; 2], cursor: &mut Cursor<'a>, padded
         }
     }
     let aggregate = quality && cursor.peek(quality_at.saturating_sub(2)).is_some_and(|byte| byte & 0x80 != 0);
-    if padded {
+    if air == (Air::Heard { padded: true }) {
         length = length.next_multiple_of(4);
     }
     // A later fragment begins in the middle of something.
-    let fragment = cursor.peek(20).is_some_and(|byte| byte & 0x0f != 0);
+    let fragment = air != Air::Handed && cursor.peek(20).is_some_and(|byte| byte & 0x0f != 0);
     cursor.skip(length.saturating_sub(2))?;
     if flags & 0x40 != 0 {
         return Err(Reason::Encrypted("802.11"));
