@@ -24,6 +24,7 @@ pub use waivers::Waivers;
 
 /// The packs that are built in: id and text. One line a pack.
 static BUILT_IN: &[(&str, &str)] = &[
+    ("access-powers", include_str!("../../../../packs/policies/access-powers/pack.toml")),
     ("countries", include_str!("../../../../packs/policies/countries/pack.toml")),
     (
         "no-plaintext-identifiers",
@@ -276,12 +277,19 @@ fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destina
         }
         found.judged = found.judged.saturating_add(1);
         let truth = applies.and(all(&clause.when));
-        let Some(group) = found.keep(truth, Judged::Exposure(index), "") else {
+        let why: Vec<String> = clause.when.iter().filter_map(|it| it.because(destination)).collect();
+        let why = why.join("; ");
+        let Some(group) = found.keep(truth, Judged::Exposure(index), &why) else {
             continue;
         };
-        group.items = group.items.saturating_add(1);
         group.exposures.push(index);
-        group.destinations.insert(exposure.destination);
+        match destination {
+            Some(it) if !why.is_empty() => group.add(exposure.destination, &it.name, why),
+            _ => {
+                group.items = group.items.saturating_add(1);
+                group.destinations.insert(exposure.destination);
+            }
+        }
         group.show(|| exposure.evidence.first().cloned());
     }
     found
@@ -436,7 +444,7 @@ mod tests {
         assert_eq!((pack.id.as_str(), pack.params.len()), ("countries", 0));
         for (text, wanted) in [
             ("use = \"countries\"\n", "[params]"),
-            ("use = \"country\"\n", "there are: countries"),
+            ("use = \"country\"\n", "there are: access-powers, countries"),
             ("use = \"countries\"\n[params]\ncountrys = [\"DE\"]\n", "countrys"),
             ("use = \"countries\"\n[params]\ncountries = [\"Germany\"]\n", "such as \"DE\""),
             ("use = \"countries\"\n[params]\ncountries = [\"EU\"]\n", "such as \"DE\""),
@@ -458,6 +466,9 @@ mod tests {
         let head = "id = \"x\"\nversion = \"1\"\ntitle = \"t\"\n[[clause]]\nid = \"c\"\ntitle = \"t\"\ncitation = \"c\"\nverified = true\napplies = []\n";
         for (rest, wanted) in [
             ("when = [{ outside = [\"DE\"] }]\n", "judges"),
+            ("judges = \"addresses\"\nwhen = [{ reached-by = [\"DE\"] }]\n", "judges"),
+            ("when = [{ reached-by = \"home\" }]\n", "params"),
+            ("when = [{ reached-by = [\"UK\"] }]\n", "such as"),
             ("judges = \"addresses\"\nwhen = [{ readable-by = \"on-path\" }]\n", "outside"),
             ("judges = \"addresses\"\nwhen = [{ outside = \"home\" }]\n", "params"),
             ("judges = \"addresses\"\nwhen = [{ outside = [\"UK\"] }]\n", "such as"),

@@ -1,12 +1,12 @@
 //! Packs: clauses as data, with a closed set of predicates. A pack cannot run code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use farshore_model::flow::Protection;
 use farshore_model::party::LocationState;
-use farshore_model::party::Place;
+use farshore_model::party::{Place, Reach};
 use farshore_model::{Answer, Country, Date, Exposure, ReaderRole};
 
 use super::kleene::Truth;
@@ -24,7 +24,7 @@ pub struct Pack {
     pub version: String,
     /// One line on what it asks for.
     pub title: String,
-    /// What whoever uses it has to say: lists of country codes.
+    /// What whoever uses it has to say: lists of codes of countries.
     #[serde(default)]
     pub params: Vec<String>,
     /// Its clauses.
@@ -99,6 +99,8 @@ pub enum Predicate {
     ReadableBy(Role),
     /// It left the local network.
     Leaves(bool),
+    /// An access law of one of these states, in words that were read, addresses who it reached. Of exposures only.
+    ReachedBy(Countries),
     /// The machine stood in none of these countries. Of addresses only.
     Outside(Countries),
 }
@@ -164,7 +166,7 @@ impl Pack {
             .iter_mut()
             .flat_map(|clause| clause.applies.iter_mut().chain(&mut clause.when));
         for predicate in predicates {
-            if let Predicate::Outside(countries) = predicate
+            if let Predicate::Outside(countries) | Predicate::ReachedBy(countries) = predicate
                 && let Countries::Param(name) = countries
                 && let Some(codes) = params.get(name)
             {
@@ -188,11 +190,19 @@ impl Pack {
                         let message = format!("{}: `outside` is asked of addresses: judges = \"addresses\"", clause.id);
                         return Err(PackError::of(message));
                     }
-                    Predicate::Outside(Countries::Param(name)) if !self.params.contains(name) => {
+                    Predicate::ReachedBy(_) if clause.judges != Subject::Exposures => {
+                        let message = format!("{}: `reached-by` is asked of exposures: judges = \"exposures\"", clause.id);
+                        return Err(PackError::of(message));
+                    }
+                    Predicate::Outside(Countries::Param(name)) | Predicate::ReachedBy(Countries::Param(name))
+                        if !self.params.contains(name) =>
+                    {
                         return Err(PackError::of(format!("{}: `{name}` is not among the pack's `params`", clause.id)));
                     }
-                    Predicate::Outside(Countries::Listed(codes)) => codes_are_known(codes)?,
-                    Predicate::Outside(Countries::Param(_)) => {}
+                    Predicate::Outside(Countries::Listed(codes)) | Predicate::ReachedBy(Countries::Listed(codes)) => {
+                        codes_are_known(codes)?
+                    }
+                    Predicate::Outside(Countries::Param(_)) | Predicate::ReachedBy(Countries::Param(_)) => {}
                     _ if clause.judges == Subject::Addresses => {
                         let message = format!("{}: of addresses only `outside` and `leaves` can be asked", clause.id);
                         return Err(PackError::of(message));
@@ -240,8 +250,44 @@ impl Predicate {
                 Some(it) => Truth::from((it.location.state != LocationState::Local) == *wanted),
                 None => Truth::Unknown,
             },
-            Self::Outside(_) => Truth::Unknown,
+            Self::ReachedBy(Countries::Listed(states)) => {
+                let among = |it: &&Reach| states.iter().any(|state| state == it.state.code());
+                let reaches = |it: &Destination| it.reach.iter().filter(among).any(|it| it.answer == Answer::Yes);
+                // That no law was found to reach somebody does not say that none does.
+                if destination.is_some_and(reaches) {
+                    Truth::True
+                } else {
+                    Truth::Unknown
+                }
+            }
+            Self::ReachedBy(Countries::Param(_)) | Self::Outside(_) => Truth::Unknown,
         }
+    }
+
+    /// In which words it is so, or cannot be told, where the exposure does not say that itself.
+    pub fn because(&self, destination: Option<&Destination>) -> Option<String> {
+        let Self::ReachedBy(Countries::Listed(states)) = self else {
+            return None;
+        };
+        let all = destination.map(|it| it.reach.iter()).into_iter().flatten();
+        let (mut laws, mut open) = (BTreeSet::new(), BTreeSet::new());
+        for it in all.filter(|it| states.iter().any(|state| state == it.state.code())) {
+            match (it.answer, &it.law) {
+                (Answer::Yes, Some(law)) => _ = laws.insert(law.id.as_str()),
+                _ => _ = open.insert(it.state.code()),
+            }
+        }
+        let listed = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+        Some(if !laws.is_empty() {
+            format!("it could be ordered under {}", listed(laws))
+        } else if !open.is_empty() {
+            format!("whether it could be ordered under the law of {} cannot be told", listed(open))
+        } else {
+            format!(
+                "nothing known ties it to {}, which does not say that nothing does",
+                states.join(", ")
+            )
+        })
     }
 
     /// Whether it holds of an address that is not local, with the reason where there is one to give.

@@ -14,6 +14,10 @@ pub(super) fn of(judges: Subject, findings: &[Finding], gaps: &[Gap]) -> Vec<Tex
     match judges {
         Subject::Exposures if doubtful().next().is_some() => {
             told.push("whether others can read it: the keys of its session (--keys FILE), or payload in a known format");
+            // Of an exposure a reason of its own is that of a law.
+            if doubtful().any(|it| !it.because.as_str().is_empty()) {
+                told.push("what the laws in question ask of the recipient: its `reach` names what is `missing`");
+            }
         }
         Subject::Exposures => {}
         Subject::Addresses => {

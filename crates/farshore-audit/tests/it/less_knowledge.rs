@@ -1,7 +1,7 @@
 //! Knowing less never settles a matter: it can only leave open what was settled.
 
 use farshore_audit::policy::ids;
-use farshore_model::party::LocationState;
+use farshore_model::party::{Destination, LocationState, Reach};
 use farshore_model::{Answer, Outcome, Verdict};
 
 use crate::told::{Facts, cases, pack};
@@ -68,6 +68,34 @@ fn a_reader_of_whom_less_is_known() {
         }
     }
     assert!(opened > 0, "some were settled by one reader alone");
+}
+
+#[test]
+fn a_law_of_which_less_is_known() {
+    let pack = pack("access-powers");
+    let mut opened = 0;
+    for (what, facts) in all("access-powers") {
+        let before = facts.judged(&pack);
+        let forget: [fn(&mut Destination); 2] = [
+            |it| it.reach = [].into(),
+            |it| {
+                let less = it.reach.iter().cloned().map(|it| Reach {
+                    answer: Answer::CannotTell,
+                    ..it
+                });
+                it.reach = less.collect();
+            },
+        ];
+        for less in forget {
+            let mut facts = facts.clone();
+            facts.destinations.iter_mut().for_each(less);
+            let after = facts.judged(&pack);
+            no_firmer(&before, &after, &what);
+            assert!(after.iter().all(|it| it.outcome != Outcome::Breached), "{what}");
+            opened += before.iter().zip(&after).filter(|(a, b)| a.outcome != b.outcome).count();
+        }
+    }
+    assert!(opened > 0, "some rested on a law alone");
 }
 
 #[test]

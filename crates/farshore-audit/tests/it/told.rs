@@ -8,7 +8,9 @@ use farshore_audit::policy::pack::Pack;
 use farshore_audit::policy::{Scope, built_in, verdicts};
 use farshore_model::exposure::Because;
 use farshore_model::ledger::InputRecord;
-use farshore_model::party::{ClaimKind, CountryClaim, Destination, Exclusion, Location, LocationState, Place, Traffic};
+use farshore_model::party::{
+    ClaimKind, CountryClaim, Destination, Exclusion, Law, Location, LocationState, Place, Reach, ReachBasis, Standing, Traffic, Via,
+};
 use farshore_model::sighting::SightedValue;
 use farshore_model::{
     Answer, Country, DatumKind, Endpoint, Exposure, Flow, FlowId, InputId, Ledger, Locus, Outcome, Protection, Reader, ReaderRole, Span,
@@ -230,6 +232,33 @@ fn destination(name: &str, state: LocationState) -> Destination {
     }
 }
 
+/// What an exposure of a case may have reached: somebody of whom no more is known, somebody near, somebody whom a law of Germany addresses,
+/// and somebody of whom that cannot be told.
+const DESTINATIONS: [&str; 4] = ["public", "local", "reached", "argued"];
+
+fn reached(answer: Answer) -> Destination {
+    let law = Law {
+        id: "de-test".to_owned(),
+        title: String::new(),
+        citation: String::new(),
+        source: String::new(),
+        verified: true,
+    };
+    let reach = Reach {
+        state: Country::parse("DE").unwrap(),
+        via: Via::Place,
+        basis: ReachBasis::Located,
+        law: Some(law.into()),
+        standing: Standing::Text,
+        answer,
+        missing: [].into(),
+    };
+    Destination {
+        reach: [reach].into(),
+        ..destination("reached", LocationState::Agreed)
+    }
+}
+
 fn flow(protection: Protection, ip: std::net::IpAddr) -> Flow {
     let end = Endpoint { ip, port: 1 };
     Flow {
@@ -274,10 +303,10 @@ impl Case {
             disguise: farshore_model::sighting::Disguise::None,
             field: "test".into(),
             protection: protection(&it.protection),
-            destination: ["public", "local"]
+            destination: DESTINATIONS
                 .iter()
                 .position(|name| *name == it.destination)
-                .expect("public or local"),
+                .unwrap_or_else(|| panic!("destination {}", it.destination)),
             flows: vec![FlowId(0)],
             readers: it
                 .readers
@@ -309,6 +338,8 @@ impl Case {
         let mut destinations = vec![
             destination("public", LocationState::Agreed),
             destination("local", LocationState::Local),
+            reached(Answer::Yes),
+            reached(Answer::CannotTell),
         ];
         destinations.extend(addressed);
         let scope = "interfaces = [\"wlan0\"]\nfeatures = [\"speak\"]\nfrom = 2026-11-20T10:00:00Z\nuntil = 2026-11-20T11:00:00Z\n";
