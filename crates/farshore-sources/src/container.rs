@@ -1,4 +1,4 @@
-//! Compression around a capture: gzip (RFC 1952) and zstd (RFC 8878), told by their first bytes.
+//! Compression around a capture: gzip (RFC 1952), zlib (RFC 1950) and zstd (RFC 8878), told by their first bytes.
 //!
 //! The digest and the length of an input are those of the file as it lies there, not of what it inflates to.
 
@@ -30,6 +30,7 @@ pub(crate) struct Shared<'r>(Rc<RefCell<File<'r>>>);
 pub(crate) enum Compression {
     None,
     Gzip,
+    Zlib,
     Zstd,
 }
 
@@ -39,6 +40,7 @@ impl Compression {
         match self {
             Self::None => None,
             Self::Gzip => Some("gzip"),
+            Self::Zlib => Some("zlib"),
             Self::Zstd => Some("zstd"),
         }
     }
@@ -61,11 +63,14 @@ impl<'r> Shared<'r> {
         let compression = match head.as_slice() {
             [0x1f, 0x8b, 8, ..] => Compression::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
+            // Deflate with its usual window, of each degree of care, and without a dictionary; proxies write recordings so.
+            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Compression::Zlib,
             _ => Compression::None,
         };
         let inner: Box<dyn Read + 'r> = match compression {
             Compression::None => Box::new(Again(self.clone())),
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(Again(self.clone()))),
+            Compression::Zlib => Box::new(flate2::read::ZlibDecoder::new(Again(self.clone()))),
             Compression::Zstd => Box::new(ZstdFrames {
                 file: self.clone(),
                 frame: None,

@@ -1,4 +1,4 @@
-//! Captures in gzip and zstd: the same frames, the file's own digest, and a ceiling on what a few bytes inflate to.
+//! Captures in gzip, zlib and zstd: the same frames, the file's own digest, and a ceiling on what a few bytes inflate to.
 
 use std::io::Write;
 
@@ -9,6 +9,12 @@ use crate::files::{medley, read, whole};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8], care: flate2::Compression) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), care);
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -26,6 +32,9 @@ fn what_is_around_a_capture_changes_no_frame() {
     let frames_apart = [&zstd(&plain[..100])[..], &skipped, &zstd(&plain[100..])].concat();
     for (packed, name) in [
         (gzip(&plain), "gzip"),
+        (zlib(&plain, flate2::Compression::fast()), "zlib"),
+        (zlib(&plain, flate2::Compression::default()), "zlib"),
+        (zlib(&plain, flate2::Compression::best()), "zlib"),
         (zstd(&plain), "zstd"),
         (twice, "gzip"),
         (frames_apart, "zstd"),
@@ -43,7 +52,7 @@ fn what_is_around_a_capture_changes_no_frame() {
 fn a_compressed_capture_cut_anywhere_is_read_as_far_as_it_inflates() {
     let plain = medley().bytes;
     let (frames, _) = whole(&plain);
-    for packed in [gzip(&plain), zstd(&plain)] {
+    for packed in [gzip(&plain), zlib(&plain, flate2::Compression::fast()), zstd(&plain)] {
         for at in 0..packed.len() {
             match read(&packed[..at], Limits::default()) {
                 Ok((got, told)) => {
