@@ -82,7 +82,7 @@ fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
             "ayiya",
             over_udp([50_000, 5072], &[&[0x41, 0x52, 0x11, 41, 0, 0, 0, 1][..], &[7; 36]].concat(), &six),
         ),
-        // 802.11 behind a word of its own, as sent and with the control field turned; and Ethernet.
+        // 802.11 behind a word of its own, as sent, and with the control field turned and the number of a fragment; and Ethernet.
         (
             "capwap",
             over_udp(
@@ -95,7 +95,7 @@ fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
             "capwap",
             over_udp(
                 [5247, 40_000],
-                &[&[0, 0x18, 3, 0x20][..], &[0; 8], &[2, 8], &[0; 22], SNAP].concat(),
+                &[&[0, 0x18, 3, 0x20][..], &[0; 8], &[2, 8], &[0; 20], &[0x76, 0x30], SNAP].concat(),
                 &four,
             ),
         ),
