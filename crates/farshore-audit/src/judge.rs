@@ -11,7 +11,7 @@ use crate::parties::globe::Vantage;
 use crate::parties::{Datasets, Shared};
 use crate::physics::{self, Physics};
 use crate::policy::pack::Pack;
-use crate::policy::{self, Baseline, Scope, Waivers};
+use crate::policy::{self, Baseline, Basis, DataSubject, Matter, Scope, Waivers};
 use crate::{destinations, ech, handshakes, keys, links, naming, sides, talk};
 
 /// What an audit is judged with, beside the ledger.
@@ -22,6 +22,10 @@ pub struct Circumstances<'a> {
     pub packs: &'a [Pack],
     /// What the capture covered, if that was declared.
     pub scope: Option<&'a Scope>,
+    /// Whose data it is, if that was told.
+    pub subject: Option<&'a DataSubject>,
+    /// What it may go on, if that was told.
+    pub basis: Option<&'a Basis>,
     /// What somebody answers for.
     pub waivers: Option<&'a Waivers>,
     /// What was there before, where only what is new counts.
@@ -105,8 +109,19 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
             (links, beyond, discovery)
         },
         || {
-            let of = |pack| policy::verdicts(pack, &exposures, &destinations, &ledger, with.scope);
-            with.packs.iter().flat_map(of).collect::<Vec<_>>()
+            let matter = Matter {
+                exposures: &exposures,
+                destinations: &destinations,
+                ledger: &ledger,
+                scope: with.scope,
+                subject: with.subject,
+                basis: with.basis,
+                as_of: with.as_of,
+            };
+            with.packs
+                .iter()
+                .flat_map(|pack| policy::verdicts(pack, &matter))
+                .collect::<Vec<_>>()
         },
     );
     keys::tell(&ledger, &mut coverage.keys);

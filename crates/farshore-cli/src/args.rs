@@ -95,6 +95,13 @@ pub(crate) struct Audited {
     /// What the capture covered, in TOML; without it nothing is ever `met`
     #[arg(long, value_name = "FILE", help_heading = "Judging")]
     pub(crate) scope: Option<PathBuf>,
+    /// Whose data it is, in TOML: residence, market, us_person; what is left out is unknown
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    pub(crate) subject: Option<PathBuf>,
+    /// What data may go on, in TOML: [[basis]] kind (consent, approval, scc, bcr, adequacy, assessment, contract), fields, recipients, countries,
+    /// from, until; complete = true says that these are all
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    pub(crate) basis: Option<PathBuf>,
     /// What somebody answers for, in TOML: [[waive]] pack, clause, subject, reason, until. It is listed, and never `met`
     #[arg(long, value_name = "FILE", help_heading = "Judging")]
     pub(crate) waivers: Option<PathBuf>,
@@ -136,6 +143,8 @@ impl Audited {
             app,
             policy,
             scope,
+            subject,
+            basis,
             waivers,
             as_of,
             show_pii,
@@ -157,6 +166,8 @@ impl Audited {
         files("overrides", &mut overrides.iter().map(PathBuf::as_path));
         files("policy", &mut policy.iter().map(Path::new));
         files("scope", &mut scope.iter().map(PathBuf::as_path));
+        files("subject", &mut subject.iter().map(PathBuf::as_path));
+        files("basis", &mut basis.iter().map(PathBuf::as_path));
         files("waivers", &mut waivers.iter().map(PathBuf::as_path));
         files("digest-key", &mut digest_key.iter().map(PathBuf::as_path));
         let mut values = |flag: &str, values: &[String]| all.extend(values.iter().map(|it| format!("--{flag}={it}")));
@@ -197,8 +208,8 @@ pub(crate) enum BundleVerb {
     /// Audit the inputs and sign what was found
     ///
     /// Writes one archive: a signed statement with the digests of all there is, the audit as report.json and report.html, and the
-    /// files that declare something (--scope, --declared, --policy, --overrides, --waivers). The inputs, key logs and known values are told by
-    /// their SHA-256 and stay where they are.
+    /// files that declare something (--scope, --declared, --policy, --overrides, --waivers). The inputs, key logs, known values, and what was told of
+    /// people (--subject, --basis), are told by their SHA-256 and stay where they are.
     #[command(arg_required_else_help = true)]
     Make(Box<BundleMake>),
     /// Check who signed, that nothing was changed and, given the inputs, that the audit comes out the same
@@ -246,6 +257,12 @@ pub(crate) struct BundleVerify {
     /// The key of the digests of found values
     #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
     pub(crate) digest_key: Vec<PathBuf>,
+    /// Whose data it is
+    #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
+    pub(crate) subject: Vec<PathBuf>,
+    /// The records of what data may go on
+    #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
+    pub(crate) basis: Vec<PathBuf>,
     /// The location databases
     #[arg(long, value_name = "FILE", help_heading = "Files the bundle names and does not hold")]
     pub(crate) mmdb: Vec<PathBuf>,
@@ -282,6 +299,8 @@ impl Audited {
             app: None,
             policy: Vec::new(),
             scope: None,
+            subject: None,
+            basis: None,
             waivers: None,
             as_of: None,
             show_pii: false,
@@ -474,6 +493,12 @@ pub(crate) struct Side {
     /// What the captures covered, in TOML; without it nothing is ever `met`
     #[arg(long, value_name = "FILE", help_heading = "Judging")]
     scope: Option<PathBuf>,
+    /// Whose data it is, in TOML: residence, market, us_person
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    subject: Option<PathBuf>,
+    /// What data may go on, in TOML: [[basis]] kind, fields, recipients, countries, from, until
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    basis: Option<PathBuf>,
     /// Judge dated facts as of this day (default: the day of the capture)
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Judging")]
     as_of: Option<String>,
@@ -501,6 +526,8 @@ impl Diff {
             app: side.app.clone(),
             policy: side.policy.clone(),
             scope: side.scope.clone(),
+            subject: side.subject.clone(),
+            basis: side.basis.clone(),
             as_of: side.as_of.clone(),
             digest_key: side.digest_key.clone(),
             ..Audited::of(input, &self.effort, self.voice)
@@ -692,6 +719,9 @@ pub(crate) struct List {
     /// Tell the age of data on this day (default: the day of the newest set)
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) as_of: Option<String>,
+    /// Of packs: read this one instead, and show where it is mistaken
+    #[arg(long, value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

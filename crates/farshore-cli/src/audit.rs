@@ -9,7 +9,7 @@ use anyhow::Context;
 use farshore::model::Date;
 use farshore::model::verdict::WaiverState;
 use farshore::parties::globe::Vantage;
-use farshore::policy::{self, Baseline, Scope, Waivers, pack::Pack};
+use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack, pack::PackError};
 use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, known};
 use farshore_report::{BorderShape, Options, Sections};
 
@@ -121,6 +121,13 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
     let detectors = detectors(args, key, ceilings.detecting, asked)?;
     let packs = packs(&args.policy, files)?;
     let scope = args.scope.as_deref().map(|it| read_scope(it, files)).transpose()?;
+    let subject = args.subject.as_deref().map(|it| read_told("subject", it, files, DataSubject::read));
+    let subject = subject.transpose()?;
+    let basis = args
+        .basis
+        .as_deref()
+        .map(|it| read_told("basis", it, files, Basis::read))
+        .transpose()?;
     let declared = args.declared.as_deref().map(|it| read_declared(it, files)).transpose()?;
     let waivers = args.waivers.as_deref().map(|it| read_waivers(it, files)).transpose()?;
     let as_of = args
@@ -166,6 +173,8 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
             data,
             packs: &packs,
             scope: scope.as_ref(),
+            subject: subject.as_ref(),
+            basis: basis.as_ref(),
             waivers: waivers.as_ref(),
             baseline: asked.baseline,
             as_of,
@@ -278,9 +287,25 @@ fn packs(named: &[String], files: &Shelf) -> anyhow::Result<Vec<Pack>> {
         .collect()
 }
 
+/// A pack that somebody wrote, or the parameters of a built-in one; else all its mistakes.
+pub(crate) fn pack_of(path: &Path) -> anyhow::Result<Pack> {
+    let text = Shelf::Disk.text("policy", path)?;
+    policy::read(&text).map_err(|_| {
+        let all = policy::mistakes(&text).into_iter();
+        let drawn = all.map(|it| diagnose::mistake(path, &text, &it.message, it.span).to_string());
+        anyhow::anyhow!("{}", drawn.collect::<Vec<_>>().join("\n\n"))
+    })
+}
+
 fn read_scope(path: &Path, files: &Shelf) -> anyhow::Result<Scope> {
     let text = files.text("scope", path)?;
     Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+}
+
+/// What is told of people and of what their data may go on.
+fn read_told<T>(flag: &'static str, path: &Path, files: &Shelf, read: fn(&str) -> Result<T, PackError>) -> anyhow::Result<T> {
+    let text = files.text(flag, path)?;
+    read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
 fn read_waivers(path: &Path, files: &Shelf) -> anyhow::Result<Waivers> {

@@ -5,15 +5,25 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use farshore::model::Date;
+use farshore::policy::pack::{Pack, PackError};
 use farshore::{Datasets, FORMATS, PROTOCOLS, policy};
 use serde_json::{Value, json};
 
 use crate::args::{List, ListFormat, Listing};
-use crate::output;
+use crate::{audit, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &List) -> anyhow::Result<ExitCode> {
-    let (name, columns, rows) = rows(args.what, args.as_of.as_deref())?;
+    let (name, columns, rows) = match &args.check {
+        None => rows(args.what, args.as_of.as_deref())?,
+        Some(path) => {
+            anyhow::ensure!(
+                args.what == Listing::Packs,
+                "--check reads a pack: farshore list packs --check FILE"
+            );
+            packs([Ok(audit::pack_of(path)?)])?
+        }
+    };
     output::write(None, false, &mut |out| match args.format {
         ListFormat::Json => {
             let objects: Vec<Value> = rows
@@ -45,24 +55,26 @@ fn age(as_of: Date, day: Date) -> String {
     }
 }
 
+fn packs(all: impl IntoIterator<Item = Result<Pack, PackError>>) -> anyhow::Result<Rows> {
+    let mut rows = Vec::new();
+    for pack in all {
+        let pack = pack?;
+        for clause in pack.clauses {
+            rows.push(vec![
+                pack.id.clone(),
+                pack.version.clone(),
+                clause.id,
+                clause.title,
+                clause.citation,
+            ]);
+        }
+    }
+    Ok(("packs", &["pack", "version", "clause", "title", "citation"], rows))
+}
+
 fn rows(what: Listing, as_of: Option<&str>) -> anyhow::Result<Rows> {
     Ok(match what {
-        Listing::Packs => {
-            let mut rows = Vec::new();
-            for pack in policy::ids().filter_map(policy::built_in) {
-                let pack = pack?;
-                for clause in pack.clauses {
-                    rows.push(vec![
-                        pack.id.clone(),
-                        pack.version.clone(),
-                        clause.id,
-                        clause.title,
-                        clause.citation,
-                    ]);
-                }
-            }
-            ("packs", &["pack", "version", "clause", "title", "citation"], rows)
-        }
+        Listing::Packs => packs(policy::ids().filter_map(policy::built_in))?,
         Listing::Data => {
             let data = Datasets::embedded().describe();
             let newest = data.iter().filter_map(|it| Date::parse(&it.as_of)).max();

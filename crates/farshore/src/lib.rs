@@ -12,6 +12,8 @@
 //!     data: farshore::Datasets::embedded(),
 //!     packs: &[pack],
 //!     scope: None,
+//!     subject: None,
+//!     basis: None,
 //!     waivers: None,
 //!     baseline: None,
 //!     as_of: None,

@@ -118,7 +118,8 @@ pub(super) fn check(known: &Known) -> Result<(), String> {
     Ok(())
 }
 
-fn is_kind(text: &str) -> bool {
+/// Whether that is the form in which kinds of data are named.
+pub(crate) fn is_kind(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

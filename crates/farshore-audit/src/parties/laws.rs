@@ -210,6 +210,12 @@ pub fn unions_of(state: Country, day: Option<Date>) -> impl Iterator<Item = Coun
     unions.filter(within).map(|union| union.code)
 }
 
+/// Whether the members of a union are known of that day: the table has those since its last change.
+pub fn members_are_known(union: Country, day: Option<Date>) -> bool {
+    let known = |it: &Union| it.code == union && day.is_some_and(|day| it.since <= day);
+    tables().unions.iter().any(known)
+}
+
 /// Source, date, licence.
 pub(super) fn info() -> Option<&'static DatasetInfo> {
     static INFO: OnceLock<Option<DatasetInfo>> = OnceLock::new();

@@ -1,11 +1,15 @@
 //! Judging: clauses against exposures, with four outcomes and no way from "not seen" to "met".
 
+mod asking;
 pub mod baseline;
+pub mod basis;
 pub mod kleene;
 pub mod pack;
 pub mod places;
+pub mod recipients;
 pub mod scope;
 mod settling;
+pub mod subject;
 pub mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,13 +17,18 @@ use std::net::IpAddr;
 
 use farshore_model::party::{Destination, LocationState, Place};
 use farshore_model::verdict::Subject as Judged;
-use farshore_model::{Date, Exposure, Finding, Flow, FlowId, Ledger, Locus, Outcome, Verdict};
+use farshore_model::{Finding, Flow, FlowId, Ledger, Locus, Outcome, Verdict};
 use serde::Deserialize;
 
+pub use asking::Matter;
+use asking::{Asked, Sum, UNRECORDED, Want};
 pub use baseline::Baseline;
+pub use basis::Basis;
 use kleene::Truth;
-use pack::{Clause, Confidence, Pack, PackError, Subject};
+use pack::{Clause, Confidence, Pack, PackError, Predicate, Subject};
+use scope::Gap;
 pub use scope::Scope;
+pub use subject::DataSubject;
 pub use waivers::Waivers;
 
 /// The packs that are built in: id and text. One line a pack.
@@ -30,6 +39,7 @@ static BUILT_IN: &[(&str, &str)] = &[
         "no-plaintext-identifiers",
         include_str!("../../../../packs/policies/no-plaintext-identifiers/pack.toml"),
     ),
+    ("pledge-2015", include_str!("../../../../packs/policies/pledge-2015/pack.toml")),
 ];
 
 /// The pack that judges when none is named.
@@ -38,6 +48,18 @@ pub const DEFAULT: &str = "no-plaintext-identifiers";
 /// The built-in pack of that id.
 pub fn built_in(id: &str) -> Option<Result<Pack, PackError>> {
     BUILT_IN.iter().find(|(name, _)| *name == id).map(|(_, text)| Pack::read(text))
+}
+
+/// The mistakes of such a file as [`read`] takes, in their order.
+pub fn mistakes(text: &str) -> Vec<PackError> {
+    match read(text) {
+        Ok(_) => Vec::new(),
+        // Of a pack all can be told, of parameters the first.
+        Err(first) => match Pack::read_whole(text) {
+            Err(all) if all.contains(&first) => all,
+            _ => vec![first],
+        },
+    }
 }
 
 /// Reads a file of a user's own: a pack, or the parameters of a built-in one (`use = "countries"`, `[params]`).
@@ -55,14 +77,10 @@ pub fn read(text: &str) -> Result<Pack, PackError> {
         #[serde(default)]
         params: BTreeMap<String, Vec<String>>,
     }
-    let mistake = |error: toml::de::Error| PackError {
-        message: error.message().to_owned(),
-        span: error.span(),
-    };
-    let Some(named) = toml::from_str::<Which>(text).map_err(mistake)?.pack else {
+    let Some(named) = toml::from_str::<Which>(text).map_err(PackError::from_toml)?.pack else {
         return Pack::read(text);
     };
-    let used: Used = toml::from_str(text).map_err(mistake)?;
+    let used: Used = toml::from_str(text).map_err(PackError::from_toml)?;
     let span = Some(named.span());
     let there = || ids().collect::<Vec<_>>().join(", ");
     let pack = built_in(named.get_ref()).unwrap_or_else(|| {
@@ -79,7 +97,12 @@ pub fn complete(pack: Pack) -> Result<Pack, PackError> {
     match pack.params.first() {
         None => Ok(pack),
         Some(name) => Err(PackError::of(format!(
-            "{id} needs its parameter: a file with use = \"{id}\" and, under [params], {name} = [\"DE\", \"FR\"]",
+            "{id} needs its parameter: a file with use = \"{id}\" and, under [params], {name} = [{}]",
+            if pack.is_of_kinds(name) {
+                r#""email", "phone""#
+            } else {
+                r#""DE", "FR""#
+            },
             id = pack.id
         ))),
     }
@@ -91,24 +114,23 @@ pub fn ids() -> impl Iterator<Item = &'static str> {
 }
 
 /// The verdicts of all clauses of a pack.
-pub fn verdicts(pack: &Pack, exposures: &[Exposure], destinations: &[Destination], ledger: &Ledger, scope: Option<&Scope>) -> Vec<Verdict> {
-    pack.clauses
-        .iter()
-        .map(|clause| verdict(pack, clause, exposures, destinations, ledger, scope))
-        .collect()
+pub fn verdicts(pack: &Pack, matter: &Matter<'_>) -> Vec<Verdict> {
+    pack.clauses.iter().map(|clause| verdict(pack, clause, matter)).collect()
 }
 
-fn verdict(
-    pack: &Pack,
-    clause: &Clause,
-    exposures: &[Exposure],
-    destinations: &[Destination],
-    ledger: &Ledger,
-    scope: Option<&Scope>,
-) -> Verdict {
+fn verdict(pack: &Pack, clause: &Clause, matter: &Matter<'_>) -> Verdict {
+    let speaks = speaks(clause, matter);
+    if speaks.truth == Truth::False {
+        let because = speaks.whys.join("; ");
+        return told(pack, clause, (Outcome::NotApplicable, because), Group::default(), Vec::new());
+    }
+    let when = Sum::all(&clause.when, &Asked::nothing(matter));
+    // What is the same of everything, and not known, is told once.
+    let of_nothing_seen = when.truth == Truth::Unknown && clause.when.iter().all(Predicate::is_of_the_subject);
     let mut found = match clause.judges {
-        Subject::Exposures => of_exposures(clause, exposures, destinations),
-        Subject::Addresses => of_addresses(clause, destinations, ledger),
+        _ if of_nothing_seen => Found::default(),
+        Subject::Exposures => of_exposures(clause, matter, speaks.truth),
+        Subject::Addresses => of_addresses(clause, matter, speaks.truth),
     };
     let (one, many) = match clause.judges {
         Subject::Exposures => ("exposure", "exposures"),
@@ -116,16 +138,30 @@ fn verdict(
     };
     let judged = found.judged;
     let plural = if judged == 1 { one } else { many };
-    let gaps = scope::gaps(ledger, scope, clause.judges);
+    let mut gaps = scope::gaps(matter.ledger, matter.scope, clause.judges);
+    let open = (speaks.truth == Truth::Unknown).then(|| speaks.whys.join("; "));
+    if let Some(why) = &open {
+        found.wants.extend(speaks.wants);
+        gaps.push(Gap::open(format!("whether it speaks of this at all cannot be told: {why}")));
+    }
+    if of_nothing_seen {
+        found.wants.extend(when.wants);
+        gaps.push(Gap::open(when.whys.join("; ")));
+    }
     let mut findings = std::mem::take(&mut found.findings);
-    let settled_by = settling::of(clause.judges, &findings, &gaps);
+    let settled_by = settling::of(&found.wants, found.doubtful.items > 0, &gaps);
     let (outcome, because, chosen) = if found.breached.items > 0 {
         let stand = if found.breached.items == 1 { "stands" } else { "stand" };
         let because = format!("{} of {judged} {plural} {stand} against it", found.breached.items);
         (Outcome::Breached, found.breached.explained(because), found.breached)
     } else if found.doubtful.items > 0 {
         let because = format!("{} of {judged} {plural} could not be told either way", found.doubtful.items);
-        (Outcome::Undetermined, found.doubtful.explained(because), found.doubtful)
+        let because = found.doubtful.explained(because);
+        let because = match &open {
+            Some(why) => format!("{because}; nor whether it speaks of this at all: {why}"),
+            None => because,
+        };
+        (Outcome::Undetermined, because, found.doubtful)
     } else if !gaps.is_empty() {
         let seen = match found.stayed {
             0 => "nothing against it was seen".to_owned(),
@@ -145,12 +181,60 @@ fn verdict(
         });
         (Outcome::Undetermined, because, Group::default())
     } else {
+        let covered = match found.covered {
+            0 => String::new(),
+            some => format!(", {some} of them by what excuses it"),
+        };
         (
             Outcome::Met,
-            format!("it holds for all of the declared scope ({judged} {plural} judged)"),
+            format!("it holds for all of the declared scope ({judged} {plural} judged{covered})"),
             Group::default(),
         )
     };
+    Verdict {
+        findings,
+        ..told(pack, clause, (outcome, because), chosen, settled_by)
+    }
+}
+
+/// Whether a clause speaks of such days and of such people, whatever is judged.
+fn speaks(clause: &Clause, matter: &Matter<'_>) -> Sum {
+    let asked = Asked::nothing(matter);
+    let mut sum = Sum::all(clause.applies.iter().filter(|it| it.is_of_the_subject()), &asked);
+    let days = matter.days_of_rules();
+    let then = basis::during(clause.from, clause.until, days);
+    if then == Truth::True || sum.truth == Truth::False {
+        return sum;
+    }
+    let time = match (clause.from, clause.until) {
+        (Some(from), Some(until)) => format!("from {from} to {until}"),
+        (Some(from), None) => format!("from {from} on"),
+        (None, Some(until)) => format!("until {until}"),
+        (None, None) => String::new(),
+    };
+    let of = match (matter.as_of, days) {
+        (Some(day), _) => format!("what counts is {day}"),
+        (None, Some((first, last))) if first == last => format!("the capture is of {first}"),
+        (None, Some((first, last))) => format!("the capture is of {first} to {last}"),
+        (None, None) => "no input says of which day it is".to_owned(),
+    };
+    if then == Truth::False {
+        sum.whys.clear();
+    }
+    sum.truth = sum.truth.and(then);
+    sum.whys.push(format!("it speaks of what happens {time}, and {of}"));
+    sum.wants.insert(Want::Day);
+    sum
+}
+
+/// A verdict without its findings.
+fn told(
+    pack: &Pack,
+    clause: &Clause,
+    (outcome, because): (Outcome, String),
+    chosen: Group,
+    settled_by: Vec<farshore_model::Text>,
+) -> Verdict {
     // Words that nobody read at their source cannot carry a breach.
     let (outcome, note) = match outcome {
         Outcome::NotApplicable => (outcome, false),
@@ -169,7 +253,7 @@ fn verdict(
         destinations: chosen.destinations.into_iter().collect(),
         evidence: chosen.evidence,
         settled_by: if outcome == Outcome::Undetermined { settled_by } else { Vec::new() },
-        findings,
+        findings: Vec::new(),
     }
 }
 
@@ -179,9 +263,13 @@ struct Found {
     judged: usize,
     /// What would stand against the clause if it did not stay in the local network.
     stayed: usize,
+    /// What would stand against the clause if nothing excused it.
+    covered: usize,
     breached: Group,
     doubtful: Group,
     findings: Vec<Finding>,
+    /// What is missing where it could not be told.
+    wants: BTreeSet<Want>,
 }
 
 impl Found {
@@ -200,6 +288,13 @@ impl Found {
             before: false,
         });
         Some(group)
+    }
+
+    /// Notes what would have to be known.
+    fn want(&mut self, truth: Truth, wants: BTreeSet<Want>) {
+        if truth == Truth::Unknown {
+            self.wants.extend(wants);
+        }
     }
 }
 
@@ -256,29 +351,89 @@ impl Group {
     }
 }
 
-fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destination]) -> Found {
+/// How one thing stands to a clause.
+struct Stands {
+    truth: Truth,
+    /// Whether the clause speaks of it.
+    judged: bool,
+    /// Whether it is excused.
+    covered: bool,
+    why: String,
+    wants: BTreeSet<Want>,
+}
+
+/// How a thing stands to a clause that speaks of the subject as far as `speaks` tells.
+fn stands(clause: &Clause, it: &Asked<'_>, speaks: Truth) -> Stands {
+    let mut stands = Stands {
+        truth: Truth::False,
+        judged: false,
+        covered: false,
+        why: String::new(),
+        wants: BTreeSet::new(),
+    };
+    let applies = Sum::all(clause.applies.iter().filter(|it| !it.is_of_the_subject()), it);
+    if applies.truth == Truth::False {
+        return stands;
+    }
+    stands.judged = true;
+    let when = Sum::all(&clause.when, it);
+    if when.truth == Truth::False {
+        return stands;
+    }
+    let unless = Sum::any(&clause.unless, it);
+    if unless.truth == Truth::True {
+        stands.covered = true;
+        return stands;
+    }
+    stands.truth = speaks.and(applies.truth).and(when.truth).and(unless.truth.negated());
+    let doubts = |sum: Sum| if sum.truth == Truth::Unknown { sum.whys } else { Vec::new() };
+    stands.wants = [&applies.wants, &when.wants, &unless.wants]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let whys: Vec<String> = when.whys.into_iter().chain(unless.whys).chain(doubts(applies)).collect();
+    stands.why = whys.join("; ");
+    stands
+}
+
+fn of_exposures(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
     let mut found = Found::default();
-    for (index, exposure) in exposures.iter().enumerate() {
-        let destination = destinations.get(exposure.destination);
-        let all = |predicates: &[pack::Predicate]| {
-            predicates
-                .iter()
-                .fold(Truth::True, |sum, predicate| sum.and(predicate.holds(exposure, destination)))
+    let by_address = clause.predicates().any(Predicate::is_of_an_address);
+    let nothing = Asked {
+        weak: clause.min_confidence == Some(Confidence::Weak),
+        ..Asked::nothing(matter)
+    };
+    for (index, exposure) in matter.exposures.iter().enumerate() {
+        let destination = matter.destinations.get(exposure.destination);
+        let whole = Asked {
+            exposure: Some(exposure),
+            destination,
+            ..nothing
         };
-        let applies = all(&clause.applies);
-        if applies == Truth::False {
-            let but_for_that = clause.applies.iter().filter(|it| !matches!(it, pack::Predicate::Leaves(_)));
+        let of_all = clause.applies.iter().filter(|it| !it.is_of_the_subject() && !it.is_of_an_address());
+        if Sum::all(of_all, &whole).truth == Truth::False {
+            let but_for_that = clause.applies.iter().filter(|it| !matches!(it, Predicate::Leaves(_)));
             let mut rest = but_for_that.chain(&clause.when);
             let local = destination.is_some_and(|it| it.location.state == LocationState::Local);
-            if local && rest.all(|it| it.holds(exposure, destination) == Truth::True) {
+            if local && rest.all(|it| it.ask(&whole).truth == Truth::True) {
                 found.stayed = found.stayed.saturating_add(1);
             }
             continue;
         }
+        let stands = if by_address {
+            worst(by_addresses(&whole).iter().map(|it| (it.place, stands(clause, it, speaks))))
+        } else {
+            stands(clause, &whole, speaks)
+        };
+        if !stands.judged {
+            continue;
+        }
         found.judged = found.judged.saturating_add(1);
-        let truth = applies.and(all(&clause.when));
-        let why: Vec<String> = clause.when.iter().filter_map(|it| it.because(destination)).collect();
-        let why = why.join("; ");
+        found.covered = found
+            .covered
+            .saturating_add(usize::from(stands.covered && stands.truth == Truth::False));
+        let Stands { truth, why, wants, .. } = stands;
         let Some(group) = found.keep(truth, Judged::Exposure(index), &why) else {
             continue;
         };
@@ -291,59 +446,126 @@ fn of_exposures(clause: &Clause, exposures: &[Exposure], destinations: &[Destina
             }
         }
         group.show(|| exposure.evidence.first().cloned());
+        found.want(truth, wants);
     }
     found
 }
 
+/// An exposure to each of the addresses it went to, local ones aside.
+fn by_addresses<'a>(whole: &Asked<'a>) -> Vec<Asked<'a>> {
+    let ids = whole.exposure.map(|it| it.flows.iter()).into_iter().flatten();
+    let flows = ids.filter_map(|id| whole.matter.ledger.flows.get(usize::try_from(id.0).ok()?));
+    let addresses: BTreeSet<IpAddr> = flows.map(|it| it.server.ip).collect();
+    let places = whole.destination.map(|it| &it.places[..]).unwrap_or_default();
+    let place = |address: &IpAddr| places.iter().find(|it| it.address == *address);
+    let mut all: Vec<Asked<'a>> = addresses
+        .iter()
+        .map(|address| Asked {
+            place: place(address),
+            ..*whole
+        })
+        .collect();
+    if all.is_empty() {
+        all.push(*whole);
+    }
+    all.retain(|it| it.place.is_none_or(|it| it.location.state != LocationState::Local));
+    all
+}
+
+/// The worst counts; what is told is of the first that decides, and of all that are in doubt where none does.
+fn worst<'a>(all: impl Iterator<Item = (Option<&'a Place>, Stands)>) -> Stands {
+    let mut sum = Stands {
+        truth: Truth::False,
+        judged: false,
+        covered: false,
+        why: String::new(),
+        wants: BTreeSet::new(),
+    };
+    for (place, it) in all {
+        sum.judged |= it.judged;
+        sum.covered |= it.covered;
+        let why = match place {
+            Some(place) if !it.why.is_empty() => format!("at {}, {}", place.address, it.why),
+            _ => it.why,
+        };
+        match it.truth {
+            Truth::True => {
+                return Stands {
+                    truth: Truth::True,
+                    why,
+                    wants: BTreeSet::new(),
+                    ..sum
+                };
+            }
+            Truth::Unknown => {
+                if sum.why.is_empty() {
+                    sum.why = why;
+                }
+                sum.truth = Truth::Unknown;
+                sum.wants.extend(it.wants);
+            }
+            Truth::False => {}
+        }
+    }
+    sum
+}
+
 /// Every address that anything was sent to, with or without an answer, and every party without one. Local ones are outside every place
 /// clause, and so are those that everything was kept from.
-fn of_addresses(clause: &Clause, destinations: &[Destination], ledger: &Ledger) -> Found {
-    let first = ledger.inputs.iter().filter_map(|it| it.first).min();
-    let last = ledger.inputs.iter().filter_map(|it| it.last).max();
-    let days: Option<(Date, Date)> = first.zip(last).map(|(first, last)| (first.date(), last.date()));
-    let weak = clause.min_confidence == Some(Confidence::Weak);
+fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
+    let ledger = matter.ledger;
+    let nothing = Asked {
+        weak: clause.min_confidence == Some(Confidence::Weak),
+        ..Asked::nothing(matter)
+    };
     let mut found = Found::default();
-    for (index, destination) in destinations.iter().enumerate() {
+    for (index, destination) in matter.destinations.iter().enumerate() {
         // Something went there, and nobody knows where that is: at least one address more, of no known place.
         if destination.places.is_empty() && !destination.flows.is_empty() {
-            found.judged = found.judged.saturating_add(1);
-            let why = "its address was not recorded";
+            let asked = Asked {
+                destination: Some(destination),
+                ..nothing
+            };
             let subject = Judged::Address {
                 destination: index,
                 address: None,
             };
-            if let Some(group) = found.keep(Truth::Unknown, subject, why) {
-                group.add(index, &destination.name, why.to_owned());
-                group.show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
+            let stands = stands(clause, &asked, speaks);
+            if stands.judged {
+                found.judged = found.judged.saturating_add(1);
+                found.covered = found.covered.saturating_add(usize::from(stands.covered));
+                let why = if stands.why.is_empty() { UNRECORDED.to_owned() } else { stands.why };
+                if let Some(group) = found.keep(stands.truth, subject, &why) {
+                    group.add(index, &destination.name, why);
+                    group.show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
+                    found.want(stands.truth, stands.wants);
+                }
             }
         }
         let kept_out = kept_out(destination, ledger);
         let sent_to = |place: &&Place| !kept_out.contains(&place.address) && place.location.state != LocationState::Local;
         for place in destination.places.iter().filter(sent_to) {
-            let all = |predicates: &[pack::Predicate]| {
-                let mut sum = (Truth::True, Vec::new());
-                for (truth, why) in predicates.iter().map(|it| it.holds_at(place, days, weak)) {
-                    sum.0 = sum.0.and(truth);
-                    sum.1.extend((!why.is_empty()).then_some(why));
-                }
-                sum
+            let asked = Asked {
+                destination: Some(destination),
+                place: Some(place),
+                ..nothing
             };
-            let applies = all(&clause.applies);
-            if applies.0 == Truth::False {
+            let stands = stands(clause, &asked, speaks);
+            if !stands.judged {
                 continue;
             }
             found.judged = found.judged.saturating_add(1);
-            let (when, why) = all(&clause.when);
-            let why = why.join("; ");
+            found.covered = found.covered.saturating_add(usize::from(stands.covered));
             let subject = Judged::Address {
                 destination: index,
                 address: Some(place.address),
             };
-            let Some(group) = found.keep(applies.0.and(when), subject, &why) else {
+            let Some(group) = found.keep(stands.truth, subject, &stands.why) else {
                 continue;
             };
-            group.add(index, &place.address, why);
+            group.add(index, &place.address, stands.why);
             group.show(|| seen(destination, place, ledger));
+            found.want(stands.truth, stands.wants);
         }
     }
     found
@@ -412,7 +634,14 @@ mod tests {
         };
         let pack = built_in("countries").unwrap().unwrap();
         let clause = pack.clauses.iter().find(|it| it.judges == Subject::Addresses).unwrap();
-        let doubtful = |flows| of_addresses(clause, &[asked_for(flows)], &Ledger::default()).doubtful;
+        let doubtful = |flows| {
+            let (destinations, ledger) = ([asked_for(flows)], Ledger::default());
+            let matter = Matter {
+                destinations: &destinations,
+                ..Matter::of(&ledger)
+            };
+            of_addresses(clause, &matter, Truth::True).doubtful
+        };
         assert_eq!(doubtful(Vec::new()).items, 0);
         let open = doubtful(vec![FlowId(0)]);
         assert_eq!((open.items, open.destinations), (1, [0].into()));
@@ -465,11 +694,21 @@ mod tests {
     fn a_predicate_is_asked_of_what_it_speaks_of() {
         let head = "id = \"x\"\nversion = \"1\"\ntitle = \"t\"\n[[clause]]\nid = \"c\"\ntitle = \"t\"\ncitation = \"c\"\nverified = true\napplies = []\n";
         for (rest, wanted) in [
-            ("when = [{ outside = [\"DE\"] }]\n", "judges"),
+            ("judges = \"addresses\"\nwhen = [{ basis-covers = [\"consent\"] }]\n", "judges"),
+            ("when = [{ basis-covers = [] }]\n", "such as"),
+            ("when = [{ kind-in = [] }]\n", "name one"),
+            ("when = [{ kind-in = \"sensitive\" }]\n", "params"),
+            ("when = [{ kind-in = [\"E-Mail\"] }]\n", "such as"),
+            ("when = [{ not-on-the-wire = \" \" }]\n", "in words"),
+            ("when = [{ reached-by = { sure = [\"DE\"], open = [] } }]\n", "outside"),
+            ("when = [{ outside = { sure = [\"DE\"], open = [\"UK\"] } }]\n", "such as"),
+            ("when = []\nunless = [{ outside = \"home\" }]\n", "params"),
+            ("from = 2026-02-01\nuntil = 2026-01-31\nwhen = []\n", "before `from`"),
+            ("from = 2026-02-01T00:00:00Z\nwhen = []\n", "a date such as"),
             ("judges = \"addresses\"\nwhen = [{ reached-by = [\"DE\"] }]\n", "judges"),
             ("when = [{ reached-by = \"home\" }]\n", "params"),
             ("when = [{ reached-by = [\"UK\"] }]\n", "such as"),
-            ("judges = \"addresses\"\nwhen = [{ readable-by = \"on-path\" }]\n", "outside"),
+            ("judges = \"addresses\"\nwhen = [{ readable-by = \"on-path\" }]\n", "judges"),
             ("judges = \"addresses\"\nwhen = [{ outside = \"home\" }]\n", "params"),
             ("judges = \"addresses\"\nwhen = [{ outside = [\"UK\"] }]\n", "such as"),
         ] {
@@ -486,5 +725,33 @@ mod tests {
         let error = Pack::read(text).unwrap_err();
         assert!(error.message.contains("readible-by"), "{error}");
         assert!(error.span.is_some());
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_place() {
+        let text = r#"id = "x"
+version = "1"
+title = "t"
+[[clause]]
+id = "a"
+title = "t"
+citation = "c"
+verified = true
+from = 2026-02-01
+until = 2026-01-01
+applies = [{ leaves = true }, { kind-in = "nobody" }]
+when = [{ outside = ["UK"] }]
+unless = [{ basis-covers = [] }]
+"#;
+        let told: Vec<String> = mistakes(text).into_iter().map(|it| text[it.span.unwrap()].to_owned()).collect();
+        let wanted = [
+            "2026-01-01",
+            "{ kind-in = \"nobody\" }",
+            "{ outside = [\"UK\"] }",
+            "{ basis-covers = [] }",
+        ];
+        assert_eq!(told, wanted);
+        assert_eq!(mistakes("use = \"countrys\"\n").len(), 1);
+        assert_eq!(mistakes("use = \"countries\"\n[params]\ncountries = [\"DE\"]\n"), []);
     }
 }

@@ -1,18 +1,17 @@
 //! Packs: clauses as data, with a closed set of predicates. A pack cannot run code.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use farshore_model::flow::Protection;
-use farshore_model::party::LocationState;
-use farshore_model::party::{Place, Reach};
-use farshore_model::{Answer, Country, Date, Exposure, ReaderRole};
+use farshore_model::{Date, ReaderRole};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
 
-use super::kleene::Truth;
-use super::places::{self, Stand};
+use super::basis::{self, BasisKind};
+use crate::identifiers::known::is_kind;
 use crate::parties::countries;
-use farshore_model::party::Destination;
 
 /// A set of clauses.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -24,7 +23,7 @@ pub struct Pack {
     pub version: String,
     /// One line on what it asks for.
     pub title: String,
-    /// What whoever uses it has to say: lists of codes of countries.
+    /// What whoever uses it has to say: lists of codes of countries, or of kinds of data, by where they are used.
     #[serde(default)]
     pub params: Vec<String>,
     /// Its clauses.
@@ -50,10 +49,26 @@ pub struct Clause {
     /// How sure a place must be. What is built in never says `weak`.
     #[serde(default)]
     pub min_confidence: Option<Confidence>,
+    /// The first day on which it speaks to anything.
+    #[serde(default, deserialize_with = "date")]
+    pub from: Option<Date>,
+    /// The last one.
+    #[serde(default, deserialize_with = "date")]
+    pub until: Option<Date>,
     /// To which of them it speaks: all of these.
     pub applies: Vec<Predicate>,
     /// When it is breached: all of these.
     pub when: Vec<Predicate>,
+    /// Unless any of these.
+    #[serde(default)]
+    pub unless: Vec<Predicate>,
+}
+
+/// A day, which TOML tells from a time.
+fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
+    let it = toml::value::Datetime::deserialize(from)?;
+    let wanted = || serde::de::Error::custom("expected a date such as 2026-12-31");
+    basis::date(&it).map(Some).ok_or_else(wanted)
 }
 
 /// What a clause judges.
@@ -83,6 +98,28 @@ pub enum Countries {
     Listed(Vec<String>),
     /// Those of a parameter that has not been given.
     Param(String),
+    /// Some, and some of which it is open whether they count. Of `outside` only.
+    Open(OpenCountries),
+}
+
+/// Countries of which some may count or not, as whoever wrote the rule did not say: what rests on those stays undetermined.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenCountries {
+    /// Those that count.
+    pub sure: Vec<String>,
+    /// Those that may.
+    pub open: Vec<String>,
+}
+
+/// Kinds of data, or the name of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Kinds {
+    /// These.
+    Listed(Vec<String>),
+    /// Those of a parameter that has not been given.
+    Param(String),
 }
 
 /// What can be asked of an exposure or an address. The set is closed on purpose.
@@ -90,9 +127,9 @@ pub enum Countries {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Predicate {
     /// It is of one of these kinds.
-    KindIn(Vec<String>),
+    KindIn(Kinds),
     /// It is of none of these kinds.
-    KindNotIn(Vec<String>),
+    KindNotIn(Kinds),
     /// It was protected in one of these ways.
     ProtectionIn(Vec<Channel>),
     /// This reader can read it.
@@ -101,8 +138,18 @@ pub enum Predicate {
     Leaves(bool),
     /// An access law of one of these states, in words that were read, addresses who it reached. Of exposures only.
     ReachedBy(Countries),
-    /// The machine stood in none of these countries. Of addresses only.
+    /// The machine stood in none of these countries.
     Outside(Countries),
+    /// A record of one of these kinds, as brought with `--basis`, covers it. Of exposures only.
+    BasisCovers(Vec<BasisKind>),
+    /// The data are of the market of one of these countries, as told with `--subject`.
+    SubjectMarketIn(Countries),
+    /// Whose data they are lives in one of these countries, as told with `--subject`.
+    SubjectResidenceIn(Countries),
+    /// Whose data they are is a U.S. person, or is not, as told with `--subject`.
+    UsPerson(bool),
+    /// What people alone can say and no capture shows, in words: never known.
+    NotOnTheWire(String),
 }
 
 /// Protection, as packs spell it.
@@ -142,16 +189,30 @@ pub struct PackError {
 }
 
 impl Pack {
-    /// Reads a pack.
+    /// Reads a pack, up to its first mistake.
     pub fn read(text: &str) -> Result<Self, PackError> {
-        let pack: Self = toml::from_str(text).map_err(|error| PackError {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
-        pack.check()
+        Self::read_whole(text).map_err(|mistakes| {
+            let first = mistakes.into_iter().next();
+            first.unwrap_or_else(|| PackError::of("it could not be read".to_owned()))
+        })
     }
 
-    /// With its parameters, each a list of country codes.
+    /// Reads a pack; else all its mistakes, as far as its form lets them be told apart.
+    pub fn read_whole(text: &str) -> Result<Self, Vec<PackError>> {
+        let pack: Self = toml::from_str(text).map_err(|error| vec![PackError::from_toml(error)])?;
+        let mistakes = pack.mistakes();
+        if mistakes.is_empty() {
+            return Ok(pack);
+        }
+        let spans: Spans = toml::from_str(text).unwrap_or_default();
+        let located = mistakes.into_iter().map(|(at, message)| PackError {
+            message,
+            span: at.and_then(|at| spans.of(at)),
+        });
+        Err(located.collect())
+    }
+
+    /// With its parameters.
     pub fn with(mut self, params: &BTreeMap<String, Vec<String>>) -> Result<Self, PackError> {
         if let Some(name) = params.keys().find(|name| !self.params.contains(name)) {
             let known = if self.params.is_empty() {
@@ -161,57 +222,107 @@ impl Pack {
             };
             return Err(PackError::of(format!("{} has no parameter `{name}`; there are: {known}", self.id)));
         }
-        let predicates = self
-            .clauses
-            .iter_mut()
-            .flat_map(|clause| clause.applies.iter_mut().chain(&mut clause.when));
-        for predicate in predicates {
-            if let Predicate::Outside(countries) | Predicate::ReachedBy(countries) = predicate
-                && let Countries::Param(name) = countries
-                && let Some(codes) = params.get(name)
-            {
-                *countries = Countries::Listed(codes.clone());
+        for predicate in self.clauses.iter_mut().flat_map(Clause::predicates_mut) {
+            match predicate {
+                Predicate::Outside(it) | Predicate::ReachedBy(it) | Predicate::SubjectMarketIn(it) | Predicate::SubjectResidenceIn(it) => {
+                    if let Countries::Param(name) = it
+                        && let Some(codes) = params.get(name)
+                    {
+                        *it = Countries::Listed(codes.clone());
+                    }
+                }
+                Predicate::KindIn(it) | Predicate::KindNotIn(it) => {
+                    if let Kinds::Param(name) = it
+                        && let Some(kinds) = params.get(name)
+                    {
+                        *it = Kinds::Listed(kinds.clone());
+                    }
+                }
+                _ => {}
             }
         }
         self.params.retain(|name| !params.contains_key(name));
         self.check()
     }
 
-    /// Refuses what could only be misunderstood.
+    /// Whether a parameter is a list of kinds of data.
+    pub(super) fn is_of_kinds(&self, param: &str) -> bool {
+        let names = |it: &Predicate| matches!(it, Predicate::KindIn(Kinds::Param(name)) | Predicate::KindNotIn(Kinds::Param(name)) if name == param);
+        self.clauses.iter().flat_map(Clause::predicates).any(names)
+    }
+
     fn check(self) -> Result<Self, PackError> {
-        if self.clauses.is_empty() {
-            return Err(PackError::of("a pack without a `[[clause]]` asks for nothing".to_owned()));
+        match self.mistakes().into_iter().next() {
+            Some((_, message)) => Err(PackError::of(message)),
+            None => Ok(self),
         }
-        for clause in &self.clauses {
-            for predicate in clause.applies.iter().chain(&clause.when) {
-                match predicate {
-                    Predicate::Leaves(_) => {}
-                    Predicate::Outside(_) if clause.judges != Subject::Addresses => {
-                        let message = format!("{}: `outside` is asked of addresses: judges = \"addresses\"", clause.id);
-                        return Err(PackError::of(message));
-                    }
-                    Predicate::ReachedBy(_) if clause.judges != Subject::Exposures => {
-                        let message = format!("{}: `reached-by` is asked of exposures: judges = \"exposures\"", clause.id);
-                        return Err(PackError::of(message));
-                    }
-                    Predicate::Outside(Countries::Param(name)) | Predicate::ReachedBy(Countries::Param(name))
-                        if !self.params.contains(name) =>
-                    {
-                        return Err(PackError::of(format!("{}: `{name}` is not among the pack's `params`", clause.id)));
-                    }
-                    Predicate::Outside(Countries::Listed(codes)) | Predicate::ReachedBy(Countries::Listed(codes)) => {
-                        codes_are_known(codes)?
-                    }
-                    Predicate::Outside(Countries::Param(_)) | Predicate::ReachedBy(Countries::Param(_)) => {}
-                    _ if clause.judges == Subject::Addresses => {
-                        let message = format!("{}: of addresses only `outside` and `leaves` can be asked", clause.id);
-                        return Err(PackError::of(message));
-                    }
-                    _ => {}
+    }
+
+    /// What could only be misunderstood, and in which predicate of which clause it stands.
+    fn mistakes(&self) -> Vec<(Option<At>, String)> {
+        let mut all = Vec::new();
+        if self.clauses.is_empty() {
+            all.push((None, "a pack without a `[[clause]]` asks for nothing".to_owned()));
+        }
+        for (number, clause) in self.clauses.iter().enumerate() {
+            if clause.until.zip(clause.from).is_some_and(|(until, from)| until < from) {
+                all.push((Some((number, PREDICATES)), format!("{}: `until` lies before `from`", clause.id)));
+            }
+            for (at, predicate) in clause.predicates().enumerate() {
+                if let Err(why) = predicate.check(clause.judges, &self.params) {
+                    all.push((Some((number, at)), format!("{}: {why}", clause.id)));
                 }
             }
         }
-        Ok(self)
+        all
+    }
+}
+
+/// The number of a clause, and that of a predicate among all it has.
+type At = (usize, usize);
+/// Not a predicate, but the end of the time for which a clause speaks.
+const PREDICATES: usize = usize::MAX;
+
+/// Where in the text each predicate stands.
+#[derive(Default, Deserialize)]
+struct Spans {
+    #[serde(default, rename = "clause")]
+    clauses: Vec<ClauseSpans>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ClauseSpans {
+    until: Option<Spanned<IgnoredAny>>,
+    applies: Vec<Spanned<IgnoredAny>>,
+    when: Vec<Spanned<IgnoredAny>>,
+    unless: Vec<Spanned<IgnoredAny>>,
+}
+
+impl Spans {
+    fn of(&self, (clause, at): At) -> Option<Range<usize>> {
+        let clause = self.clauses.get(clause)?;
+        if at == PREDICATES {
+            return clause.until.as_ref().map(Spanned::span);
+        }
+        clause
+            .applies
+            .iter()
+            .chain(&clause.when)
+            .chain(&clause.unless)
+            .nth(at)
+            .map(Spanned::span)
+    }
+}
+
+impl Clause {
+    /// All it asks.
+    pub fn predicates(&self) -> impl Iterator<Item = &Predicate> {
+        self.applies.iter().chain(&self.when).chain(&self.unless)
+    }
+
+    fn predicates_mut(&mut self) -> impl Iterator<Item = &mut Predicate> {
+        self.applies.iter_mut().chain(&mut self.when).chain(&mut self.unless)
     }
 }
 
@@ -219,97 +330,125 @@ impl PackError {
     pub(super) fn of(message: String) -> Self {
         Self { message, span: None }
     }
-}
 
-fn codes_are_known(codes: &[String]) -> Result<(), PackError> {
-    if codes.is_empty() {
-        return Err(PackError::of(
-            "an empty list of countries allows nothing: name one at least".to_owned(),
-        ));
-    }
-    let known = |code: &&String| countries::country_name(code).is_some_and(|_| code.as_str() != "EU");
-    match codes.iter().find(|code| !known(code)) {
-        Some(code) => Err(PackError::of(format!("`{code}` is no country code; expected codes such as \"DE\""))),
-        None => Ok(()),
+    pub(super) fn from_toml(error: toml::de::Error) -> Self {
+        Self {
+            message: error.message().to_owned(),
+            span: error.span(),
+        }
     }
 }
 
 impl Predicate {
-    /// Whether it holds of an exposure.
-    pub fn holds(&self, exposure: &Exposure, destination: Option<&Destination>) -> Truth {
+    /// Its name in packs.
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::KindIn(kinds) => kinds.iter().any(|kind| kind == exposure.kind.as_str()).into(),
-            Self::KindNotIn(kinds) => Truth::from(kinds.iter().any(|kind| kind == exposure.kind.as_str())).negated(),
-            Self::ProtectionIn(channels) => channels.iter().any(|channel| channel.is(exposure.protection)).into(),
-            Self::ReadableBy(role) => match exposure.readers.iter().find(|it| it.role == role.reader()).map(|it| it.answer) {
-                Some(Answer::Yes) => Truth::True,
-                Some(Answer::No) => Truth::False,
-                Some(Answer::CannotTell) | None => Truth::Unknown,
-            },
-            Self::Leaves(wanted) => match destination {
-                Some(it) => Truth::from((it.location.state != LocationState::Local) == *wanted),
-                None => Truth::Unknown,
-            },
-            Self::ReachedBy(Countries::Listed(states)) => {
-                let among = |it: &&Reach| states.iter().any(|state| state == it.state.code());
-                let reaches = |it: &Destination| it.reach.iter().filter(among).any(|it| it.answer == Answer::Yes);
-                // That no law was found to reach somebody does not say that none does.
-                if destination.is_some_and(reaches) {
-                    Truth::True
-                } else {
-                    Truth::Unknown
-                }
-            }
-            Self::ReachedBy(Countries::Param(_)) | Self::Outside(_) => Truth::Unknown,
+            Self::KindIn(_) => "kind-in",
+            Self::KindNotIn(_) => "kind-not-in",
+            Self::ProtectionIn(_) => "protection-in",
+            Self::ReadableBy(_) => "readable-by",
+            Self::Leaves(_) => "leaves",
+            Self::ReachedBy(_) => "reached-by",
+            Self::Outside(_) => "outside",
+            Self::BasisCovers(_) => "basis-covers",
+            Self::SubjectMarketIn(_) => "subject-market-in",
+            Self::SubjectResidenceIn(_) => "subject-residence-in",
+            Self::UsPerson(_) => "us-person",
+            Self::NotOnTheWire(_) => "not-on-the-wire",
         }
     }
 
-    /// In which words it is so, or cannot be told, where the exposure does not say that itself.
-    pub fn because(&self, destination: Option<&Destination>) -> Option<String> {
-        let Self::ReachedBy(Countries::Listed(states)) = self else {
-            return None;
+    /// Whether the answer is the same whatever is judged.
+    pub(super) const fn is_of_the_subject(&self) -> bool {
+        match self {
+            Self::SubjectMarketIn(_) | Self::SubjectResidenceIn(_) | Self::UsPerson(_) | Self::NotOnTheWire(_) => true,
+            Self::KindIn(_)
+            | Self::KindNotIn(_)
+            | Self::ProtectionIn(_)
+            | Self::ReadableBy(_)
+            | Self::Leaves(_)
+            | Self::ReachedBy(_)
+            | Self::Outside(_)
+            | Self::BasisCovers(_) => false,
+        }
+    }
+
+    /// Whether the answer may be another for each address of a destination.
+    pub(super) const fn is_of_an_address(&self) -> bool {
+        matches!(self, Self::Outside(_) | Self::BasisCovers(_))
+    }
+
+    fn is_of_exposures(&self) -> bool {
+        match self {
+            Self::KindIn(_)
+            | Self::KindNotIn(_)
+            | Self::ProtectionIn(_)
+            | Self::ReadableBy(_)
+            | Self::ReachedBy(_)
+            | Self::BasisCovers(_) => true,
+            Self::Leaves(_)
+            | Self::Outside(_)
+            | Self::SubjectMarketIn(_)
+            | Self::SubjectResidenceIn(_)
+            | Self::UsPerson(_)
+            | Self::NotOnTheWire(_) => false,
+        }
+    }
+
+    /// What is wrong with it, if anything.
+    fn check(&self, judges: Subject, params: &[String]) -> Result<(), String> {
+        if judges == Subject::Addresses && self.is_of_exposures() {
+            let name = self.name();
+            return Err(format!("`{name}` is asked of exposures: judges = \"exposures\""));
+        }
+        let given = |name: &String| match params.contains(name) {
+            true => Ok(()),
+            false => Err(format!("`{name}` is not among the pack's `params`")),
         };
-        let all = destination.map(|it| it.reach.iter()).into_iter().flatten();
-        let (mut laws, mut open) = (BTreeSet::new(), BTreeSet::new());
-        for it in all.filter(|it| states.iter().any(|state| state == it.state.code())) {
-            match (it.answer, &it.law) {
-                (Answer::Yes, Some(law)) => _ = laws.insert(law.id.as_str()),
-                _ => _ = open.insert(it.state.code()),
-            }
-        }
-        let listed = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
-        Some(if !laws.is_empty() {
-            format!("it could be ordered under {}", listed(laws))
-        } else if !open.is_empty() {
-            format!("whether it could be ordered under the law of {} cannot be told", listed(open))
-        } else {
-            format!(
-                "nothing known ties it to {}, which does not say that nothing does",
-                states.join(", ")
-            )
-        })
-    }
-
-    /// Whether it holds of an address that is not local, with the reason where there is one to give.
-    pub fn holds_at(&self, place: &Place, days: Option<(Date, Date)>, weak: bool) -> (Truth, String) {
         match self {
-            Self::Leaves(wanted) => ((*wanted).into(), String::new()),
-            Self::Outside(Countries::Listed(codes)) => {
-                let allowed: Vec<Country> = codes.iter().filter_map(|code| Country::parse(code)).collect();
-                match places::stand(place, &allowed, days, weak) {
-                    Stand::Inside => (Truth::False, String::new()),
-                    Stand::Outside(why) => (Truth::True, why),
-                    Stand::CannotTell(why) => (Truth::Unknown, why),
-                }
+            Self::ReachedBy(Countries::Open(_))
+            | Self::SubjectMarketIn(Countries::Open(_))
+            | Self::SubjectResidenceIn(Countries::Open(_)) => {
+                Err(format!("`{}` takes a list of codes; `open` is of `outside`", self.name()))
             }
-            Self::Outside(Countries::Param(name)) => (Truth::Unknown, format!("the parameter `{name}` was not given")),
-            _ => (Truth::Unknown, String::new()),
+            Self::Outside(it) | Self::ReachedBy(it) => it.check(given, false),
+            Self::SubjectMarketIn(it) | Self::SubjectResidenceIn(it) => it.check(given, true),
+            Self::KindIn(Kinds::Param(name)) | Self::KindNotIn(Kinds::Param(name)) => given(name),
+            Self::KindIn(Kinds::Listed(kinds)) | Self::KindNotIn(Kinds::Listed(kinds)) => match kinds.iter().find(|it| !is_kind(it)) {
+                Some(kind) => Err(format!("`{kind}` is no kind of data; expected kinds such as \"user-id\"")),
+                None if kinds.is_empty() => Err("an empty list of kinds speaks of nothing: name one at least".to_owned()),
+                None => Ok(()),
+            },
+            Self::BasisCovers(kinds) if kinds.is_empty() => {
+                Err("an empty list of records covers nothing: name one at least, such as \"consent\"".to_owned())
+            }
+            Self::NotOnTheWire(words) if words.trim().is_empty() => Err("`not-on-the-wire` says in words what is not known".to_owned()),
+            Self::ProtectionIn(_) | Self::ReadableBy(_) | Self::Leaves(_) => Ok(()),
+            Self::BasisCovers(_) | Self::UsPerson(_) | Self::NotOnTheWire(_) => Ok(()),
+        }
+    }
+}
+
+impl Countries {
+    fn check(&self, given: impl Fn(&String) -> Result<(), String>, union: bool) -> Result<(), String> {
+        let (codes, open) = match self {
+            Self::Listed(codes) => (codes, &[][..]),
+            Self::Open(it) => (&it.sure, &it.open[..]),
+            Self::Param(name) => return given(name),
+        };
+        if codes.is_empty() {
+            return Err("an empty list of countries allows nothing: name one at least".to_owned());
+        }
+        let known = |code: &&String| countries::country_name(code).is_some_and(|_| union || code.as_str() != "EU");
+        match codes.iter().chain(open).find(|code| !known(code)) {
+            Some(code) => Err(format!("`{code}` is no country code; expected codes such as \"DE\"")),
+            None => Ok(()),
         }
     }
 }
 
 impl Channel {
-    fn is(self, protection: Protection) -> bool {
+    pub(super) fn is(self, protection: Protection) -> bool {
         match self {
             Self::Plaintext => protection == Protection::Plaintext,
             Self::Tls => protection == Protection::Tls,
@@ -322,7 +461,7 @@ impl Channel {
 }
 
 impl Role {
-    const fn reader(self) -> ReaderRole {
+    pub(super) const fn reader(self) -> ReaderRole {
         match self {
             Self::OnPath => ReaderRole::OnPath,
             Self::DnsResolver => ReaderRole::DnsResolver,

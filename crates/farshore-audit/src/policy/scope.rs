@@ -69,7 +69,7 @@ impl Scope {
 pub struct Gap {
     /// What it is.
     pub what: String,
-    /// What would close it.
+    /// What would close it; empty: what else is missing says that.
     pub closed_by: &'static str,
 }
 
@@ -79,6 +79,11 @@ impl Gap {
             what: what.into(),
             closed_by,
         }
+    }
+
+    /// One of which is told elsewhere what would close it.
+    pub(super) fn open(what: String) -> Self {
+        Self { what, closed_by: "" }
     }
 }
 

@@ -1,43 +1,37 @@
 //! What would settle an open question: the next thing to bring, for whoever meets "undetermined" first. Refuses to promise
 //! which way it would be settled.
 
-use farshore_model::verdict::Subject as Judged;
-use farshore_model::{Finding, Outcome, Text};
+use std::collections::BTreeSet;
 
-use super::pack::Subject;
+use farshore_model::Text;
+
+use super::asking::Want;
 use super::scope::Gap;
 
 /// What would settle a clause that is undetermined: what could not be told if anything, else what the capture does not show.
-pub(super) fn of(judges: Subject, findings: &[Finding], gaps: &[Gap]) -> Vec<Text> {
-    let doubtful = || findings.iter().filter(|it| it.outcome == Outcome::Undetermined);
-    let mut told: Vec<&'static str> = Vec::new();
-    match judges {
-        Subject::Exposures if doubtful().next().is_some() => {
-            told.push("whether others can read it: the keys of its session (--keys FILE), or payload in a known format");
-            // Of an exposure a reason of its own is that of a law.
-            if doubtful().any(|it| !it.because.as_str().is_empty()) {
-                told.push("what the laws in question ask of the recipient: its `reach` names what is `missing`");
-            }
-        }
-        Subject::Exposures => {}
-        Subject::Addresses => {
-            let unrecorded = |it: &Finding| matches!(it.subject, Judged::Address { address: None, .. });
-            if doubtful().any(|it| !unrecorded(it)) {
-                told.push(
-                    "where the machines stand: round trips (--vantage), the operator's list of the capture's time (--ranges), what you know better (--overrides)",
-                );
-            }
-            if doubtful().any(unrecorded) {
-                told.push("a capture that records the addresses");
+pub(super) fn of(wants: &BTreeSet<Want>, doubtful: bool, gaps: &[Gap]) -> Vec<Text> {
+    let mut told: Vec<Text> = wants.iter().map(words).collect();
+    if !doubtful {
+        for gap in gaps.iter().filter(|it| !it.closed_by.is_empty()) {
+            if !told.iter().any(|it| it.as_str() == gap.closed_by) {
+                told.push(gap.closed_by.into());
             }
         }
     }
-    if told.is_empty() {
-        for gap in gaps {
-            if !told.contains(&gap.closed_by) {
-                told.push(gap.closed_by);
-            }
+    told
+}
+
+fn words(want: &Want) -> Text {
+    match want {
+        Want::Keys => "whether others can read it: the keys of its session (--keys FILE), or payload in a known format".into(),
+        Want::Reach => "what the laws in question ask of the recipient: its `reach` names what is `missing`".into(),
+        Want::Places => {
+            "where the machines stand: round trips (--vantage), the operator's list of the capture's time (--ranges), what you know better (--overrides)".into()
         }
+        Want::Addresses => "a capture that records the addresses".into(),
+        Want::Subject => "whose data it is: --subject FILE, with residence, market, us_person".into(),
+        Want::Basis => "what it may go on: --basis FILE, with complete = true if these are all the records there are".into(),
+        Want::People(what) => format!("the word of those who know, as no capture shows {what}").as_str().into(),
+        Want::Day => "a capture of days on which the rule holds throughout, or the day that counts (--as-of)".into(),
     }
-    told.into_iter().map(Text::from).collect()
 }

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use farshore_audit::parties::{Special, countries, location};
 use farshore_audit::policy::pack::Pack;
-use farshore_audit::policy::{Scope, built_in, verdicts};
+use farshore_audit::policy::{Basis, DataSubject, Matter, Scope, built_in, verdicts};
 use farshore_model::exposure::Because;
 use farshore_model::ledger::InputRecord;
 use farshore_model::party::{
-    ClaimKind, CountryClaim, Destination, Exclusion, Law, Location, LocationState, Place, Reach, ReachBasis, Standing, Traffic, Via,
+    ClaimKind, CountryClaim, Destination, Exclusion, Law, Location, LocationState, Organisation, Place, Reach, ReachBasis, Standing,
+    Traffic, Via,
 };
 use farshore_model::sighting::SightedValue;
 use farshore_model::{
-    Answer, Country, DatumKind, Endpoint, Exposure, Flow, FlowId, InputId, Ledger, Locus, Outcome, Protection, Reader, ReaderRole, Span,
-    Timestamp, Transport, Verdict,
+    Answer, Country, Date, DatumKind, Endpoint, Exposure, Flow, FlowId, InputId, Ledger, Locus, Outcome, Protection, Reader, ReaderRole,
+    Span, Timestamp, Transport, Verdict,
 };
 use serde::Deserialize;
 
@@ -28,6 +29,11 @@ pub struct Case {
     pub because: Vec<String>,
     #[serde(default)]
     scope: bool,
+    /// A file as `--subject` takes it.
+    subject: Option<String>,
+    /// A file as `--basis` takes it.
+    basis: Option<String>,
+    as_of: Option<String>,
     #[serde(default)]
     coverage: Coverage,
     #[serde(default, rename = "exposure")]
@@ -60,6 +66,8 @@ struct Told {
 #[serde(deny_unknown_fields)]
 struct Placed {
     address: std::net::IpAddr,
+    /// The id of whoever runs it.
+    organisation: Option<String>,
     #[serde(default)]
     anycast: bool,
     #[serde(default)]
@@ -141,6 +149,9 @@ pub struct Facts {
     pub destinations: Vec<Destination>,
     pub exposures: Vec<Exposure>,
     pub scope: Option<Scope>,
+    pub subject: Option<DataSubject>,
+    pub basis: Option<Basis>,
+    pub as_of: Option<Date>,
 }
 
 /// The folder of a built-in pack.
@@ -159,10 +170,14 @@ pub fn cases(pack: &str) -> BTreeMap<String, Case> {
     files.map(|it| read(it.unwrap().path())).collect()
 }
 
-/// A built-in pack; the cases of one that wants countries are told for Germany and France.
+/// A built-in pack; the cases of one that wants countries are told for Germany and France, of one that wants kinds for two of them.
 pub fn pack(id: &str) -> Pack {
     let pack = built_in(id).unwrap().unwrap();
-    let allowed = |name: &String| (name.clone(), ["DE", "FR"].map(str::to_owned).to_vec());
+    let values = |name: &str| match name {
+        "sensitive" => ["email", "phone"],
+        _ => ["DE", "FR"],
+    };
+    let allowed = |name: &String| (name.clone(), values(name).map(str::to_owned).to_vec());
     let params = pack.params.iter().map(allowed).collect();
     pack.with(&params).unwrap()
 }
@@ -232,9 +247,29 @@ fn destination(name: &str, state: LocationState) -> Destination {
     }
 }
 
+/// How many destinations there are in each case.
+pub const SHARED: usize = 4;
+
 /// What an exposure of a case may have reached: somebody of whom no more is known, somebody near, somebody whom a law of Germany addresses,
 /// and somebody of whom that cannot be told.
-const DESTINATIONS: [&str; 4] = ["public", "local", "reached", "argued"];
+const DESTINATIONS: [&str; SHARED] = ["public", "local", "reached", "argued"];
+
+fn organisation(id: &str) -> Box<Organisation> {
+    Box::new(Organisation {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        kind: String::new(),
+        seat: None,
+        incorporated_in: None,
+        establishments: Vec::new(),
+        basis: "domain",
+        source: String::new(),
+        as_of: String::new(),
+        read_at_source: true,
+        confidence: "high".to_owned(),
+        fictional: false,
+    })
+}
 
 fn reached(answer: Answer) -> Destination {
     let law = Law {
@@ -305,9 +340,17 @@ impl Case {
             protection: protection(&it.protection),
             destination: DESTINATIONS
                 .iter()
-                .position(|name| *name == it.destination)
+                .map(|it| (*it).to_owned())
+                .chain(self.addresses.iter().map(|it| it.address.to_string()))
+                .position(|name| name == it.destination)
                 .unwrap_or_else(|| panic!("destination {}", it.destination)),
-            flows: vec![FlowId(0)],
+            flows: vec![FlowId(
+                self.addresses
+                    .iter()
+                    .zip(0..)
+                    .find(|(placed, _)| placed.address.to_string() == it.destination)
+                    .map_or(0, |(_, flow)| flow),
+            )],
             readers: it
                 .readers
                 .iter()
@@ -330,6 +373,7 @@ impl Case {
             location: it.place().location,
             places: vec![it.place()],
             flows: vec![FlowId(flow.saturating_sub(1))],
+            organisation: it.organisation.as_deref().map(organisation),
             ..destination(&it.address.to_string(), LocationState::Agreed)
         });
         if !self.addresses.is_empty() {
@@ -348,6 +392,9 @@ impl Case {
             destinations,
             exposures: (1..).zip(&self.exposures).map(exposure).collect(),
             scope: self.scope.then(|| Scope::read(scope).unwrap()),
+            subject: self.subject.as_deref().map(|it| DataSubject::read(it).unwrap()),
+            basis: self.basis.as_deref().map(|it| Basis::read(it).unwrap()),
+            as_of: self.as_of.as_deref().map(|it| Date::parse(it).unwrap()),
         }
     }
 }
@@ -355,6 +402,15 @@ impl Case {
 impl Facts {
     /// The verdicts of a pack on them.
     pub fn judged(&self, pack: &Pack) -> Vec<Verdict> {
-        verdicts(pack, &self.exposures, &self.destinations, &self.ledger, self.scope.as_ref())
+        let matter = Matter {
+            exposures: &self.exposures,
+            destinations: &self.destinations,
+            scope: self.scope.as_ref(),
+            subject: self.subject.as_ref(),
+            basis: self.basis.as_ref(),
+            as_of: self.as_of,
+            ..Matter::of(&self.ledger)
+        };
+        verdicts(pack, &matter)
     }
 }

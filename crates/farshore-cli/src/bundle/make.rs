@@ -21,7 +21,7 @@ use crate::audit::{self, Asked};
 use crate::shelf::{Noted, Shelf};
 use crate::{args, inputs, message, output};
 
-/// Flags whose files go into the bundle: what its maker declares, in words of his own. All others may hold values of people,
+/// Flags whose files go into the bundle: what its maker declares, in words of his own. All others may hold values of people or facts about them,
 /// secrets, or data that must not be passed on.
 const CARRIED: [&str; 5] = ["declared", "overrides", "policy", "scope", "waivers"];
 

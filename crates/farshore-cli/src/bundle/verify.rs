@@ -57,7 +57,15 @@ impl Given {
             all.push((source, digest));
         }
         let mut files = Vec::new();
-        let named = [&args.known, &args.keys, &args.digest_key, &args.mmdb, &args.ranges];
+        let named = [
+            &args.known,
+            &args.keys,
+            &args.digest_key,
+            &args.subject,
+            &args.basis,
+            &args.mmdb,
+            &args.ranges,
+        ];
         for path in named.into_iter().flatten() {
             let bytes = std::fs::read(path).with_context(|| message::shown(path))?;
             let digest = hex(&Sha256::digest(&bytes));

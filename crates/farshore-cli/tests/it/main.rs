@@ -19,4 +19,5 @@ mod order;
 mod outputs;
 mod recall;
 mod rules;
+mod told;
 mod who;

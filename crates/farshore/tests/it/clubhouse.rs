@@ -81,6 +81,8 @@ pub fn audit(ledger: Ledger, scope: Option<&Scope>) -> Audit {
         data: Datasets::with_fictional(),
         packs: &[pack],
         scope,
+        subject: None,
+        basis: None,
         waivers: None,
         baseline: None,
         as_of: None,

@@ -80,6 +80,8 @@ fn judged(ledger: Ledger, jobs: usize) -> Audit {
         data: Datasets::embedded(),
         packs: &packs,
         scope: None,
+        subject: None,
+        basis: None,
         waivers: None,
         baseline: None,
         as_of: None,

@@ -33,6 +33,8 @@ fn audit(scene: &Scene) -> Audit {
         data: Datasets::with_fictional(),
         packs: &[],
         scope: None,
+        subject: None,
+        basis: None,
         waivers: None,
         baseline: None,
         as_of: None,

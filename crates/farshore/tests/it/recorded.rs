@@ -32,6 +32,8 @@ fn audit(text: &[u8], name: &str, jobs: usize) -> Audit {
             data: Datasets::embedded(),
             packs: &[pack],
             scope: None,
+            subject: None,
+            basis: None,
             waivers: None,
             baseline: None,
             as_of: None,

@@ -134,6 +134,8 @@ pub fn judged(ledger: Ledger, data: &'static Datasets) -> Audit {
         data,
         packs: &[],
         scope: None,
+        subject: None,
+        basis: None,
         waivers: None,
         baseline: None,
         as_of: None,
