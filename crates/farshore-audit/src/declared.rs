@@ -7,19 +7,28 @@ use farshore_model::sighting::KEPT;
 use farshore_model::talk::{Omission, Undeclared};
 use farshore_model::{Country, DatumKind, Exposure, Locus};
 use serde::Deserialize;
+use toml::Spanned;
 
-use crate::naming::plain;
+use crate::policy::kleene::Truth;
+use crate::recipients::{self, Recipient};
 use crate::talk::beginning;
 
 /// What was declared. Of a key that is absent nothing was, and nothing is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// Who receives: ids of organisations, host names, `*.` before a domain for all beneath it, addresses.
-    recipients: Option<Vec<String>>,
+    /// Who receives.
+    recipients: Option<Vec<Recipient>>,
     /// In which countries.
-    countries: Option<Vec<String>>,
+    countries: Option<Vec<Country>>,
     /// Which kinds of data.
+    fields: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    recipients: Option<Vec<Spanned<String>>>,
+    countries: Option<Vec<Spanned<String>>>,
     fields: Option<Vec<String>>,
 }
 
@@ -36,18 +45,17 @@ pub struct DeclaredError {
 impl Declared {
     /// Reads a declaration.
     pub fn read(text: &str) -> Result<Self, DeclaredError> {
-        let it: Self = toml::from_str(text).map_err(|error| DeclaredError {
+        let file: File = toml::from_str(text).map_err(|error| DeclaredError {
             message: error.message().to_owned(),
             span: error.span(),
         })?;
-        let wrong = it.countries.iter().flatten().find(|code| Country::parse(code).is_none());
-        match wrong {
-            Some(code) => Err(DeclaredError {
-                message: format!("`{code}` is no country: two letters are expected, such as DE"),
-                span: None,
-            }),
-            None => Ok(it),
-        }
+        Ok(Self {
+            recipients: list(file.recipients, Recipient::read)?,
+            countries: list(file.countries, |code| {
+                Country::parse(code).ok_or_else(|| format!("`{code}` is no country: two letters are expected, such as DE"))
+            })?,
+            fields: file.fields,
+        })
     }
 
     /// What an audit shows and this leaves out, by destination.
@@ -85,22 +93,23 @@ impl Declared {
             .iter()
             .filter_map(|id| audit.flows.get(id.0 as usize))
             .any(|it| it.up.frames > 0);
-        let names = |entry: &String| {
-            let entry = plain(entry);
-            let organisation = it.organisation.as_ref().is_some_and(|it| it.id == *entry);
-            organisation
-                || match entry.strip_prefix("*.") {
-                    Some(domain) => it.name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
-                    None => it.name.as_str() == entry,
-                }
-                || it.places.iter().any(|place| place.address.to_string() == *entry)
+        let addresses = it.places.iter().map(|place| Some(place.address));
+        // Of several addresses that of one declared is enough.
+        let truth = addresses.chain(it.places.is_empty().then_some(None));
+        let truth = truth.fold(Truth::False, |sum, address| sum.or(recipients::any(declared, it, address)));
+        let because = match truth {
+            Truth::True => return None,
+            Truth::False => "it was sent something, and is no recipient that was declared",
+            Truth::Unknown => {
+                "it was sent something, and whether it is a recipient that was declared cannot be told: whose it is, is not known"
+            }
         };
-        (sent && !declared.iter().any(names)).then(|| Undeclared {
+        sent.then(|| Undeclared {
             what: Omission::Recipient,
             subject: it.name.clone(),
             destination: index,
             exposures: of(index, audit).map(|(index, _)| index).collect(),
-            because: "it was sent something, and is no recipient that was declared".into(),
+            because: because.into(),
             evidence: places(it, audit),
         })
     }
@@ -108,11 +117,7 @@ impl Declared {
     fn country(&self, index: usize, it: &Destination, audit: &Audit) -> Option<Undeclared> {
         let declared = self.countries.as_ref()?;
         let agreed = it.location.state == LocationState::Agreed && !it.location.countries.is_empty();
-        let outside = it
-            .location
-            .countries
-            .iter()
-            .all(|country| !declared.iter().any(|it| it == country.code()));
+        let outside = it.location.countries.iter().all(|country| !declared.contains(country));
         (agreed && outside).then(|| {
             let codes: Vec<&str> = it.location.countries.iter().map(Country::code).collect();
             Undeclared {
@@ -144,6 +149,16 @@ impl Declared {
             evidence: it.evidence.iter().take(KEPT).cloned().collect(),
         })
     }
+}
+
+fn list<T>(words: Option<Vec<Spanned<String>>>, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<Vec<T>>, DeclaredError> {
+    let read = |word: &Spanned<String>| {
+        read(word.get_ref()).map_err(|message| DeclaredError {
+            message,
+            span: Some(word.span()),
+        })
+    };
+    words.map(|words| words.iter().map(read).collect()).transpose()
 }
 
 fn of(destination: usize, audit: &Audit) -> impl Iterator<Item = (usize, &Exposure)> {

@@ -29,6 +29,11 @@ pub struct Grouped<'n> {
     pub beyond: u64,
 }
 
+/// Whether that is no name of anybody, but what those go by of whom none is known or told apart.
+pub(crate) fn is_no_name(name: &str) -> bool {
+    [NOT_RECORDED, FURTHER].contains(&name)
+}
+
 /// Sorts all flows by their destinations, of which so many are told apart; also tells the destination of each flow.
 pub fn group<'n>(ledger: &Ledger, names: &Names<'n>, most: usize) -> (Grouped<'n>, Vec<u32>) {
     let mut groups = Groups::with_room_for(most);

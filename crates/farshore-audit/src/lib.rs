@@ -32,6 +32,7 @@ pub mod naming;
 pub mod parties;
 pub mod physics;
 pub mod policy;
+pub mod recipients;
 mod rhythm;
 pub mod rules;
 mod sides;

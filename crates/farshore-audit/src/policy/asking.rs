@@ -7,10 +7,11 @@ use farshore_model::{Answer, Country, Date, Exposure, Ledger};
 
 use super::basis::{Basis, Sent};
 use super::kleene::Truth;
-use super::pack::{Countries, Kinds, Predicate};
+use super::pack::{Countries, Kinds, Predicate, Recipients};
 use super::places::{self, Stand};
 use super::scope::Scope;
 use super::subject::DataSubject;
+use crate::recipients::{self, Recipient};
 
 /// What is judged, and what was told beside it.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +79,7 @@ pub(super) enum Want {
     Reach,
     Places,
     Addresses,
+    Recipient,
     Subject,
     Basis,
     People(String),
@@ -140,6 +142,7 @@ impl Predicate {
             }),
             Self::ReachedBy(states) => Told::because(it.reached(states), Want::Reach),
             Self::Outside(allowed) => it.outside(allowed),
+            Self::RecipientNotIn(allowed) => Told::because(it.not_sent_to(allowed), Want::Recipient),
             Self::BasisCovers(kinds) => {
                 let Some(exposure) = it.exposure else {
                     return Told::plain(Truth::Unknown);
@@ -216,6 +219,25 @@ impl<'a> Asked<'a> {
         };
         // That no law was found to reach somebody does not say that none does.
         (if reached { Truth::True } else { Truth::Unknown }, why)
+    }
+
+    fn not_sent_to(&self, allowed: &Recipients) -> (Truth, String) {
+        let (Recipients::Listed(allowed), Some(destination)) = (allowed, self.destination) else {
+            return (Truth::Unknown, String::new());
+        };
+        let allowed: Vec<Recipient> = allowed.iter().filter_map(|it| Recipient::read(it).ok()).collect();
+        let who = || match &destination.organisation {
+            Some(it) => format!("it goes by {}, of {} by {}", destination.name, it.id, it.basis),
+            None => format!("it goes by {}", destination.name),
+        };
+        match recipients::any(&allowed, destination, self.place.map(|it| it.address)) {
+            Truth::True => (Truth::False, String::new()),
+            Truth::False => (Truth::True, format!("{}, and is not on the list", who())),
+            Truth::Unknown => (
+                Truth::Unknown,
+                format!("{}, and whether somebody on the list is meant cannot be told", who()),
+            ),
+        }
     }
 
     fn outside(&self, allowed: &Countries) -> Told {

@@ -14,9 +14,9 @@ use toml::Spanned;
 use super::kleene::Truth;
 use super::pack::PackError;
 use super::places::{self, Stand};
-use super::recipients::{self, Recipient};
 use crate::identifiers::known::is_kind;
 use crate::parties::countries;
+use crate::recipients::{self, Recipient};
 
 /// The records of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -279,8 +279,8 @@ pub(super) fn date(it: &toml::value::Datetime) -> Option<Date> {
 mod tests {
     use farshore_model::party::{ClaimKind, CountryClaim, Location, LocationState};
 
-    use super::super::recipients::tests::{destination, of_organisation};
     use super::*;
+    use crate::recipients::tests::{destination, of_organisation};
 
     const RECORD: &str = "[[basis]]\nkind = \"consent\"\nfields = [\"email\"]\nrecipients = [\"shop\"]\ncountries = [\"CN\"]\nfrom = 2026-01-01\nuntil = 2026-12-31\nissuer = \"\"\ndocument_sha256 = \"\"\n";
 

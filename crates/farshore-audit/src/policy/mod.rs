@@ -6,7 +6,6 @@ pub mod basis;
 pub mod kleene;
 pub mod pack;
 pub mod places;
-pub mod recipients;
 pub mod scope;
 mod settling;
 pub mod subject;
@@ -34,6 +33,7 @@ pub use waivers::Waivers;
 /// The packs that are built in: id and text. One line a pack.
 static BUILT_IN: &[(&str, &str)] = &[
     ("access-powers", include_str!("../../../../packs/policies/access-powers/pack.toml")),
+    ("allow-list", include_str!("../../../../packs/policies/allow-list/pack.toml")),
     ("countries", include_str!("../../../../packs/policies/countries/pack.toml")),
     (
         "no-plaintext-identifiers",
@@ -97,12 +97,8 @@ pub fn complete(pack: Pack) -> Result<Pack, PackError> {
     match pack.params.first() {
         None => Ok(pack),
         Some(name) => Err(PackError::of(format!(
-            "{id} needs its parameter: a file with use = \"{id}\" and, under [params], {name} = [{}]",
-            if pack.is_of_kinds(name) {
-                r#""email", "phone""#
-            } else {
-                r#""DE", "FR""#
-            },
+            "{id} needs its parameter: a file with use = \"{id}\" and, under [params], {name} = {}",
+            pack.example_of(name),
             id = pack.id
         ))),
     }
@@ -673,7 +669,7 @@ mod tests {
         assert_eq!((pack.id.as_str(), pack.params.len()), ("countries", 0));
         for (text, wanted) in [
             ("use = \"countries\"\n", "[params]"),
-            ("use = \"country\"\n", "there are: access-powers, countries"),
+            ("use = \"country\"\n", "there are: access-powers, allow-list, countries"),
             ("use = \"countries\"\n[params]\ncountrys = [\"DE\"]\n", "countrys"),
             ("use = \"countries\"\n[params]\ncountries = [\"Germany\"]\n", "such as \"DE\""),
             ("use = \"countries\"\n[params]\ncountries = [\"EU\"]\n", "such as \"DE\""),
@@ -711,6 +707,9 @@ mod tests {
             ("judges = \"addresses\"\nwhen = [{ readable-by = \"on-path\" }]\n", "judges"),
             ("judges = \"addresses\"\nwhen = [{ outside = \"home\" }]\n", "params"),
             ("judges = \"addresses\"\nwhen = [{ outside = [\"UK\"] }]\n", "such as"),
+            ("when = [{ recipient-not-in = \"ours\" }]\n", "params"),
+            ("when = [{ recipient-not-in = [] }]\n", "name one"),
+            ("when = [{ recipient-not-in = [\"*shop\"] }]\n", "no recipient"),
         ] {
             let said = Pack::read(&format!("{head}{rest}")).unwrap_err().to_string();
             assert!(said.contains(wanted), "{rest}: {said}");

@@ -12,6 +12,7 @@ use toml::Spanned;
 use super::basis::{self, BasisKind};
 use crate::identifiers::known::is_kind;
 use crate::parties::countries;
+use crate::recipients::Recipient;
 
 /// A set of clauses.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -122,6 +123,16 @@ pub enum Kinds {
     Param(String),
 }
 
+/// Recipients, or the name of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Recipients {
+    /// These, in the words of [`Recipient`].
+    Listed(Vec<String>),
+    /// Those of a parameter that has not been given.
+    Param(String),
+}
+
 /// What can be asked of an exposure or an address. The set is closed on purpose.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -140,6 +151,8 @@ pub enum Predicate {
     ReachedBy(Countries),
     /// The machine stood in none of these countries.
     Outside(Countries),
+    /// None of these received it.
+    RecipientNotIn(Recipients),
     /// A record of one of these kinds, as brought with `--basis`, covers it. Of exposures only.
     BasisCovers(Vec<BasisKind>),
     /// The data are of the market of one of these countries, as told with `--subject`.
@@ -238,6 +251,13 @@ impl Pack {
                         *it = Kinds::Listed(kinds.clone());
                     }
                 }
+                Predicate::RecipientNotIn(it) => {
+                    if let Recipients::Param(name) = it
+                        && let Some(recipients) = params.get(name)
+                    {
+                        *it = Recipients::Listed(recipients.clone());
+                    }
+                }
                 _ => {}
             }
         }
@@ -245,10 +265,17 @@ impl Pack {
         self.check()
     }
 
-    /// Whether a parameter is a list of kinds of data.
-    pub(super) fn is_of_kinds(&self, param: &str) -> bool {
-        let names = |it: &Predicate| matches!(it, Predicate::KindIn(Kinds::Param(name)) | Predicate::KindNotIn(Kinds::Param(name)) if name == param);
-        self.clauses.iter().flat_map(Clause::predicates).any(names)
+    /// What a parameter may be given as, in the words of TOML.
+    pub(super) fn example_of(&self, param: &str) -> &'static str {
+        let of = |it: &Predicate| match it {
+            Predicate::KindIn(Kinds::Param(name)) | Predicate::KindNotIn(Kinds::Param(name)) if name == param => {
+                Some(r#"["email", "phone"]"#)
+            }
+            Predicate::RecipientNotIn(Recipients::Param(name)) if name == param => Some(r#"["agora", "*.example.com"]"#),
+            _ => None,
+        };
+        let mut all = self.clauses.iter().flat_map(Clause::predicates);
+        all.find_map(of).unwrap_or(r#"["DE", "FR"]"#)
     }
 
     fn check(self) -> Result<Self, PackError> {
@@ -350,6 +377,7 @@ impl Predicate {
             Self::Leaves(_) => "leaves",
             Self::ReachedBy(_) => "reached-by",
             Self::Outside(_) => "outside",
+            Self::RecipientNotIn(_) => "recipient-not-in",
             Self::BasisCovers(_) => "basis-covers",
             Self::SubjectMarketIn(_) => "subject-market-in",
             Self::SubjectResidenceIn(_) => "subject-residence-in",
@@ -369,13 +397,14 @@ impl Predicate {
             | Self::Leaves(_)
             | Self::ReachedBy(_)
             | Self::Outside(_)
+            | Self::RecipientNotIn(_)
             | Self::BasisCovers(_) => false,
         }
     }
 
     /// Whether the answer may be another for each address of a destination.
     pub(super) const fn is_of_an_address(&self) -> bool {
-        matches!(self, Self::Outside(_) | Self::BasisCovers(_))
+        matches!(self, Self::Outside(_) | Self::RecipientNotIn(_) | Self::BasisCovers(_))
     }
 
     fn is_of_exposures(&self) -> bool {
@@ -388,6 +417,7 @@ impl Predicate {
             | Self::BasisCovers(_) => true,
             Self::Leaves(_)
             | Self::Outside(_)
+            | Self::RecipientNotIn(_)
             | Self::SubjectMarketIn(_)
             | Self::SubjectResidenceIn(_)
             | Self::UsPerson(_)
@@ -419,6 +449,11 @@ impl Predicate {
                 None if kinds.is_empty() => Err("an empty list of kinds speaks of nothing: name one at least".to_owned()),
                 None => Ok(()),
             },
+            Self::RecipientNotIn(Recipients::Param(name)) => given(name),
+            Self::RecipientNotIn(Recipients::Listed(all)) if all.is_empty() => {
+                Err("an empty list of recipients allows nobody: name one at least".to_owned())
+            }
+            Self::RecipientNotIn(Recipients::Listed(all)) => all.iter().try_for_each(|it| Recipient::read(it).map(|_| ())),
             Self::BasisCovers(kinds) if kinds.is_empty() => {
                 Err("an empty list of records covers nothing: name one at least, such as \"consent\"".to_owned())
             }

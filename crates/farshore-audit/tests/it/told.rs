@@ -9,8 +9,8 @@ use farshore_audit::policy::{Basis, DataSubject, Matter, Scope, built_in, verdic
 use farshore_model::exposure::Because;
 use farshore_model::ledger::InputRecord;
 use farshore_model::party::{
-    ClaimKind, CountryClaim, Destination, Exclusion, Law, Location, LocationState, Organisation, Place, Reach, ReachBasis, Standing,
-    Traffic, Via,
+    ClaimKind, CountryClaim, Destination, Exclusion, Law, Location, LocationState, Organisation, Owner, OwnerRelation, Place, Reach,
+    ReachBasis, Standing, Traffic, Via,
 };
 use farshore_model::sighting::SightedValue;
 use farshore_model::{
@@ -66,8 +66,13 @@ struct Told {
 #[serde(deny_unknown_fields)]
 struct Placed {
     address: std::net::IpAddr,
+    /// What it goes by, if not by its address.
+    name: Option<String>,
     /// The id of whoever runs it.
     organisation: Option<String>,
+    /// The ids of who owns those.
+    #[serde(default)]
+    owners: Vec<String>,
     #[serde(default)]
     anycast: bool,
     #[serde(default)]
@@ -170,11 +175,13 @@ pub fn cases(pack: &str) -> BTreeMap<String, Case> {
     files.map(|it| read(it.unwrap().path())).collect()
 }
 
-/// A built-in pack; the cases of one that wants countries are told for Germany and France, of one that wants kinds for two of them.
+/// A built-in pack; the cases of one that wants countries are told for Germany and France, of one that wants kinds
+/// or recipients for two of them.
 pub fn pack(id: &str) -> Pack {
     let pack = built_in(id).unwrap().unwrap();
     let values = |name: &str| match name {
         "sensitive" => ["email", "phone"],
+        "recipients" => ["shop", "*.shop.example"],
         _ => ["DE", "FR"],
     };
     let allowed = |name: &String| (name.clone(), values(name).map(str::to_owned).to_vec());
@@ -269,6 +276,17 @@ fn organisation(id: &str) -> Box<Organisation> {
         confidence: "high".to_owned(),
         fictional: false,
     })
+}
+
+fn owner(id: &str) -> Owner {
+    Owner {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        country: None,
+        relation: OwnerRelation::Parent,
+        as_of: String::new(),
+        source: String::new(),
+    }
 }
 
 fn reached(answer: Answer) -> Destination {
@@ -374,7 +392,8 @@ impl Case {
             places: vec![it.place()],
             flows: vec![FlowId(flow.saturating_sub(1))],
             organisation: it.organisation.as_deref().map(organisation),
-            ..destination(&it.address.to_string(), LocationState::Agreed)
+            owners: it.owners.iter().map(|id| owner(id)).collect(),
+            ..destination(&it.name.clone().unwrap_or_else(|| it.address.to_string()), LocationState::Agreed)
         });
         if !self.addresses.is_empty() {
             ledger.flows = self.addresses.iter().map(|it| flow(Protection::Plaintext, it.address)).collect();

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use farshore_model::party::Destination;
 
-use super::kleene::Truth;
+use crate::destinations;
 use crate::naming::plain;
+use crate::policy::kleene::Truth;
 
 /// One who is named as a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +52,8 @@ impl Recipient {
     /// Whether a destination, or one address of it, is meant.
     pub fn means(&self, destination: &Destination, address: Option<IpAddr>) -> Truth {
         let name = destination.name.as_str();
-        // One that goes by its address may have any name.
-        let unnamed = name.parse::<IpAddr>().is_ok();
+        // One that goes by its address may have any name, and what goes by one name together may have many.
+        let unnamed = name.parse::<IpAddr>().is_ok() || destinations::is_no_name(name);
         let by_name = |fits: &dyn Fn(&str) -> bool| {
             if fits(name) {
                 Truth::True
@@ -67,10 +68,14 @@ impl Recipient {
             Self::Host(host) => by_name(&|it| it == host),
             Self::Below(domain) => by_name(&|it| it.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))),
             Self::Word(word) if name == word => Truth::True,
-            // Of a row that nobody read at its source it is not known whose the name is.
             Self::Word(word) => match &destination.organisation {
-                Some(it) if it.read_at_source => (it.id == *word).into(),
-                Some(_) | None => Truth::Unknown,
+                // Of a row that nobody read at its source it is not known whose the name is.
+                Some(it) if !it.read_at_source && !it.fictional => Truth::Unknown,
+                Some(it) if it.id == *word => Truth::True,
+                // Whoever names a group may mean all that belong to it.
+                Some(_) if destination.owners.iter().any(|it| it.id == *word) => Truth::Unknown,
+                Some(_) => Truth::False,
+                None => Truth::Unknown,
             },
         }
     }
@@ -83,12 +88,12 @@ pub fn any(all: &[Recipient], destination: &Destination, address: Option<IpAddr>
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use farshore_model::party::{Location, LocationState, Organisation, Traffic};
 
     use super::*;
 
-    pub(in crate::policy) fn destination(name: &str) -> Destination {
+    pub(crate) fn destination(name: &str) -> Destination {
         Destination {
             name: name.into(),
             domain: None,
@@ -109,7 +114,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::policy) fn of_organisation(mut it: Destination, id: &str, read_at_source: bool) -> Destination {
+    pub(crate) fn of_organisation(mut it: Destination, id: &str, read_at_source: bool) -> Destination {
         it.organisation = Some(Box::new(Organisation {
             id: id.to_owned(),
             name: id.to_owned(),
