@@ -147,6 +147,7 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
         links: Some(links),
         talk,
         undeclared: None,
+        replies: None,
         verdicts,
         waivers,
         baseline,

@@ -33,6 +33,7 @@ pub mod parties;
 pub mod physics;
 pub mod policy;
 pub mod recipients;
+pub mod replies;
 mod rhythm;
 pub mod rules;
 mod sides;

@@ -105,6 +105,10 @@ pub(crate) struct Audited {
     /// What somebody answers for, in TOML: [[waive]] pack, clause, subject, reason, until. It is listed, and never `met`
     #[arg(long, value_name = "FILE", help_heading = "Judging")]
     pub(crate) waivers: Option<PathBuf>,
+    /// What others say against it, in TOML: [[reply]] by, date, statement, source, and what it is about (pack, clause, subject). It is shown
+    /// beside what was found, and moves no verdict
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    pub(crate) replies: Option<PathBuf>,
     /// Judge dated facts, and which waivers hold, as of this day (default: the day of the capture)
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Judging")]
     pub(crate) as_of: Option<String>,
@@ -146,6 +150,7 @@ impl Audited {
             subject,
             basis,
             waivers,
+            replies,
             as_of,
             show_pii,
             digest_key,
@@ -169,6 +174,7 @@ impl Audited {
         files("subject", &mut subject.iter().map(PathBuf::as_path));
         files("basis", &mut basis.iter().map(PathBuf::as_path));
         files("waivers", &mut waivers.iter().map(PathBuf::as_path));
+        files("replies", &mut replies.iter().map(PathBuf::as_path));
         files("digest-key", &mut digest_key.iter().map(PathBuf::as_path));
         let mut values = |flag: &str, values: &[String]| all.extend(values.iter().map(|it| format!("--{flag}={it}")));
         values("label", label);
@@ -208,7 +214,7 @@ pub(crate) enum BundleVerb {
     /// Audit the inputs and sign what was found
     ///
     /// Writes one archive: a signed statement with the digests of all there is, the audit as report.json and report.html, and the
-    /// files that declare something (--scope, --declared, --policy, --overrides, --waivers). The inputs, key logs, known values, and what was told of
+    /// files that declare something (--scope, --declared, --policy, --overrides, --waivers, --replies). The inputs, key logs, known values, and what was told of
     /// people (--subject, --basis), are told by their SHA-256 and stay where they are.
     #[command(arg_required_else_help = true)]
     Make(Box<BundleMake>),
@@ -302,6 +308,7 @@ impl Audited {
             subject: None,
             basis: None,
             waivers: None,
+            replies: None,
             as_of: None,
             show_pii: false,
             digest_key: None,

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use farshore::model::Date;
 use farshore::model::verdict::WaiverState;
+use farshore::model::{Date, Reply};
 use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack, pack::PackError};
-use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, known};
+use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, Replies, known};
 use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
@@ -130,6 +130,11 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
         .transpose()?;
     let declared = args.declared.as_deref().map(|it| read_declared(it, files)).transpose()?;
     let waivers = args.waivers.as_deref().map(|it| read_waivers(it, files)).transpose()?;
+    let replies = args
+        .replies
+        .as_deref()
+        .map(|it| read_told("replies", it, files, Replies::read))
+        .transpose()?;
     let as_of = args
         .as_of
         .as_deref()
@@ -194,6 +199,10 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
         }
     }
     audit.undeclared = declared.map(|it| it.omissions(&audit));
+    audit.replies = replies.map(|it| it.about(&audit));
+    if !args.voice.quiet {
+        warn_of_replies(&audit, args.replies.as_deref());
+    }
     audit.tool.digest_key = fingerprint;
     Ok(Judged { audit, unreadable })
 }
@@ -302,7 +311,7 @@ fn read_scope(path: &Path, files: &Shelf) -> anyhow::Result<Scope> {
     Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
-/// What is told of people and of what their data may go on.
+/// What is told of people, of what their data may go on, and by others.
 fn read_told<T>(flag: &'static str, path: &Path, files: &Shelf, read: fn(&str) -> Result<T, PackError>) -> anyhow::Result<T> {
     let text = files.text(flag, path)?;
     read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
@@ -326,6 +335,15 @@ fn warn_of_waivers(audit: &Audit, path: Option<&Path>) {
             "warning: {file}: waiver of {}/{}, {}: {why}",
             it.pack, it.clause, it.subject
         ));
+    }
+}
+
+/// A reply that is about nothing here may be of another capture, or misspelt.
+fn warn_of_replies(audit: &Audit, path: Option<&Path>) {
+    let file = path.map(message::shown).unwrap_or_default();
+    let unused = |it: &&Reply| it.verdicts.is_empty() && it.destinations.is_empty();
+    for it in audit.replies.iter().flatten().filter(unused) {
+        message::say(&format!("warning: {file}: reply of {}, {}: it fits nothing here", it.by, it.date));
     }
 }
 

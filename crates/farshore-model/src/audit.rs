@@ -4,7 +4,7 @@ use crate::ledger::{Anomaly, InputRecord};
 use crate::observation::Observed;
 use crate::party::Destination;
 use crate::verdict::Baseline;
-use crate::{Coverage, Discovery, Exposure, Flow, Link, Rows, Talk, Undeclared, Verdict, Waiver, WireText};
+use crate::{Coverage, Discovery, Exposure, Flow, Link, Reply, Rows, Talk, Undeclared, Verdict, Waiver, WireText};
 
 /// What it means.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,8 @@ pub struct Audit {
     pub verdicts: Vec<Verdict>,
     /// What was waived, in the order of the file; `None`: there was none.
     pub waivers: Option<Vec<Waiver>>,
+    /// What others say against it, in the order of the file; `None`: nothing was handed in.
+    pub replies: Option<Vec<Reply>>,
     /// What an audit made before leaves of it; `None`: there was none.
     pub baseline: Option<Baseline>,
     /// The flows, as in the ledger.

@@ -9,8 +9,8 @@ use farshore_model::verdict::Counting;
 use farshore_model::{Audit, Outcome, Verdict};
 
 use crate::escape;
-use crate::findings::{baseline, count, judged_order, long, matters, name, some, standing, waived};
-use crate::terminal::{Ink, Screen};
+use crate::findings::{baseline, count, judged_order, long, matters, name, other_replies, replies, some, standing, waived};
+use crate::terminal::{Ink, REPLIES, Screen};
 use crate::{Options, Output};
 
 /// Lines a clause takes for what stands against it.
@@ -44,6 +44,7 @@ fn write(audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()
         &waived(audit),
         usize::MAX,
     )?;
+    screen.part(REPLIES.0, REPLIES.1, &other_replies(audit), usize::MAX)?;
     for (index, told) in baseline(audit).iter().enumerate() {
         screen.wrapped(if index == 0 { "\n" } else { "" }, "", told, None, None)?;
     }
@@ -81,6 +82,9 @@ fn clause(audit: &Audit, it: &Verdict, screen: &mut Screen<'_>) -> Result<()> {
     screen.wrapped(&lead, "    ", &head, None, Some(Ink::Bold))?;
     screen.wrapped("    ", "    ", &long(&it.citation), None, Some(Ink::Dim))?;
     screen.wrapped("    ", "    ", &long(&it.because), None, None)?;
+    for reply in replies(audit, it) {
+        screen.wrapped("    ", "    ", &reply, None, None)?;
+    }
     let mut matters = matters(audit, it);
     matters.retain(|it| it.about.counts());
     for matter in matters.iter().take(SHOWN) {

@@ -10,7 +10,7 @@ use farshore_model::{Audit, Outcome, Verdict};
 
 use crate::check::Tally;
 use crate::escape::{command_data, command_property, unobeyed, visible_within};
-use crate::findings::{baseline, judged_order, long, matters, name, standing, waived};
+use crate::findings::{baseline, judged_order, long, matters, name, other_replies, replies, standing, waived};
 use crate::{Options, Output};
 
 /// Lines an annotation takes for what stands against a clause.
@@ -42,6 +42,9 @@ impl Output for Github {
             };
             writeln!(out, "::{level} title={}::{}", command_property(title), command_data(&told.title))?;
         }
+        for told in other_replies(audit).items {
+            writeln!(out, "::notice title=reply::{}", command_data(&told.title))?;
+        }
         for told in baseline(audit) {
             writeln!(out, "::notice title=baseline::{}", command_data(&told))?;
         }
@@ -68,6 +71,7 @@ fn clause(audit: &Audit, it: &Verdict, level: &str, out: &mut dyn Write) -> Resu
     if let Some(more) = counting.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         lines.push(format!("- … and {more} more: --format json"));
     }
+    lines.extend(replies(audit, it));
     lines.extend(it.settled_by.iter().map(|it| format!("settled by: {}", long(it))));
     lines.push(long(&it.citation));
     lines.retain(|line| !line.is_empty());

@@ -39,6 +39,9 @@ impl Output for Json {
         if audit.waivers.is_some() {
             it.list::<v1::Waivers>();
         }
+        if audit.replies.is_some() {
+            it.list::<v1::Replies>();
+        }
         if let Some(baseline) = &audit.baseline {
             it.member("baseline", &v1::Baseline::new(baseline))?;
         }
@@ -136,6 +139,7 @@ impl Output for Ndjson {
         it.list::<v1::Anomalies>();
         it.list::<v1::Verdicts>();
         it.list::<v1::Waivers>();
+        it.list::<v1::Replies>();
         if let Some(baseline) = &audit.baseline {
             it.line("baseline", v1::Baseline::new(baseline))?;
         }

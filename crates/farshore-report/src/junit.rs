@@ -9,7 +9,7 @@ use farshore_model::verdict::{Counting, WaiverState};
 use farshore_model::{Audit, Outcome, Verdict};
 
 use crate::escape::xml;
-use crate::findings::{long, matters, standing, waived};
+use crate::findings::{long, matters, replies, standing, waived};
 use crate::{Options, Output};
 
 /// Lines a test tells.
@@ -109,6 +109,7 @@ fn test(audit: &Audit, it: &Verdict, out: &mut dyn Write) -> Result<()> {
     if more > 0 {
         lines.push(format!("- … and {more} more: --format json"));
     }
+    lines.extend(replies(audit, it));
     lines.extend(it.settled_by.iter().map(|it| format!("settled by: {}", long(it))));
     lines.iter().try_for_each(|line| writeln!(out, "{}", xml(line)))?;
     writeln!(out, "</{element}>")?;

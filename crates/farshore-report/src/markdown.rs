@@ -7,7 +7,7 @@ use std::io::{Result, Write};
 use farshore_model::Audit;
 
 use crate::escape::markdown;
-use crate::findings::{Item, Part, Story, Tone, bytes, count, judged_order, long, matters, name, standing};
+use crate::findings::{Item, Part, Story, Tone, bytes, count, judged_order, long, matters, name, replies, standing};
 use crate::{Options, Output};
 
 /// Lines a clause takes for what stands against it.
@@ -35,6 +35,14 @@ impl Output for Markdown {
             "Waived",
             "Somebody answers for it until a day. It is not met.",
             &story.waived,
+            usize::MAX,
+            out,
+        )?;
+        part(
+            audit,
+            "Replies",
+            "What others say, in their words; nothing was weighed by it.",
+            &story.replies,
             usize::MAX,
             out,
         )?;
@@ -108,6 +116,9 @@ fn judged(audit: &Audit, out: &mut dyn Write) -> Result<()> {
         let head = format!("{}/{}{title}", name(&it.pack), name(&it.clause));
         writeln!(out, "- **{}** {}", markdown(&standing(it)), markdown(&head))?;
         writeln!(out, "  - {}", markdown(&long(&it.because)))?;
+        for reply in replies(audit, it) {
+            writeln!(out, "  - {}", markdown(&reply))?;
+        }
         let mut matters = matters(audit, it);
         matters.retain(|it| it.about.counts() && !it.is_coverage());
         for matter in matters.iter().take(SHOWN) {

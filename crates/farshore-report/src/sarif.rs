@@ -15,7 +15,7 @@ use farshore_model::{Audit, Locus, Outcome, Subject, Verdict, Waiver};
 
 use crate::compact::Sheet;
 use crate::escape::visible;
-use crate::findings::{About, Matter, What, baseline, judged_order, locus, matters, waived};
+use crate::findings::{About, Matter, What, baseline, judged_order, locus, matters, other_replies, replies, waived};
 use crate::words::Word;
 use crate::{Options, Output};
 
@@ -114,6 +114,10 @@ fn result(audit: &Audit, it: &Verdict, rule: usize, matter: Option<&Matter<'_>>,
     let again = seen.entry(fingerprint.clone()).or_insert(0);
     *again = again.saturating_add(1);
     let mut properties = json!({ "outcome": outcome.word(), "note": it.note });
+    let replies = replies(audit, it);
+    if !replies.is_empty() {
+        insert(&mut properties, "replies", json!(replies));
+    }
     let mut all = json!({
         "ruleId": id(it),
         "ruleIndex": rule,
@@ -224,7 +228,7 @@ fn artifacts(audit: &Audit) -> Vec<Value> {
     audit.inputs.iter().map(of).collect()
 }
 
-/// Waivers that cover nothing are told, and those that do beside the results they suppress.
+/// Waivers that cover nothing are told, and replies to no clause, and those that do beside the results they suppress.
 fn notifications(audit: &Audit) -> Vec<Value> {
     let levels = audit.waivers.iter().flatten().map(|it| match it.state {
         WaiverState::Applied(_) => "note",
@@ -234,7 +238,8 @@ fn notifications(audit: &Audit) -> Vec<Value> {
     let before = baseline(audit)
         .into_iter()
         .zip(std::iter::once("note").chain(std::iter::repeat("warning")));
-    let all = waivers.chain(before);
+    let replies = other_replies(audit).items.into_iter().map(|it| (it.title, "note"));
+    let all = waivers.chain(before).chain(replies);
     all.map(|(it, level)| json!({ "level": level, "message": message(&it) })).collect()
 }
 

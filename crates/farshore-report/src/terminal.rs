@@ -17,6 +17,11 @@ use crate::{Options, Output};
 /// Narrower than this nothing can be read; wider than that no sentence can.
 const WIDTHS: (usize, usize) = (40, 120);
 
+/// Clauses that have a line of their own.
+const JUDGED: usize = 6;
+/// The head of what others say, and what is to be thought of it.
+pub(crate) const REPLIES: (&str, &str) = ("Replies", "what others say, in their words; nothing was weighed by it");
+
 /// `terminal`.
 pub struct Terminal;
 
@@ -44,14 +49,18 @@ impl Output for Terminal {
         }
         screen.part("Inferred", "who receives it; claims, not proof", &story.inferred, 4)?;
         screen.part("Not seen", "and so neither good nor bad", &story.unseen, 8)?;
-        screen.part("Judged", "", &story.judged, 6)?;
-        screen.remaining_verdicts(6)?;
+        // What somebody replied to is shown with the reply.
+        let replied = story.judged.items.iter().rposition(|it| !it.replies.is_empty());
+        let most = replied.map_or(JUDGED, |last| JUDGED.max(last + 1));
+        screen.part("Judged", "", &story.judged, most)?;
+        screen.remaining_verdicts(most)?;
         screen.part(
             "Waived",
             "accepted by somebody until a day, and not met",
             &story.waived,
             story.waived.total,
         )?;
+        screen.part(REPLIES.0, REPLIES.1, &story.replies, usize::MAX)?;
         screen.sections(options)
     }
 }
@@ -185,6 +194,9 @@ impl<'a> Screen<'a> {
         for (index, text) in std::iter::once(&it.title).chain(&it.details).enumerate() {
             let lead = if index == 0 { self.painted(mark, ink) } else { "    ".to_owned() };
             self.wrapped(&lead, "    ", text, frame.clone().filter(|_| index == last), None)?;
+        }
+        for reply in &it.replies {
+            self.wrapped("    ", "    ", reply, None, None)?;
         }
         Ok(())
     }

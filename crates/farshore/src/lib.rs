@@ -64,6 +64,7 @@ pub use farshore_audit::judge::{Circumstances, judge};
 pub use farshore_audit::limits::Limits as JudgingLimits;
 pub use farshore_audit::parties::{self, Datasets};
 pub use farshore_audit::policy;
+pub use farshore_audit::replies::Replies;
 pub use farshore_audit::rules;
 pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};

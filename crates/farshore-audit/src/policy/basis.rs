@@ -270,7 +270,7 @@ fn day(it: Option<&Spanned<toml::value::Datetime>>) -> Result<Option<(Date, Rang
 }
 
 /// A date without a time.
-pub(super) fn date(it: &toml::value::Datetime) -> Option<Date> {
+pub(crate) fn date(it: &toml::value::Datetime) -> Option<Date> {
     let date = it.date.filter(|_| it.time.is_none() && it.offset.is_none())?;
     Date::new(i32::from(date.year), date.month, date.day)
 }

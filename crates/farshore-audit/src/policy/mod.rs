@@ -3,6 +3,7 @@
 mod asking;
 pub mod baseline;
 pub mod basis;
+pub(crate) mod covers;
 pub mod kleene;
 pub mod pack;
 pub mod places;

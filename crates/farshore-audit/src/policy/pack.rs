@@ -358,7 +358,7 @@ impl PackError {
         Self { message, span: None }
     }
 
-    pub(super) fn from_toml(error: toml::de::Error) -> Self {
+    pub(crate) fn from_toml(error: toml::de::Error) -> Self {
         Self {
             message: error.message().to_owned(),
             span: error.span(),

@@ -23,7 +23,7 @@ use crate::{args, inputs, message, output};
 
 /// Flags whose files go into the bundle: what its maker declares, in words of his own. All others may hold values of people or facts about them,
 /// secrets, or data that must not be passed on.
-const CARRIED: [&str; 5] = ["declared", "overrides", "policy", "scope", "waivers"];
+const CARRIED: [&str; 6] = ["declared", "overrides", "policy", "replies", "scope", "waivers"];
 
 /// Runs the verb.
 pub(super) fn run(args: &args::BundleMake) -> anyhow::Result<ExitCode> {

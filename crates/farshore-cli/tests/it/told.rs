@@ -193,3 +193,106 @@ fn a_pack_is_checked_before_it_is_used() {
     check(&folder.path().join("absent.toml")).ends(2).says("absent.toml");
     run(["list", "data", "--check", "x"]).ends(2).says("list packs --check");
 }
+
+/// The example's relay says something, somebody says something of a clause, and somebody of what is not here.
+const REPLIES: &str = r#"
+[[reply]]
+by = "Relaywright"
+date = 2021-02-13
+statement = "Our relays keep nothing."
+source = "https://relaywright.example/statement"
+subject = "host=198-51-100-42.edge.relaywright.example kind=audio"
+[[reply]]
+by = "Parlour"
+date = 2021-02-14
+statement = "The next version encrypts speech."
+pack = "no-plaintext-identifiers"
+clause = "speech-in-clear"
+[[reply]]
+by = "Tally"
+date = 2021-02-15
+statement = "We count and forget."
+subject = "host=events.tally.example"
+[[reply]]
+by = "Nobody"
+date = 2021-02-16
+statement = "We are not in this."
+subject = "org=nobody"
+"#;
+
+#[test]
+fn a_reply_stands_beside_what_it_speaks_of_and_moves_nothing() {
+    let folder = folder();
+    let file = write(&folder, "replies.toml", REPLIES);
+    let of = |verb: &str, format: &str, replies: bool| {
+        let mut all = vec![verb.to_owned(), example().display().to_string(), format!("--format={format}")];
+        all.extend(replies.then(|| format!("--replies={}", file.display())));
+        run(all)
+    };
+    let (mut with, without) = (of("audit", "json", true).json(), of("audit", "json", false).json());
+    let told = with["replies"].as_array().unwrap().clone();
+    let speech = |audit: &serde_json::Value| {
+        let all = audit["verdicts"].as_array().unwrap();
+        all.iter().position(|it| it["clause"] == "speech-in-clear").unwrap()
+    };
+    let at = speech(&with);
+    assert_eq!(with["verdicts"][at]["replies"], serde_json::json!([0, 1]));
+    assert_eq!(
+        (&told[0]["verdicts"], &told[1]["verdicts"]),
+        (&serde_json::json!([at]), &serde_json::json!([at]))
+    );
+    let tally = with["destinations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == "events.tally.example");
+    assert_eq!(told[2]["destinations"], serde_json::json!([tally.unwrap()["id"]]));
+    assert!(told[3]["destinations"].as_array().unwrap().is_empty());
+    assert_eq!(told[0]["date"], "2021-02-13");
+    // Without the words it is the audit that it was.
+    with.as_object_mut().unwrap().remove("replies");
+    for it in with["verdicts"].as_array_mut().unwrap() {
+        it.as_object_mut().unwrap().remove("replies");
+    }
+    assert_eq!(with, without);
+    // Each stands in every output, the one that fits nothing too.
+    for (verb, formats) in [
+        ("audit", ["terminal", "markdown", "html", "ndjson", "sarif"]),
+        ("check", ["terminal", "json", "sarif", "github", "junit"]),
+    ] {
+        for format in formats {
+            let done = of(verb, format, true);
+            let text = done.text().split_whitespace().collect::<Vec<_>>().join(" ");
+            for words in ["Our relays keep nothing.", "The next version encrypts speech."] {
+                assert!(text.contains(words), "{verb} {format}: {text}");
+            }
+            if format != "junit" {
+                for words in ["We count and forget.", "We are not in this."] {
+                    assert!(text.contains(words), "{verb} {format}: {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reply_that_fits_nothing_is_said_aloud() {
+    let folder = folder();
+    let file = write(&folder, "replies.toml", REPLIES);
+    let done = run([
+        "audit".to_owned(),
+        example().display().to_string(),
+        format!("--replies={}", file.display()),
+    ]);
+    done.ends(0).says("reply of Nobody").says("fits nothing");
+    assert!(!done.err.contains("Relaywright"), "{}", done.err);
+    let bad = write(&folder, "bad.toml", "[[reply]]\nby = \"X\"\ndate = 2021-02-13\nstatement = \"y\"\n");
+    run([
+        "audit".to_owned(),
+        example().display().to_string(),
+        format!("--replies={}", bad.display()),
+    ])
+    .ends(2)
+    .says("bad.toml:1")
+    .says("what it is about");
+}

@@ -4,6 +4,7 @@ use farshore_model::verdict::{Counting, WaiverState};
 use farshore_model::{Audit, Outcome, Verdict, Waiver};
 
 use super::phrase::{count, long, name};
+use super::replied::replies;
 use super::{FrameRef, Item, KEPT, Part, Tone};
 use crate::words::Word;
 
@@ -62,7 +63,10 @@ fn item(audit: &Audit, group: &[&Verdict]) -> Option<Item> {
         .iter()
         .filter_map(|index| audit.exposures.get(*index))
         .flat_map(|it| &it.evidence);
-    Some(Item::new(tone(it), title).at(it.evidence.first().or_else(|| shown.into_iter().next()).map(FrameRef::of)))
+    let item = Item::new(tone(it), title).at(it.evidence.first().or_else(|| shown.into_iter().next()).map(FrameRef::of));
+    let mut said: Vec<String> = group.iter().flat_map(|it| replies(audit, it)).collect();
+    said.dedup();
+    Some(Item { replies: said, ..item })
 }
 
 /// How the outcome of a clause is to be taken.

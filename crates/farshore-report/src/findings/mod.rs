@@ -10,6 +10,7 @@ mod judged;
 mod linked;
 mod matters;
 mod phrase;
+mod replied;
 mod seen;
 mod told;
 mod unseen;
@@ -20,6 +21,7 @@ pub use judged::{baseline, judged_groups, judged_order, standing, tone as tone_o
 pub use linked::{Group, groups, observer};
 pub use matters::{About, Matter, What, locus, matters};
 pub use phrase::{age, bytes, count, long, name, some};
+pub use replied::{other_replies, replies};
 pub use seen::{answer, worst_first};
 
 use farshore_model::verdict::Counting;
@@ -57,6 +59,8 @@ pub struct Story {
     pub judged: Part,
     /// What was waived.
     pub waived: Part,
+    /// What others say, beside no verdict.
+    pub replies: Part,
 }
 
 /// Items of one part, as many as any output shows, and how many there are in all.
@@ -91,6 +95,8 @@ pub struct Item {
     pub title: String,
     /// What belongs to it.
     pub details: Vec<String>,
+    /// What others say to it.
+    pub replies: Vec<String>,
     /// Where it stands.
     pub frame: Option<FrameRef>,
 }
@@ -145,6 +151,7 @@ impl Item {
             tone,
             title: title.into(),
             details: vec![],
+            replies: vec![],
             frame: None,
         }
     }
@@ -182,6 +189,7 @@ impl Story {
             unseen: Part::of(unseen::items(audit).into_iter()),
             judged: judged::part(audit),
             waived: judged::waived(audit),
+            replies: other_replies(audit),
         }
     }
 }

@@ -62,6 +62,7 @@ fn page(audit: &Audit, options: &Options<'_>) -> Markup {
                     (part(audit, "unseen", "Not seen", "And so neither good nor bad.", &story.unseen, 40))
                     (tables::verdicts(audit))
                     @if audit.waivers.is_some() { (part(audit, "waived", "Waived", "What somebody answers for, for a reason and until a day. It is not met.", &story.waived, story.waived.total)) }
+                    @if story.replies.total > 0 { (part(audit, "replies", "Replies", "What others say, in their words; nothing was weighed by it.", &story.replies, story.replies.total)) }
                     (tables::destinations(audit))
                     (tables::exposures(audit))
                     (tables::evidence(audit))

@@ -10,7 +10,8 @@ use farshore_model::{Answer, Audit, Exposure, Locus, Outcome, Reader, ReaderRole
 
 use super::tone;
 use crate::findings::{
-    age, answer, bytes, claimed_and_out, count, judged_order, laws, long, name, organisation, owner, places, standing, tone_of, worst_first,
+    age, answer, bytes, claimed_and_out, count, judged_order, laws, long, name, organisation, owner, places, replies, standing, tone_of,
+    worst_first,
 };
 use crate::words::{self, Word};
 
@@ -69,7 +70,7 @@ pub fn verdicts(audit: &Audit) -> Markup {
             tr {
                 th scope="row" data-label="Clause" { (name(&it.clause)) span.sub { (name(&it.pack)) } }
                 (cell("Outcome", html! { span class={ "outcome " (tone(class)) } { (sign) " " (it.outcome.word()) } @if it.note { span.sub { "note: does not count" } } @if it.waived() > 0 { span.sub { (standing(it)) } } }))
-                (cell("Because", html! { (long(&it.because)) }))
+                (cell("Because", html! { (long(&it.because)) @for reply in replies(audit, it) { span.sub { (reply) } } }))
                 (cell("Concerns", html! { (links('x', &it.exposures)) " " (links('d', &it.destinations)) }))
                 (cell("Citation", html! { (long(&it.citation)) }))
             }

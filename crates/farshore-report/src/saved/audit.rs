@@ -55,6 +55,7 @@ pub(super) fn of(it: shapes::Audit) -> Result<Saved, String> {
         anomalies: it.anomalies.into_iter().map(shapes::Anomaly::model).collect(),
         verdicts: it.verdicts.into_iter().map(shapes::Verdict::model).collect(),
         waivers: it.waivers.map(|all| all.into_iter().map(shapes::Waiver::model).collect()),
+        replies: it.replies.map(|all| all.into_iter().map(shapes::Reply::model).collect()),
         baseline: it.baseline.map(shapes::Baseline::model),
         show_pii: exposures.iter().any(|it| it.value.raw.is_some()),
         exposures,
@@ -169,6 +170,17 @@ fn within(audit: &Audit, has_flows: bool) -> Result<(), String> {
             Subject::Address { destination: index, .. } => destination(index, &place),
             Subject::Coverage => Ok(()),
         })?;
+    }
+    for (at, it) in audit.replies.iter().flatten().enumerate() {
+        it.destinations
+            .iter()
+            .try_for_each(|it| destination(*it, &|| format!("replies[{at}].destinations")))?;
+        let all = audit.verdicts.len();
+        if let Some(index) = it.verdicts.iter().find(|it| **it >= all) {
+            return Err(format!(
+                "replies[{at}].verdicts: there is no verdict {index}, expected one of the {all}, from 0"
+            ));
+        }
     }
     for (at, it) in audit.talk.iter().enumerate() {
         destination(it.destination, &|| format!("talk[{at}].destination"))?;

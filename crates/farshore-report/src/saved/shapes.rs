@@ -43,6 +43,7 @@ pub(super) struct Audit {
     pub anomalies: Vec<Anomaly>,
     pub verdicts: Vec<Verdict>,
     pub waivers: Option<Vec<Waiver>>,
+    pub replies: Option<Vec<Reply>>,
     pub baseline: Option<Baseline>,
     #[serde(default)]
     pub talk: Vec<Talk>,
@@ -576,6 +577,19 @@ pub(super) struct Waiver {
     findings: usize,
     as_of: Option<Day>,
     because: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Reply {
+    by: String,
+    date: Day,
+    statement: String,
+    source: Option<String>,
+    pack: Option<String>,
+    clause: Option<String>,
+    subject: Option<String>,
+    verdicts: Vec<usize>,
+    destinations: Vec<Id<'d'>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -1228,6 +1242,22 @@ impl Waiver {
                 ("expired", Some(day)) => verdict::WaiverState::Expired(day.0),
                 _ => verdict::WaiverState::Unused(self.because.unwrap_or_default().as_str().into()),
             },
+        }
+    }
+}
+
+impl Reply {
+    pub(super) fn model(self) -> farshore_model::Reply {
+        farshore_model::Reply {
+            by: self.by,
+            date: self.date.0,
+            statement: self.statement,
+            source: self.source,
+            pack: self.pack,
+            clause: self.clause,
+            subject: self.subject,
+            verdicts: self.verdicts,
+            destinations: self.destinations.into_iter().map(|it| it.0).collect(),
         }
     }
 }

@@ -109,6 +109,9 @@ pub struct Verdict<'a> {
     /// What would settle it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     settled_by: Vec<&'a str>,
+    /// Indices in `replies`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replies: Vec<usize>,
 }
 
 /// One thing that stands against a clause, or may: an exposure, an address of a destination, or what the capture does not show.
@@ -195,7 +198,8 @@ impl<'a> Anomaly<'a> {
 
 impl<'a> Verdict<'a> {
     /// As it stands in an audit.
-    pub fn new(it: &'a verdict::Verdict) -> Self {
+    pub fn new(index: usize, it: &'a verdict::Verdict, audit: &Audit) -> Self {
+        let replies = audit.replies.iter().flatten().enumerate();
         Self {
             pack: &it.pack,
             clause: &it.clause,
@@ -210,6 +214,7 @@ impl<'a> Verdict<'a> {
             counts_as: it.counts().map(|it| it.word()),
             findings: Items(&it.findings, Finding::new),
             settled_by: it.settled_by.iter().map(|it| &**it).collect(),
+            replies: replies.filter(|(_, it)| it.verdicts.contains(&index)).map(|(at, _)| at).collect(),
         }
     }
 }

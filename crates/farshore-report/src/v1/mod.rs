@@ -10,6 +10,7 @@ mod identifier;
 mod input;
 mod link;
 mod observation;
+mod reply;
 mod talk;
 mod waiver;
 
@@ -21,6 +22,7 @@ pub use input::{Coverage, Input, Tool};
 pub(crate) use input::{is_log, unit, units};
 pub use link::Link;
 pub use observation::Row;
+pub use reply::Reply;
 pub use talk::{Talk, Undeclared};
 pub use waiver::{Baseline, Waiver};
 
@@ -94,9 +96,11 @@ lists! {
     /// The anomalies.
     Anomalies "anomalies" "anomaly" |audit| &audit.anomalies, |_, it, _| Anomaly::new(it);
     /// The verdicts.
-    Verdicts "verdicts" "verdict" |audit| &audit.verdicts, |_, it, _| Verdict::new(it);
+    Verdicts "verdicts" "verdict" |audit| &audit.verdicts, |index, it, _| Verdict::new(index, it, audit);
     /// What was waived.
     Waivers "waivers" "waiver" |audit| audit.waivers.as_deref().unwrap_or_default(), |_, it, _| Waiver::new(it);
+    /// What others say against it.
+    Replies "replies" "reply" |audit| audit.replies.as_deref().unwrap_or_default(), |_, it, _| Reply::new(it);
     /// What was sent while nobody asked for anything.
     Talks "talk" "talk" |audit| &audit.talk, |_, it, _| Talk::new(it);
     /// What was not declared.

@@ -23,7 +23,7 @@ pub struct Waiver<'a> {
     because: Option<String>,
 }
 
-struct Day(Date);
+pub(super) struct Day(pub(super) Date);
 
 impl Serialize for Day {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

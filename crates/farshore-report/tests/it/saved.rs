@@ -113,6 +113,7 @@ fn keys_that_were_added_later_may_be_missing() {
         "findings",
         "settled_by",
         "waivers",
+        "replies",
         "counts_in",
         "first_frame",
         "note",

@@ -100,6 +100,14 @@ pub fn hostile() -> Audit {
         }
     }
     audit.waivers = Some(waivers);
+    let mut replies = waived().replies.unwrap();
+    for it in &mut replies {
+        (it.by, it.statement, it.source) = (bad(), bad(), Some(bad()));
+        for it in [&mut it.pack, &mut it.clause, &mut it.subject].into_iter().flatten() {
+            *it = bad();
+        }
+    }
+    audit.replies = Some(replies);
     audit.verdicts[1].findings[0].waived = Some(0);
     audit.anomalies.iter_mut().for_each(|it| it.because = bad());
     audit.flow_names.iter_mut().flatten().for_each(|it| it.name = bad().into());

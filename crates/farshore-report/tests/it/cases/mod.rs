@@ -280,9 +280,26 @@ pub fn call() -> Audit {
     }
 }
 
-/// As [`call`], with waivers: one of two breaches, all of another clause, and two that do not hold.
+/// As [`call`], with waivers: one of two breaches, all of another clause, and two that do not hold. Others reply to a clause, to a destination and
+/// to what is not there.
 pub fn waived() -> Audit {
     let mut audit = call();
+    let reply = |statement: &str, verdicts: &[usize], destinations: &[usize]| Reply {
+        by: "Mock Relay Ltd".into(),
+        date: at(0).unwrap().date(),
+        statement: statement.into(),
+        source: Some("https://relay.example/statement".into()),
+        pack: verdicts.first().map(|_| "no-plaintext".into()),
+        clause: verdicts.first().map(|_| "plaintext".into()),
+        subject: verdicts.is_empty().then(|| "org=relay".into()),
+        verdicts: verdicts.to_vec(),
+        destinations: destinations.to_vec(),
+    };
+    audit.replies = Some(vec![
+        reply("We keep none of it.", &[0], &[]),
+        reply("Our machines stand in Germany.", &[], &[0]),
+        reply("We were not asked.", &[], &[]),
+    ]);
     audit.waivers = Some(vec![
         waiver("plaintext", "imei", WaiverState::Applied(1)),
         waiver("opaque", "x2", WaiverState::Applied(1)),
