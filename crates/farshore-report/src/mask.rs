@@ -3,6 +3,8 @@
 //! Errs towards hiding. It refuses to touch host names: who was talked to is never masked.
 
 pub(crate) const HIDDEN: &str = "****";
+/// What stands for whoever is named before a host.
+const HIDDEN_USER: &str = "****@";
 
 /// Segments of paths behind which somebody or something is named.
 const NAMING: &[&str] = &[
@@ -50,16 +52,17 @@ pub fn path(sent: &str) -> String {
     // Absolute form (RFC 9112, 3.2.2): the authority names the host, but may hold a user before it.
     let path = match path.split_once("://") {
         Some((scheme, rest)) => {
-            let (authority, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            out.push_str(&format!("{scheme}://"));
-            if host.len() != authority.len() {
-                out.push_str(&format!("{HIDDEN}@"));
-            }
-            out.push_str(host);
+            let (user, rest) = without_user(rest);
+            let (host, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            out.push_str(&format!("{scheme}://{user}{host}"));
             rest
         }
-        None => path,
+        // The authority alone, as a tunnel is asked for (section 3.2.3).
+        None => {
+            let (user, rest) = without_user(path);
+            out.push_str(user);
+            rest
+        }
     };
     let mut named = false;
     join(&mut out, path.split('/'), '/', |it| {
@@ -76,6 +79,15 @@ pub fn path(sent: &str) -> String {
         out.push_str(HIDDEN);
     }
     out
+}
+
+/// What stands behind the user of an authority at the front, and what stands in the user's place.
+fn without_user(text: &str) -> (&'static str, &str) {
+    let authority = text.find('/').map_or(text, |at| text.split_at(at).0);
+    match authority.rfind('@') {
+        Some(at) => (HIDDEN_USER, text.get(at.saturating_add(1)..).unwrap_or_default()),
+        None => ("", text),
+    }
 }
 
 /// An id of unknown meaning: two characters stay, so that two ids can often be told apart.
@@ -196,6 +208,8 @@ mod tests {
             ("/?354803066", "/?****"),
             ("/?13800138000=1", "/?****=****"),
             ("http://bob:pw@shop.example/p?q=1#me", "http://****@shop.example/p?q=****#****"),
+            ("bob:pw@shop.example:443", "****@shop.example:443"),
+            ("/p/@bob", "/p/****"),
             ("/t/Ab3dEfGhIjKlMn", "/t/****"),
             ("*", "*"),
             ("", ""),

@@ -155,3 +155,26 @@ fn what_may_have_been_kept_from_the_wire_is_read_by_nobody_for_certain() {
         );
     }
 }
+
+/// A host is never masked: what proves who asks has no place in it.
+#[test]
+fn a_user_before_a_recorded_host_is_told_apart() {
+    let entry = |url: &str, headers: &str| {
+        format!(
+            r#"{{"log":{{"version":"1.2","entries":[{{"request":{{"method":"GET","url":"{url}","httpVersion":"HTTP/1.1","headers":[{headers}]}},"response":{{"status":204}}}}]}}}}"#
+        )
+    };
+    for (url, headers) in [
+        ("http://ann:s3cretword@plain.example/x", ""),
+        ("/x", r#"{"name":"Host","value":"ann:s3cretword@plain.example"}"#),
+        ("/x", r#"{"name":":authority","value":"ann:s3cretword@plain.example"}"#),
+    ] {
+        let audit = audit(entry(url, headers).as_bytes(), "a.har", 1);
+        let named: Vec<&str> = audit.destinations.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(named, ["plain.example"], "{url} {headers}");
+        let password = audit.exposures.iter().find(|it| &*it.field == "http.userinfo.password");
+        assert!(password.is_some(), "{url} {headers}");
+        let hosts = audit.exposures.iter().filter(|it| it.kind.as_str() == "hostname");
+        assert!(hosts.into_iter().all(|it| it.value.masked == "plain.example"), "{url} {headers}");
+    }
+}

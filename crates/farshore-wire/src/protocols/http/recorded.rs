@@ -18,31 +18,38 @@ use crate::protocols::{Origin, Piece, Sink};
 
 /// The host asked: of the target, else of the headers, else as the record has it.
 pub(crate) fn host<'a>(it: &'a Request<'_>) -> Option<Excerpt<'a>> {
-    let target = it.target.as_ref();
-    let authority = target.and_then(|target| {
-        let range = values::authority(&target.bytes, &(0..target.bytes.len()))?;
-        Some(Excerpt {
-            bytes: Cow::Borrowed(at(&target.bytes, &range)),
-            offset: if target.packed.is_some() {
-                target.offset
-            } else {
-                target.offset.saturating_add(range.start as u64)
-            },
-            length: if target.packed.is_some() {
-                target.length
-            } else {
-                range.len() as u64
-            },
-            packed: target.packed,
-        })
-    });
-    let header = |name: &[u8]| first(&it.headers, name).map(borrowed);
-    let some = |it: &Excerpt<'_>| !it.bytes.is_empty();
-    authority
+    let (from, authority) = authority(it)?;
+    Some(part(from, values::without_user(&from.bytes, &authority))).filter(|it| !it.bytes.is_empty())
+}
+
+/// Where that stands, with the user that some write before it.
+fn authority<'a, 'b>(it: &'a Request<'b>) -> Option<(&'a Excerpt<'b>, Range<usize>)> {
+    let all = |it: &'a Excerpt<'b>| (it, 0..it.bytes.len());
+    let some = |(_, range): &(&Excerpt<'_>, Range<usize>)| !range.is_empty();
+    let target = it
+        .target
+        .as_ref()
+        .and_then(|it| Some((it, values::authority(&it.bytes, &(0..it.bytes.len()))?)));
+    let header = |name: &[u8]| first(&it.headers, name).map(all).filter(some);
+    target
         .filter(some)
-        .or_else(|| header(b":authority").filter(some))
-        .or_else(|| header(b"host").filter(some))
-        .or_else(|| it.host.as_ref().map(borrowed).filter(some))
+        .or_else(|| header(b":authority"))
+        .or_else(|| header(b"host"))
+        .or_else(|| it.host.as_ref().map(all).filter(some))
+}
+
+/// A part of an excerpt; one that was packed stands where the whole does.
+fn part<'a>(it: &'a Excerpt<'_>, range: Range<usize>) -> Excerpt<'a> {
+    let (offset, length) = match it.packed {
+        Some(_) => (it.offset, it.length),
+        None => (it.offset.saturating_add(range.start as u64), range.len() as u64),
+    };
+    Excerpt {
+        bytes: Cow::Borrowed(at(&it.bytes, &range)),
+        offset,
+        length,
+        packed: it.packed,
+    }
 }
 
 /// Bytes of a request: as recorded, else of what is there of it.
@@ -81,13 +88,6 @@ fn first<'a, 'b>(headers: &'a [Entry<'b>], name: &[u8]) -> Option<&'a Excerpt<'b
         .iter()
         .find(|it| it.name.bytes.eq_ignore_ascii_case(name))
         .map(|it| &it.value)
-}
-
-fn borrowed<'a>(it: &'a Excerpt<'_>) -> Excerpt<'a> {
-    Excerpt {
-        bytes: Cow::Borrowed(&it.bytes),
-        ..*it
-    }
 }
 
 /// The bytes of an excerpt as a piece, for readers of what runs inside.
@@ -202,10 +202,8 @@ fn request(it: &Request<'_>, number: u64, limits: &Limits, out: &mut dyn Sink) {
     }
     // A header says the host again.
     let has_header = first(&it.headers, b"host").is_some();
-    if let Some(host) = host.filter(|_| !has_header) {
-        told(&host, number, out, |text, out| {
-            values::tell(text, "http.host", 0..text.bytes.len(), out)
-        });
+    if let Some((from, range)) = authority(it).filter(|_| !has_header) {
+        told(from, number, out, |text, out| values::host(text, range, out));
     }
     each_header(&it.headers, true, number, out);
     if first(&it.headers, b"cookie").is_none() {

@@ -224,6 +224,7 @@ fn whom_a_tunnel_is_asked_for_is_a_host() {
         ("mail.example:25", Some("mail.example:25")),
         ("mail.example:25 /", Some("mail.example:25")),
         ("/", None),
+        ("ann:s3cret@mail.example:25", Some("mail.example:25")),
     ] {
         let head = format!("CONNECT {asked} HTTP/1.0\r\n\r\n");
         let out = read_stream(&HTTP, (1, 3_128), &[(Up, head.as_bytes())]);
@@ -231,6 +232,9 @@ fn whom_a_tunnel_is_asked_for_is_a_host() {
             panic!()
         };
         assert_eq!(host.as_ref().map(|it| it.as_str()), wanted, "{asked}");
+        let password: &[&str] = if asked.contains('@') { &["s3cret"] } else { &[] };
+        assert_eq!(out.values("http.userinfo.password"), password, "{asked}");
+        assert!(out.values("http.path").iter().all(|it| !it.contains('@')), "{asked}");
     }
 }
 

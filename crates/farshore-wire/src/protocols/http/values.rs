@@ -89,25 +89,23 @@ pub fn header(text: Text<'_>, asked: bool, name: &[u8], value: Range<usize>, fol
 
 /// Tells a host, and the user and password that some write before it, where neither belongs (RFC 9110, section 4.2.4).
 pub fn host(text: Text<'_>, value: Range<usize>, out: &mut dyn Sink) {
-    let host = without_user(text.bytes, &value);
-    user(text, value.start..host.start.saturating_sub(1), out);
+    let host = user(text, &value, out);
     tell(text, "http.host", host, out);
 }
 
-/// Tells user and password of an authority.
-fn user(text: Text<'_>, value: Range<usize>, out: &mut dyn Sink) {
+/// Tells user and password of an authority, and gives what stands behind them.
+fn user(text: Text<'_>, authority: &Range<usize>, out: &mut dyn Sink) -> Range<usize> {
+    let host = without_user(text.bytes, authority);
+    let value = authority.start..host.start.saturating_sub(1);
     let mut parts = at(text.bytes, &value).splitn(2, |byte| *byte == b':');
     let name = parts.next().map_or(0, <[u8]>::len);
     let end = value.start.saturating_add(name);
     tell(text, "http.userinfo.user", value.start..end, out);
     if let Some(password) = parts.next() {
-        tell(
-            text,
-            "http.userinfo.password",
-            value.end.saturating_sub(password.len())..value.end,
-            out,
-        );
+        let password = value.end.saturating_sub(password.len())..value.end;
+        tell(text, "http.userinfo.password", password, out);
     }
+    host
 }
 
 /// What stands behind the user information of an authority, if there is any.
@@ -147,13 +145,16 @@ fn unfolded(text: Text<'_>, path: &str, range: Range<usize>, out: &mut dyn Sink)
 /// The target's path, and each parameter of its query.
 pub fn target_values(text: Text<'_>, target: &Range<usize>, out: &mut dyn Sink) {
     let bytes = text.bytes;
-    let authority = absolute(bytes, target);
-    if let Some(authority) = &authority {
-        let host = without_user(bytes, authority);
-        user(text, authority.start..host.start.saturating_sub(1), out);
-    }
-    // The path begins behind the authority of an absolute target (RFC 9112, section 3.2.2).
-    let start = authority.map_or(target.start, |it| it.end);
+    // The path begins behind the authority of an absolute target (RFC 9112, section 3.2.2). One that is all there is, as of a `CONNECT`
+    // (section 3.2.3), is told without the user.
+    let start = match absolute(bytes, target) {
+        Some(authority) => {
+            user(text, &authority, out);
+            authority.end
+        }
+        None if at(bytes, target).first() == Some(&b'/') => target.start,
+        None => user(text, &authority_at(bytes, target), out).start,
+    };
     let target_text = at(bytes, &(start..target.end));
     let end_of = |mark: u8| target_text.iter().position(|byte| *byte == mark).map(|it| start.saturating_add(it));
     let fragment = end_of(b'#').unwrap_or(target.end);
@@ -166,9 +167,8 @@ pub fn target_values(text: Text<'_>, target: &Range<usize>, out: &mut dyn Sink) 
 
 /// Host and port that a `CONNECT` asks for; of what some write behind them, nothing.
 pub fn host_and_port(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
-    let text = at(bytes, target);
-    let length = text.iter().position(|byte| matches!(byte, b'/' | b' ')).unwrap_or(text.len());
-    (length > 0).then(|| target.start..target.start.saturating_add(length))
+    let host = without_user(bytes, &authority_at(bytes, target));
+    (!host.is_empty()).then_some(host)
 }
 
 /// The authority of an absolute target, without user information.
@@ -189,12 +189,15 @@ fn absolute(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let start = target.start.saturating_add(mark).saturating_add(3);
-    let rest = at(bytes, &(start..target.end));
-    let length = rest
-        .iter()
-        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
-        .unwrap_or(rest.len());
-    Some(start..start.saturating_add(length))
+    Some(authority_at(bytes, &(start..target.end)))
+}
+
+/// The authority with which that begins.
+fn authority_at(bytes: &[u8], range: &Range<usize>) -> Range<usize> {
+    let text = at(bytes, range);
+    let ends = |byte: &u8| matches!(byte, b'/' | b'?' | b'#' | b' ');
+    let length = text.iter().position(ends).unwrap_or(text.len());
+    range.start..range.start.saturating_add(length)
 }
 
 /// `a=1&b=2` (WHATWG URL, application/x-www-form-urlencoded).

@@ -28,13 +28,13 @@ pub fn request(version: &'static str, list: &List) -> Option<Observation> {
     let authority = list.value(b":authority").filter(|it| !it.is_empty());
     let host = authority.or_else(|| list.value(b"host")).map(|it| {
         let host = values::without_user(it, &(0..it.len()));
-        WireText::from_bytes(it.get(host).unwrap_or_default())
+        it.get(host).unwrap_or_default()
     });
-    let path = list.value(b":path").or(authority).unwrap_or_default();
+    let path = list.value(b":path").or(authority.and(host)).unwrap_or_default();
     Some(Observation::Request {
         version,
         method: WireText::from_bytes(method),
-        host,
+        host: host.map(WireText::from_bytes),
         path: WireText::from_bytes(path),
     })
 }

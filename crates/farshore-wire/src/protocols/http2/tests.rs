@@ -260,6 +260,14 @@ fn a_user_before_the_host_is_told_apart() {
     assert_eq!(host.as_ref().map(|it| it.as_str()), Some("b.example:8443"));
     assert_eq!(out.values("http.userinfo.password"), ["s3cret"]);
     assert_eq!(out.values("http.host"), ["b.example:8443"]);
+    // A `CONNECT` has no path (RFC 9113, section 8.5).
+    let asked = block(&[(":method", "CONNECT"), (":authority", "ann:s3cret@b.example:8443")]);
+    let whole = [PREFACE, &frame(1, 0x05, 1, &asked)].concat();
+    let out = feed(HTTP2.start(&stream(1, 80, b"", b""), &Limits::default()).as_mut(), &[(Up, &whole)]);
+    let Observation::Request { path, .. } = &out.observed[0].0 else {
+        panic!()
+    };
+    assert_eq!(path.as_str(), "b.example:8443");
 }
 
 #[test]
