@@ -371,7 +371,7 @@ impl Output {
 
     /// Whether standard output was asked for in so many words.
     pub(crate) fn is_dash(&self) -> bool {
-        self.output.is_some() && self.file().is_none()
+        output::is_dash(self.output.as_deref())
     }
 }
 

@@ -57,9 +57,8 @@ impl Judged {
 pub(crate) fn judged(args: &args::Audited, beside: &args::Beside, baseline: Option<&Baseline>) -> anyhow::Result<Judged> {
     output::check(beside.out.file(), beside.out.force)?;
     output::check(beside.links.as_deref(), beside.out.force)?;
-    let links_to_file = beside.links.is_none() || output::named(beside.links.as_deref()).is_some();
     anyhow::ensure!(
-        links_to_file || beside.out.file().is_some(),
+        !output::is_dash(beside.links.as_deref()) || beside.out.file().is_some(),
         "--links -: the answer goes to standard output; name a file for one of the two"
     );
     let extraction = extraction(beside)?;

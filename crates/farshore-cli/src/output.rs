@@ -17,6 +17,11 @@ pub(crate) fn named(to: Option<&Path>) -> Option<&Path> {
     to.filter(|it| it.as_os_str() != "-")
 }
 
+/// Whether standard output was asked for in so many words.
+pub(crate) fn is_dash(to: Option<&Path>) -> bool {
+    to.is_some() && named(to).is_none()
+}
+
 /// Writes to the file, or to standard output if there is none.
 pub(crate) fn write(to: Option<&Path>, force: bool, body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let Some(path) = named(to) else {

@@ -131,11 +131,6 @@ pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mu
         match kind {
             IPV4 => return Ok(Next::V4),
             IPV6 => return Ok(Next::V6),
-            _ if TAGS.contains(&kind) => {
-                descent.step()?;
-                cursor.skip(2)?;
-                kind = cursor.u16()?;
-            }
             // A length, not a type (IEEE 802.3): LLC follows, and SNAP if it says so (RFC 1042).
             0..=1500 => match logical(cursor)? {
                 Some(Next::V4) => return Ok(Next::V4),
@@ -149,32 +144,11 @@ pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mu
             },
             PPPOE_SESSION => return ppp::session(cursor, descent),
             _ if MPLS.contains(&kind) => return mpls::labels(cursor, descent),
-            BRIDGED => {
-                descent.step()?;
-                cursor.skip(12)?;
-                kind = cursor.u16()?;
-            }
             SECURITY_GROUP => {
                 descent.step()?;
                 cursor.skip(1)?;
                 let words = usize::from(cursor.u8()?);
                 cursor.skip(words.saturating_mul(4))?;
-                kind = cursor.u16()?;
-            }
-            VIRTUAL_INTERFACE => {
-                descent.step()?;
-                cursor.skip(4)?;
-                kind = cursor.u16()?;
-            }
-            EXTENDED_PORT => {
-                descent.step()?;
-                cursor.skip(6)?;
-                kind = cursor.u16()?;
-            }
-            BACKBONE => {
-                descent.step()?;
-                cursor.skip(4)?;
-                cursor.skip(12)?;
                 kind = cursor.u16()?;
             }
             SERVICE => {
@@ -193,9 +167,27 @@ pub(crate) fn ethertype<'a>(mut kind: u16, cursor: &mut Cursor<'a>, descent: &mu
                     other => return Err(Reason::NotIp(u16::from(other))),
                 };
             }
-            _ => return Err(Reason::NotIp(kind)),
+            _ => {
+                let length = before_the_next(kind).ok_or(Reason::NotIp(kind))?;
+                descent.step()?;
+                cursor.skip(length)?;
+                kind = cursor.u16()?;
+            }
         }
     }
+}
+
+/// Bytes between an EtherType and the next, of tags and headers that say nothing but that one.
+fn before_the_next(kind: u16) -> Option<usize> {
+    Some(match kind {
+        BRIDGED => 12,
+        VIRTUAL_INTERFACE => 4,
+        EXTENDED_PORT => 6,
+        // A tag of four bytes, and the addresses of the frame inside.
+        BACKBONE => 16,
+        _ if TAGS.contains(&kind) => 2,
+        _ => return None,
+    })
 }
 
 /// Reads the header of a token ring (IEEE 802.5): control, addresses, and the route if the sender's address says there is one.
