@@ -624,6 +624,12 @@ fn losses(before: &Audit, after: &Audit) -> Vec<String> {
             all.push(format!("{is} frames after were {name}, and none before: it may have been in them"));
         }
     }
+    if a.frames.filtered > 0 {
+        all.push(format!(
+            "{} frames after were left out by a capture filter: it may have been in them",
+            a.frames.filtered
+        ));
+    }
     for (name, times) in &a.limits {
         if !b.limits.contains_key(name) {
             all.push(format!(

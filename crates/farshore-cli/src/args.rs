@@ -88,6 +88,10 @@ pub(crate) struct Audited {
     /// Only what this app sent, where the capture tells apps apart (PCAPdroid, PKTAP)
     #[arg(long, value_name = "NAME", help_heading = "What is known")]
     pub(crate) app: Option<String>,
+    /// Read only the frames that fit this capture filter, in tcpdump's language: 'tcp port 443 and not net 192.0.2.0/24'. What is
+    /// left out is counted, and nothing is `met`
+    #[arg(short, long, value_name = "FILTER", help_heading = "Running")]
+    pub(crate) filter: Option<String>,
 
     /// Judge by this pack: a built-in one, or a file
     #[arg(long, value_name = "PACK|FILE", help_heading = "Judging")]
@@ -145,6 +149,7 @@ impl Audited {
             atlas: Atlas { mmdb, ranges, overrides },
             vantage,
             app,
+            filter,
             policy,
             scope,
             subject,
@@ -180,6 +185,7 @@ impl Audited {
         values("label", label);
         values("vantage", vantage.as_slice());
         values("app", app.as_slice());
+        values("filter", filter.as_slice());
         values("as-of", as_of.as_slice());
         values("limit", limit);
         all.extend(show_pii.then(|| "--show-pii".to_owned()));
@@ -303,6 +309,7 @@ impl Audited {
             atlas: Atlas::default(),
             vantage: None,
             app: None,
+            filter: None,
             policy: Vec::new(),
             scope: None,
             subject: None,

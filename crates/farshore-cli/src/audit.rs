@@ -4,13 +4,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use farshore::model::verdict::WaiverState;
 use farshore::model::{Date, Reply};
 use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack, pack::PackError};
-use farshore::{Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, Replies, known};
+use farshore::{
+    Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Filter, Known, Ledger, Replies, known,
+};
 use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
@@ -147,6 +150,7 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
         }
     }
     let how = How {
+        filter: args.filter.as_deref().map(read_filter).transpose()?,
         extraction,
         limits: &ceilings.reading,
         keys: &args.input.keys,
@@ -308,6 +312,12 @@ pub(crate) fn pack_of(path: &Path) -> anyhow::Result<Pack> {
 fn read_scope(path: &Path, files: &Shelf) -> anyhow::Result<Scope> {
     let text = files.text("scope", path)?;
     Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+}
+
+/// A capture filter; a mistake is drawn where it stands.
+fn read_filter(text: &str) -> anyhow::Result<Arc<Filter>> {
+    let filter = Filter::read(text).map_err(|it| diagnose::mistake(Path::new("-f"), text, &it.message, Some(it.span)))?;
+    Ok(Arc::new(filter))
 }
 
 /// What is told of people, of what their data may go on, and by others.

@@ -27,6 +27,7 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
         },
     )?;
     let how = How {
+        filter: None,
         extraction: None,
         limits: &ceilings.reading,
         keys: &args.input.keys,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use farshore::model::Coverage;
-use farshore::{DetectingLimits, Detectors, JudgingLimits, Ledger, Limits, Reading, Secrets, Templates, keys};
+use farshore::{DetectingLimits, Detectors, Filter, JudgingLimits, Ledger, Limits, Reading, Secrets, Templates, keys};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::extract::{Extraction, Spools};
@@ -25,6 +25,8 @@ pub(crate) struct How<'a> {
     pub(crate) keys: &'a [PathBuf],
     /// Where they are read from.
     pub(crate) files: &'a Shelf,
+    /// Which frames are read.
+    pub(crate) filter: Option<Arc<Filter>>,
     /// What of the media is to be written to files.
     pub(crate) extraction: Option<&'a Extraction>,
     /// Keep every fact.
@@ -68,6 +70,7 @@ pub(crate) fn read(sources: &[Source], with: &How<'_>, detectors: &Detectors) ->
                         templates: Arc::clone(templates),
                         every_fact: with.every_fact,
                         specimens: with.specimens,
+                        filter: with.filter.clone(),
                         jobs: shards,
                         ..Reading::default()
                     };

@@ -28,6 +28,8 @@ pub struct FrameCoverage {
     pub stopped: u64,
     /// Captured shorter than they were on the wire.
     pub truncated: u64,
+    /// Left out by a capture filter, and not read any further.
+    pub filtered: u64,
     /// Lost by the capturing machine, as the file tells; `None`: it does not tell.
     pub dropped: Option<u64>,
 }
@@ -61,6 +63,7 @@ impl Coverage {
         mine.decoded = mine.decoded.saturating_add(theirs.decoded);
         mine.stopped = mine.stopped.saturating_add(theirs.stopped);
         mine.truncated = mine.truncated.saturating_add(theirs.truncated);
+        mine.filtered = mine.filtered.saturating_add(theirs.filtered);
         mine.dropped = match (mine.dropped, theirs.dropped) {
             (Some(a), Some(b)) => Some(a.saturating_add(b)),
             // One input that does not tell its losses leaves the sum unknown.

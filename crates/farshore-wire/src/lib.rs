@@ -20,6 +20,7 @@ mod content;
 mod crypto;
 pub mod cursor;
 pub mod engine;
+pub mod filter;
 pub mod flow;
 pub mod limits;
 pub mod link;
@@ -39,6 +40,7 @@ pub mod transport;
 
 pub use cursor::{Cursor, LimitSource, Stop};
 pub use engine::{Engine, Readable, Recorder};
+pub use filter::{Filter, FilterError};
 pub use flow::recorded::Records;
 pub use limits::Limits;
 pub use media_keys::MediaKeys;

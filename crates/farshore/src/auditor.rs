@@ -10,7 +10,7 @@ use farshore_model::{FlowId, Frame, InputId, Ledger};
 use farshore_sources::{AtOnce, Capture, OpenError, Opened, Summary, Templates};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
-use farshore_wire::{Limits, MediaKeys, Recorder, Resumptions, Router, Secrets, Shard};
+use farshore_wire::{Filter, Limits, MediaKeys, Recorder, Resumptions, Router, Secrets, Shard};
 
 use crate::keys::Learnt;
 use crate::media::Studio;
@@ -33,6 +33,8 @@ pub struct Reading {
     pub media_keys: Arc<MediaKeys>,
     /// Where the sound of media goes, if anywhere.
     pub studio: Option<Arc<dyn Studio>>,
+    /// Which frames are read; of others nothing is known but how many there are.
+    pub filter: Option<Arc<Filter>>,
     /// Templates of exports of flows that inputs before this one [brought](crate::templates).
     pub templates: Arc<Templates>,
     /// Keep every fact, rather than the first of those alike in a flow: for a listing of all of them.
@@ -58,9 +60,8 @@ pub fn read(
         shards::read(reader, how, detectors, progress)?
     } else {
         match farshore_sources::open_any(InputId(0), reader, how.source, AtOnce::default())? {
-            Opened::Records(source) => records::read(source, how, detectors, progress)?,
-            Opened::Rows(source) => rows::read(source, how, detectors, progress)?,
             Opened::Capture(capture) => frames(capture, how, detectors, progress)?,
+            other => unframed(other, how, detectors, progress)?,
         }
     };
     for record in &mut ledger.inputs {
@@ -69,6 +70,33 @@ pub fn read(
     }
     progress(bytes);
     Ok(ledger)
+}
+
+impl Reading {
+    /// Whether a frame is read.
+    pub(crate) fn takes(&self, frame: &Frame<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(frame))
+    }
+}
+
+/// Reads what has no frames: records and rows.
+pub(crate) fn unframed(
+    opened: Opened<'_>,
+    how: &Reading,
+    detectors: &Detectors,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Ledger, u64), OpenError> {
+    if how.filter.is_some() {
+        return Err(OpenError::Header {
+            offset: 0,
+            expected: "a capture filter chooses frames, and this has none; expected a pcap or pcapng".to_owned(),
+        });
+    }
+    match opened {
+        Opened::Records(source) => Ok(records::read(source, how, detectors, progress)?),
+        Opened::Rows(source) => Ok(rows::read(source, how, detectors, progress)?),
+        Opened::Capture(capture) => frames(capture, how, detectors, progress),
+    }
 }
 
 /// Reads all frames in this thread; also tells how many bytes the input had.
@@ -82,13 +110,18 @@ fn frames(
     if !capture.may_hold_keys() {
         auditor.settle();
     }
-    let mut until_told = 0_u32;
+    let (mut until_told, mut filtered) = (0_u32, 0_u64);
     while capture.advance()? {
         let keys = capture.keys();
         if !keys.is_empty() {
             auditor.learn(&keys);
         }
-        auditor.push(&capture.frame());
+        let frame = capture.frame();
+        if how.takes(&frame) {
+            auditor.push(&frame);
+        } else {
+            filtered = filtered.saturating_add(1);
+        }
         until_told = until_told.wrapping_add(1);
         if until_told.trailing_zeros() >= 12 {
             progress(capture.position());
@@ -96,7 +129,9 @@ fn frames(
     }
     let summary = capture.finish()?;
     let bytes = summary.record.file_bytes;
-    Ok((auditor.finish(summary), bytes))
+    let mut ledger = auditor.finish(summary);
+    leave_out(&mut ledger, filtered);
+    Ok((ledger, bytes))
 }
 
 /// Turns the frames of one input into a ledger, in one thread.
@@ -183,6 +218,13 @@ pub(crate) fn pool(found: impl IntoIterator<Item = MediaKeys>, known: &MediaKeys
         out.limit("media-keys");
     }
     Arc::new(pool)
+}
+
+/// Counts the frames that a filter left out among those of the input.
+pub(crate) fn leave_out(ledger: &mut Ledger, filtered: u64) {
+    let frames = &mut ledger.coverage.frames;
+    frames.filtered = filtered;
+    frames.total = frames.total.saturating_add(filtered);
 }
 
 /// Adds what is known once an input was read to its end.

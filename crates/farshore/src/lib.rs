@@ -71,4 +71,5 @@ pub use farshore_model::{Audit, Ledger};
 pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError, Templates};
 pub use farshore_wire::protocols::PROTOCOLS;
 pub use farshore_wire::recording;
+pub use farshore_wire::{Filter, FilterError};
 pub use farshore_wire::{Limits, MediaKeys, Secrets, limits};

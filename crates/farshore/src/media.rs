@@ -46,7 +46,10 @@ pub fn media_keys(reader: impl Read, how: &Reading) -> Result<Arc<MediaKeys>, Op
         if !keys.is_empty() {
             shard.learn(learnt.add(&keys));
         }
-        router.frame(&capture.frame(), &mut Straight(&mut shard));
+        let frame = capture.frame();
+        if how.takes(&frame) {
+            router.frame(&frame, &mut Straight(&mut shard));
+        }
     }
     router.drain(&mut Straight(&mut shard));
     shard.settle(&mut Deaf);

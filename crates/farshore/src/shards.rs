@@ -21,10 +21,9 @@ use farshore_wire::shard::{Beginning, Gaps, Parcel};
 use farshore_wire::{Recorder, Resumptions, Router, Secrets, Shard};
 
 use crate::Reading;
-use crate::auditor::{conclude, pool};
+use crate::auditor::{conclude, leave_out, pool, unframed};
 use crate::keys::Learnt;
 use crate::notebook::{self, Notebook};
-use crate::{records, rows};
 
 /// Batches that may wait for a shard, and chunks for the digest, each of what a chunk of a mebibyte holds. With a third of
 /// them a shard that tries sound holds up the router, and then the other shard.
@@ -83,10 +82,8 @@ pub(crate) fn read(
     std::thread::scope(|scope| {
         let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, Aside::new(scope))? {
             Opened::Capture(capture) => capture,
-            // They are few and small beside frames.
-            Opened::Records(source) => return Ok(records::read(source, how, detectors, progress)?),
-            // Folding them takes less time than reading them.
-            Opened::Rows(source) => return Ok(rows::read(source, how, detectors, progress)?),
+            // Records are few and small beside frames; folding rows takes less time than reading them.
+            other => return unframed(other, how, detectors, progress),
         };
         let mut router = Router::new(how.limits.clone());
         let (mut lines, mut workers) = (Vec::new(), Vec::new());
@@ -114,6 +111,7 @@ pub(crate) fn read(
             notebook: Notebook::new(how, detectors.fork()),
         };
         let mut learnt = Learnt::new(&how.secrets);
+        let mut filtered = 0_u64;
         if !capture.may_hold_keys() {
             fan.learn(&learnt.settle());
         }
@@ -130,6 +128,10 @@ pub(crate) fn read(
             }
             fan.frame_at = range.start;
             let frame = capture.frame();
+            if !how.takes(&frame) {
+                filtered = filtered.saturating_add(1);
+                continue;
+            }
             fan.notebook.turn_to(frame.number);
             router.frame(&frame, &mut fan);
         }
@@ -173,6 +175,7 @@ pub(crate) fn read(
         ledger.coverage.keys.offered = learnt.sessions();
         ledger.coverage.merge(coverage);
         conclude(&mut ledger, summary);
+        leave_out(&mut ledger, filtered);
         Ok((ledger, bytes))
     })
 }

@@ -125,6 +125,11 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Gap>
         "a capture of whole frames, without a snap length",
     );
     count(
+        coverage.frames.filtered,
+        "frames were left out by a capture filter",
+        "a reading of all frames, without -f",
+    );
+    count(
         coverage.gaps.count,
         "stretches of streams were not captured",
         "a capture that loses no frame",

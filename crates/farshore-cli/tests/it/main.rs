@@ -9,6 +9,7 @@ mod cut;
 mod diff;
 mod discover;
 mod extract;
+mod filter;
 mod flow_logs;
 mod hostile;
 mod inputs;

@@ -248,6 +248,16 @@ fn frames(audit: &Audit, items: &mut Vec<Item>) {
             "whether frames were lost while capturing: the file does not tell",
         )),
     }
+    if it.frames.filtered > 0 {
+        items.push(Item::new(
+            Tone::Doubt,
+            format!(
+                "{} of {} that the capture filter left out (-f)",
+                count(it.frames.filtered, "frame"),
+                it.frames.total
+            ),
+        ));
+    }
     if it.frames.truncated > 0 {
         items.push(Item::new(
             Tone::Doubt,

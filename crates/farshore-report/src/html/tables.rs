@@ -404,6 +404,9 @@ pub fn coverage(audit: &Audit) -> Markup {
             format!("{}, {}", it.keys.offered, it.keys.matched),
         ),
     ];
+    if it.frames.filtered > 0 {
+        facts.push(("Frames left out by the capture filter".into(), it.frames.filtered.to_string()));
+    }
     facts.extend(
         it.keys
             .unmatched

@@ -211,6 +211,8 @@ struct Frames {
     stopped: u64,
     truncated: u64,
     dropped: Option<u64>,
+    #[serde(default)]
+    filtered: u64,
 }
 
 #[derive(serde::Deserialize)]
@@ -888,6 +890,7 @@ impl Coverage {
                 stopped: self.frames.stopped,
                 truncated: self.frames.truncated,
                 dropped: self.frames.dropped,
+                filtered: self.frames.filtered,
             },
             keys: farshore_model::coverage::KeyCoverage {
                 offered: self.keys.offered,

@@ -193,6 +193,9 @@ struct Frames {
     stopped: u64,
     truncated: u64,
     dropped: Option<u64>,
+    /// Left out by a capture filter.
+    #[serde(skip_serializing_if = "is_zero")]
+    filtered: u64,
 }
 
 #[derive(Serialize)]
@@ -248,6 +251,7 @@ impl<'a> Coverage<'a> {
                 stopped: it.frames.stopped,
                 truncated: it.frames.truncated,
                 dropped: it.frames.dropped,
+                filtered: it.frames.filtered,
             },
             flows: Flows {
                 total: flows.total,

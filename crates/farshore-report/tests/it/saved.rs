@@ -89,6 +89,7 @@ fn keys_that_were_added_later_may_be_missing() {
         "world",
         "empty",
         "limits",
+        "filtered",
         "stops",
         "not_searched",
         "contacts",

@@ -296,6 +296,7 @@ pub fn base(flows: Vec<Flow>) -> Audit {
                 decoded: 810,
                 stopped: 2,
                 truncated: 0,
+                filtered: 0,
                 dropped: None,
             },
             stops: BTreeMap::from([("ethertype 0x88e1 is not read".into(), 2)]),

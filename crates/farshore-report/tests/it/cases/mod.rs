@@ -416,6 +416,7 @@ fn losses() -> Audit {
     }
     audit.coverage.frames.dropped = Some(41);
     audit.coverage.frames.truncated = 17;
+    audit.coverage.frames.filtered = 40;
     audit.coverage.gaps = coverage::Gaps { count: 3, bytes: 4_096 };
     audit.coverage.limits = BTreeMap::from([("streams", 2)]);
     audit.anomalies = vec![

@@ -1,0 +1,84 @@
+//! Capture filters: which frames are audited, and what is said of the others.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::command::{Run, example, folder, run, write};
+
+fn audit(filter: &str, more: &[&str]) -> Run {
+    let example = example().display().to_string();
+    run(["audit", &example, "--format=json", "-f", filter]
+        .into_iter()
+        .chain(more.iter().copied()))
+}
+
+fn frames(audit: &Value) -> BTreeSet<u64> {
+    let evidence = audit["exposures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|it| it["evidence"].as_array().unwrap());
+    evidence.map(|it| it["frame"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_and_counted() {
+    let whole = run(["audit".as_ref(), example().as_os_str(), "--format=json".as_ref()]).json();
+    assert!(whole["coverage"]["frames"].get("filtered").is_none());
+    let dns = audit("udp port 53", &[]).json();
+    let count = &dns["coverage"]["frames"];
+    assert_eq!(count["total"], whole["coverage"]["frames"]["total"]);
+    let filtered = count["filtered"].as_u64().unwrap();
+    assert_eq!(count["total"].as_u64().unwrap() - filtered, count["decoded"].as_u64().unwrap());
+    assert!(filtered > 0);
+    let names: Vec<&str> = dns["destinations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["192.0.2.53"]);
+    // Frames keep their numbers.
+    let found = frames(&dns);
+    assert!(!found.is_empty() && found.is_subset(&frames(&whole)), "{found:?}");
+    let one = audit("udp port 53", &["--jobs=1"]);
+    let four = audit("udp port 53", &["--jobs=4"]);
+    assert_eq!(one.out, four.out);
+    // Nothing is left out by a filter that all fit.
+    let all = audit("ip or not ip", &[]).json();
+    assert_eq!(all, whole);
+}
+
+#[test]
+fn what_was_left_out_is_never_met() {
+    let folder = folder();
+    let scope = "interfaces = [\"wlan0\"]\nfeatures = [\"speak\"]\nfrom = 2021-02-11T00:00:00Z\nuntil = 2021-02-12T00:00:00Z\n";
+    let scope = write(&folder, "scope.toml", scope);
+    let done = audit("arp", &[&format!("--scope={}", scope.display())]);
+    done.ends(0);
+    let audit = done.json();
+    for it in audit["verdicts"].as_array().unwrap() {
+        assert_eq!(it["outcome"], "undetermined", "{it}");
+        assert!(it["because"].as_str().unwrap().contains("left out by a capture filter"), "{it}");
+        assert!(it["settled_by"].to_string().contains("without -f"), "{it}");
+    }
+    let screen = run(["audit".as_ref(), example().as_os_str(), "-farp".as_ref()]);
+    assert!(screen.text().contains("that the capture filter left out"), "{}", screen.text());
+}
+
+#[test]
+fn a_mistake_is_drawn_where_it_stands() {
+    audit("tcp port 443 and host www.example.com", &[])
+        .ends(2)
+        .says("names are not looked up")
+        .says("^^^^^^^^^^^^^^^");
+    audit("tcp and (udp", &[]).ends(2).says("expected `)`");
+    let folder = folder();
+    let har = r#"{"log":{"version":"1.2","entries":[{"request":{"method":"GET","url":"http://a.example/"},"response":{"status":204}}]}}"#;
+    let har = write(&folder, "a.har", har);
+    run(["audit".as_ref(), har.as_os_str(), "-ftcp".as_ref()])
+        .ends(2)
+        .says("a.har")
+        .says("a capture filter chooses frames");
+}
