@@ -128,11 +128,11 @@ pub fn judge(mut ledger: Ledger, with: &Circumstances<'_>) -> Audit {
     if beyond_links > 0 {
         coverage.limits.insert("links", beyond_links);
     }
-    let days = first.zip(ledger.inputs.iter().filter_map(|it| it.last).max());
+    let days = ledger.days();
     // A waiver has to hold for all that was captured, so the last day counts where none is named.
-    let day = with.as_of.or(days.map(|(_, last)| last.date()));
+    let day = with.as_of.or(days.map(|(_, last)| last));
     let waivers = with.waivers.map(|it| it.apply(&mut verdicts, &exposures, &destinations, day));
-    let tool = tool(with, days.map(|(first, last)| (first.date(), last.date())));
+    let tool = tool(with, days);
     let baseline = with
         .baseline
         .map(|it| it.apply(&mut verdicts, &exposures, &destinations, &tool.packs));

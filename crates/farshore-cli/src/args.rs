@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use crate::data::Entry;
 use crate::output;
 
 /// Where does this app's data land, who can read it on the way, and whose law reaches it?
@@ -34,8 +35,28 @@ pub(crate) enum Verb {
     Rules(Box<Rules>),
     /// Signed evidence, and its check by a stranger
     Bundle(Bundle),
+    /// Newer editions of the data that places addresses, kept for every later audit
+    Data(Data),
     /// What is built in: packs, data, protocols, formats
     List(List),
+}
+
+impl Verb {
+    /// What the user knows of addresses, if the verb asks where they are.
+    pub(crate) fn atlas(&mut self) -> Option<&mut Atlas> {
+        match self {
+            Self::Audit(it) => Some(&mut it.audited.atlas),
+            Self::Check(it) => Some(&mut it.audited.atlas),
+            Self::Diff(it) => Some(&mut it.side.atlas),
+            Self::Who(it) => Some(&mut it.atlas),
+            Self::Rules(it) => Some(&mut it.atlas),
+            Self::Bundle(it) => match &mut it.what {
+                BundleVerb::Make(it) => Some(&mut it.audited.atlas),
+                BundleVerb::Verify(_) => None,
+            },
+            Self::Discover(_) | Self::Data(_) | Self::List(_) => None,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -146,7 +167,14 @@ impl Audited {
                 },
             known,
             declared,
-            atlas: Atlas { mmdb, ranges, overrides },
+            atlas:
+                Atlas {
+                    mmdb,
+                    ranges,
+                    overrides,
+                    no_imported: _,
+                    imported,
+                },
             vantage,
             app,
             filter,
@@ -171,8 +199,10 @@ impl Audited {
         files("declared", &mut declared.iter().map(PathBuf::as_path));
         files("labels", &mut labels.iter().map(PathBuf::as_path));
         files("keys", &mut keys.iter().map(PathBuf::as_path));
-        files("mmdb", &mut mmdb.iter().map(PathBuf::as_path));
-        files("ranges", &mut ranges.iter().map(PathBuf::as_path));
+        // Whoever does it again has imported nothing, or something else: what was is named.
+        let imported = |flag: &'static str| imported.iter().filter(move |it| it.flag() == flag).map(|it| it.path.as_path());
+        files("mmdb", &mut imported("mmdb").chain(mmdb.iter().map(PathBuf::as_path)));
+        files("ranges", &mut imported("ranges").chain(ranges.iter().map(PathBuf::as_path)));
         files("overrides", &mut overrides.iter().map(PathBuf::as_path));
         files("policy", &mut policy.iter().map(Path::new));
         files("scope", &mut scope.iter().map(PathBuf::as_path));
@@ -433,6 +463,12 @@ pub(crate) struct Atlas {
     /// Where addresses are, against all sources, in TOML: [[override]] address, country, reason
     #[arg(long, value_name = "FILE", help_heading = "What is known")]
     pub(crate) overrides: Vec<PathBuf>,
+    /// Ask what is built in and what is named here alone, and nothing that `farshore data import` keeps
+    #[arg(long, help_heading = "What is known")]
+    pub(crate) no_imported: bool,
+    /// What it keeps.
+    #[arg(skip)]
+    pub(crate) imported: Vec<Entry>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -650,6 +686,7 @@ impl Rules {
             ("--mmdb", !atlas.mmdb.is_empty()),
             ("--ranges", !atlas.ranges.is_empty()),
             ("--overrides", !atlas.overrides.is_empty()),
+            ("--no-imported", atlas.no_imported),
             ("--vantage", self.vantage.is_some()),
             ("--app", self.app.is_some()),
             ("--as-of", self.as_of.is_some()),
@@ -723,6 +760,61 @@ pub(crate) enum SimulationFormat {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    pub(crate) what: DataVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataVerb {
+    /// Take a newer edition: a location database (MMDB), a geofeed, a cloud's own list of its ranges
+    ///
+    /// The file is read whole, and kept in $FARSHORE_DATA, else $XDG_DATA_HOME/farshore, else ~/.local/share/farshore. Every later audit, check, diff,
+    /// who, rules and bundle make asks it as if it had been named (--mmdb, --ranges), until it is replaced or removed, or --no-imported is given.
+    /// Nothing is fetched.
+    #[command(arg_required_else_help = true)]
+    Import(Import),
+    /// What is imported
+    List(Kept),
+    /// Keep an edition no more
+    #[command(arg_required_else_help = true)]
+    Remove(Remove),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Import {
+    /// The file: MaxMind's, DB-IP's or IPinfo's MMDB, ip-ranges.json, cloud.json, ServiceTags, public_ip_ranges.json, or a geofeed
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Its licence, to be told with it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) licence: Option<String>,
+    /// What to keep it as, so that several editions of a set can be kept (default: what the file calls itself; a geofeed: the file's name)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Take an edition that is older than what there is
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Kept {
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = ListFormat::Terminal)]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Remove {
+    /// As `farshore data list` names it
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct List {
     /// What to list
     #[arg(value_enum)]
@@ -736,6 +828,9 @@ pub(crate) struct List {
     /// Of packs: read this one instead, and show where it is mistaken
     #[arg(long, value_name = "FILE")]
     pub(crate) check: Option<PathBuf>,
+    /// Of data: leave out what `farshore data import` keeps
+    #[arg(long)]
+    pub(crate) no_imported: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -149,6 +149,7 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
             vantage(&format!("{}: label vantage", source.shown()), label)?;
         }
     }
+    let brought = atlas::brought(&args.atlas, files)?;
     let how = How {
         filter: args.filter.as_deref().map(read_filter).transpose()?,
         extraction,
@@ -174,7 +175,8 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
     } else {
         Datasets::embedded()
     };
-    let data = &atlas::with(data, &args.atlas, files)?;
+    // Of several editions that of the capture's days is heard, whatever day dated facts are judged by.
+    let data = &data.bringing(brought, ledger.days());
     let mut audit = farshore::judge(
         ledger,
         &Circumstances {

@@ -1,4 +1,4 @@
-//! `farshore list`: what is built in, with versions, licences and dates.
+//! `farshore list`: what is built in and what was imported, with versions, licences and dates.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,15 +7,17 @@ use anyhow::Context;
 use farshore::model::Date;
 use farshore::policy::pack::{Pack, PackError};
 use farshore::{Datasets, FORMATS, PROTOCOLS, policy};
+use farshore_report::escape;
 use serde_json::{Value, json};
 
-use crate::args::{List, ListFormat, Listing};
-use crate::{audit, output};
+use crate::args::{Atlas, List, ListFormat, Listing};
+use crate::shelf::Shelf;
+use crate::{atlas, audit, data, output};
 
 /// Runs the verb.
 pub(crate) fn run(args: &List) -> anyhow::Result<ExitCode> {
     let (name, columns, rows) = match &args.check {
-        None => rows(args.what, args.as_of.as_deref())?,
+        None => rows(args.what, args.as_of.as_deref(), !args.no_imported)?,
         Some(path) => {
             anyhow::ensure!(
                 args.what == Listing::Packs,
@@ -24,7 +26,13 @@ pub(crate) fn run(args: &List) -> anyhow::Result<ExitCode> {
             packs([Ok(audit::pack_of(path)?)])?
         }
     };
-    output::write(None, false, &mut |out| match args.format {
+    show((name, columns, rows), args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a table, or JSON.
+pub(crate) fn show((name, columns, rows): Rows, format: ListFormat) -> anyhow::Result<()> {
+    output::write(None, false, &mut |out| match format {
         ListFormat::Json => {
             let objects: Vec<Value> = rows
                 .iter()
@@ -40,11 +48,10 @@ pub(crate) fn run(args: &List) -> anyhow::Result<ExitCode> {
             writeln!(out)
         }
         ListFormat::Terminal => table(columns, &rows, out),
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
-type Rows = (&'static str, &'static [&'static str], Vec<Vec<String>>);
+pub(crate) type Rows = (&'static str, &'static [&'static str], Vec<Vec<String>>);
 
 /// `157 days` from one day to another.
 fn age(as_of: Date, day: Date) -> String {
@@ -72,11 +79,17 @@ fn packs(all: impl IntoIterator<Item = Result<Pack, PackError>>) -> anyhow::Resu
     Ok(("packs", &["pack", "version", "clause", "title", "citation"], rows))
 }
 
-fn rows(what: Listing, as_of: Option<&str>) -> anyhow::Result<Rows> {
+fn rows(what: Listing, as_of: Option<&str>, imported: bool) -> anyhow::Result<Rows> {
     Ok(match what {
         Listing::Packs => packs(policy::ids().filter_map(policy::built_in))?,
         Listing::Data => {
-            let data = Datasets::embedded().describe();
+            let kept = if imported { data::entries()? } else { Vec::new() };
+            let atlas = Atlas {
+                imported: kept.clone(),
+                ..Atlas::default()
+            };
+            let brought = atlas::brought(&atlas, &Shelf::Disk)?;
+            let data = Datasets::embedded().bringing(brought, None).describe();
             let newest = data.iter().filter_map(|it| Date::parse(&it.as_of)).max();
             let day = match as_of {
                 Some(text) => Some(Date::parse(text).with_context(|| format!("--as-of {text}: expected YYYY-MM-DD"))?),
@@ -85,14 +98,17 @@ fn rows(what: Listing, as_of: Option<&str>) -> anyhow::Result<Rows> {
             let rows = data.into_iter().map(|it| {
                 let age = Date::parse(&it.as_of).zip(day).map(|(as_of, day)| age(as_of, day));
                 let bytes = it.bytes.to_string();
+                let told = kept.iter().find(|kept| kept.sha256 == it.sha256);
+                let licence = told.map(|kept| kept.licence.clone()).filter(|it| !it.is_empty());
+                let source = told.map_or(it.source, |kept| format!("imported as {}", kept.name));
                 vec![
                     it.name,
                     it.edition,
                     it.as_of,
                     age.unwrap_or_default(),
-                    it.licence,
+                    licence.unwrap_or(it.licence),
                     bytes,
-                    it.source,
+                    source,
                     it.sha256,
                 ]
             });
@@ -113,7 +129,9 @@ fn rows(what: Listing, as_of: Option<&str>) -> anyhow::Result<Rows> {
 
 /// Columns as wide as their widest cell; digests are cut, JSON has them whole.
 fn table(columns: &[&str], rows: &[Vec<String>], out: &mut dyn Write) -> std::io::Result<()> {
+    // Imported files name themselves.
     let short = |text: &str| {
+        let text = &escape::visible(text);
         if text.len() == 64 {
             text.chars().take(12).collect()
         } else {
@@ -140,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_data_set_has_size_and_age() {
-        let (_, columns, rows) = rows(Listing::Data, Some("2026-12-01")).unwrap();
+        let (_, columns, rows) = rows(Listing::Data, Some("2026-12-01"), false).unwrap();
         let cell = |row: &Vec<String>, name| row[columns.iter().position(|it| *it == name).unwrap()].clone();
         assert!(rows.len() > 10);
         for row in &rows {
@@ -155,6 +173,6 @@ mod tests {
             age(Date::parse("2026-06-17").unwrap(), Date::parse("2026-12-01").unwrap())
         );
         assert_eq!(cell(asn, "age"), "167 days");
-        assert!(super::rows(Listing::Data, Some("tomorrow")).is_err());
+        assert!(super::rows(Listing::Data, Some("tomorrow"), false).is_err());
     }
 }

@@ -10,6 +10,7 @@ mod audit;
 mod bulk;
 mod bundle;
 mod check;
+mod data;
 mod diagnose;
 mod diff;
 mod discover;
@@ -35,8 +36,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     quiet_faults();
-    let args = args::Args::parse();
-    let done = match args.verb {
+    let mut args = args::Args::parse();
+    let done = data::asked(&mut args.verb).and_then(|()| match args.verb {
         args::Verb::Audit(it) => audit::run(&it),
         args::Verb::Check(it) => check::run(&it),
         args::Verb::Discover(it) => discover::run(&it),
@@ -44,8 +45,9 @@ fn main() -> ExitCode {
         args::Verb::Who(it) => who::run(&it),
         args::Verb::Rules(it) => rules::run(&it),
         args::Verb::Bundle(it) => bundle::run(&it),
+        args::Verb::Data(it) => data::run(&it),
         args::Verb::List(it) => list::run(&it),
-    };
+    });
     match done {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

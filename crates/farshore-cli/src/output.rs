@@ -62,7 +62,7 @@ fn is_device(path: &Path) -> bool {
 }
 
 /// A file that will be read by others, as any output: the umask decides, not the library's care for secrets.
-fn builder() -> tempfile::Builder<'static, 'static> {
+pub(crate) fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     {

@@ -27,7 +27,9 @@ pub(crate) fn run(args: &args::Who) -> anyhow::Result<ExitCode> {
         .as_deref()
         .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
         .transpose()?;
-    let data = &*atlas::with(Datasets::embedded(), &args.atlas, &Shelf::Disk)?;
+    // Without a day what is asked is where something is now: the latest edition tells.
+    let brought = atlas::brought(&args.atlas, &Shelf::Disk)?;
+    let data = &Datasets::embedded().bringing(brought, as_of.zip(as_of));
     let inquirer = Inquirer::new(data, as_of);
     match args.names.as_slice() {
         [only] if only == "-" => lines(inquirer, data, args),

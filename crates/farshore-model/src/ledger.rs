@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::observation::Observed;
 use crate::row::LogRecord;
-use crate::{Coverage, Flow, FlowId, InputId, Locus, Rows, Sighting, Specimen, Timestamp, WireText};
+use crate::{Coverage, Date, Flow, FlowId, InputId, Locus, Rows, Sighting, Specimen, Timestamp, WireText};
 
 /// One input, as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +90,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// The first and the last day of its inputs.
+    pub fn days(&self) -> Option<(Date, Date)> {
+        let first = self.inputs.iter().filter_map(|it| it.first).min()?;
+        let last = self.inputs.iter().filter_map(|it| it.last).max()?;
+        Some((first.date(), last.date()))
+    }
+
     /// Adds the ledger of further inputs behind this one.
     pub fn merge(&mut self, mut other: Self) {
         if self.inputs.is_empty() {

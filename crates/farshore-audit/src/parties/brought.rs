@@ -3,11 +3,12 @@
 
 use std::net::IpAddr;
 
-use farshore_model::party::CountryClaim;
+use farshore_model::{Date, party::CountryClaim};
 use sha2::{Digest, Sha256};
 
 use super::{
     DatasetInfo,
+    editions::{self, Days, Opinion},
     mmdb::{Mmdb, MmdbError},
     overrides::{OverrideError, Overrides},
     regions::{RegionError, RegionList},
@@ -75,11 +76,27 @@ impl Brought {
         self.databases.is_empty() && self.lists.is_empty() && self.others.is_empty()
     }
 
-    /// What all of it says of an address.
-    pub(super) fn claims(&self, address: IpAddr) -> Vec<CountryClaim> {
-        let databases = self.databases.iter().filter_map(|(it, _)| it.claim(address));
-        let lists = self.lists.iter().filter_map(|(it, _)| it.claim(address));
-        databases.chain(lists).chain(self.overrides.claim(address)).collect()
+    /// Every opinion of it on an address, heard or not.
+    pub(super) fn opinions(&self, address: IpAddr) -> Vec<Opinion> {
+        let opinion = |claim: Option<CountryClaim>, info: &DatasetInfo| {
+            let day = Date::parse(&info.as_of);
+            claim.map(|claim| Opinion { claim, day })
+        };
+        let databases = self.databases.iter().filter_map(|(it, info)| opinion(it.claim(address), info));
+        let lists = self.lists.iter().filter_map(|(it, info)| opinion(it.claim(address), info));
+        let overrides = self.overrides.claim(address).into_iter();
+        databases
+            .chain(lists)
+            .chain(overrides.map(|claim| Opinion { claim, day: None }))
+            .collect()
+    }
+
+    /// Its opinions on an address beside those of what is built in: of each set the edition that is of the days.
+    pub(super) fn heard(&self, built_in: Vec<CountryClaim>, address: IpAddr, days: Option<Days>) -> Vec<CountryClaim> {
+        match self.opinions(address) {
+            none if none.is_empty() => built_in,
+            opinions => editions::heard(built_in, opinions, days),
+        }
     }
 
     /// What an audit says of each.

@@ -9,7 +9,7 @@ use farshore_model::{
     Country, Timestamp,
     party::{ClaimKind, CountryClaim},
 };
-use maxminddb::{PathElement, Reader};
+use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
 
 use super::{DatasetInfo, countries};
 
@@ -53,17 +53,33 @@ impl Mmdb {
     /// What it says of an address, if anything. A damaged record says nothing.
     pub fn claim(&self, address: IpAddr) -> Option<CountryClaim> {
         let found = self.reader.lookup(address).ok()?;
-        let code = LAYOUTS.iter().find_map(|path| {
-            let code: &str = found.decode_path(path).ok()??;
-            Country::parse(code).filter(|it| countries::name(*it).is_some())
-        });
         Some(CountryClaim {
-            country: code?,
+            country: country(&found)?,
             kind: ClaimKind::Geolocation,
             source: self.name.clone(),
             edition: self.edition.clone(),
             refuted: false,
         })
+    }
+
+    /// Reads all of it: networks with a country, and without.
+    pub fn whole(&self) -> Result<(u64, u64), MmdbError> {
+        let error = |it: maxminddb::MaxMindDbError| MmdbError(it.to_string());
+        self.reader.verify().map_err(error)?;
+        let (mut rows, mut silent) = (0_u64, 0_u64);
+        for found in self.reader.networks(WithinOptions::default()).map_err(error)? {
+            match country(&found.map_err(error)?) {
+                Some(_) => rows = rows.saturating_add(1),
+                None => silent = silent.saturating_add(1),
+            }
+        }
+        match rows {
+            0 => Err(MmdbError(format!(
+                "`{}` gives no network a country: expected `country.iso_code`, `country_code` or `country` in its records",
+                self.name
+            ))),
+            _ => Ok((rows, silent)),
+        }
     }
 
     /// What an audit says of it. The file says nothing of its licence.
@@ -83,6 +99,14 @@ impl Mmdb {
             bytes: 0,
         }
     }
+}
+
+/// The country of a record, in any of the layouts.
+fn country(found: &LookupResult<'_, Vec<u8>>) -> Option<Country> {
+    LAYOUTS.iter().find_map(|path| {
+        let code: &str = found.decode_path(path).ok()??;
+        Country::parse(code).filter(|it| countries::name(*it).is_some())
+    })
 }
 
 impl fmt::Debug for Mmdb {
@@ -116,7 +140,7 @@ mod tests {
             ("binary_format_minor_version", vec![0xa0]),
             ("build_epoch", vec![0x04, 0x02, 0x6a, 0x90, 0x2a, 0x00]),
             ("database_type", text("Own-Country")),
-            ("description", vec![0xe0]),
+            ("description", b"\xe1\x42en\x41x".to_vec()),
             ("ip_version", vec![0xa1, 4]),
             ("languages", vec![0x00, 0x04]),
             ("node_count", vec![0xc1, 7]),
@@ -157,6 +181,7 @@ mod tests {
             if let Some(claim) = claim {
                 assert_eq!((claim.source.as_str(), claim.edition.as_str()), ("Own-Country", "2026-08-27"));
             }
+            assert_eq!(base.whole().ok(), wanted.map(|_| (1, 0)), "a database that places nothing is none");
             assert_eq!(base.claim("8.8.8.8".parse().unwrap()), None);
             assert_eq!(base.claim("2001:db8::1".parse().unwrap()), None);
         }
@@ -167,6 +192,7 @@ mod tests {
         let whole = written(b"\xe1\x47country\x42DE");
         for cut in 0..whole.len() {
             if let Ok(base) = Mmdb::read(whole[..cut].to_vec()) {
+                assert!(base.whole().is_err(), "cut at {cut}");
                 let _ = base.claim("198.51.100.7".parse().unwrap());
             }
         }
@@ -175,6 +201,7 @@ mod tests {
                 let mut bent = whole.clone();
                 bent[at] ^= bit;
                 if let Ok(base) = Mmdb::read(bent) {
+                    let _ = base.whole();
                     let _ = base.claim("198.51.100.7".parse().unwrap());
                     let _ = base.claim("0.0.0.0".parse().unwrap());
                 }

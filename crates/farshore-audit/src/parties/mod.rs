@@ -18,6 +18,7 @@ mod country_set;
 mod dataset;
 mod dbip_country;
 mod domains;
+mod editions;
 mod fictional;
 pub mod globe;
 mod hints;
@@ -38,6 +39,7 @@ mod shared;
 mod special;
 mod stretches;
 mod third_party_web;
+pub mod whole;
 
 #[cfg(test)]
 mod reach_tests;
@@ -58,6 +60,7 @@ pub use self::{
     countries::country_name,
     dataset::{DatasetInfo, DatasetInput},
     domains::registrable_domain,
+    editions::Days,
     fictional::{Fictional, FictionalError},
     mmdb::MmdbError,
     overrides::OverrideError,
@@ -78,6 +81,7 @@ static COUNTRY_SETS: [&CountrySet; SETS] = [&cloud_ranges::SET, &dbip_country::S
 pub struct Datasets {
     fictional: Option<Fictional>,
     brought: Brought,
+    days: Option<Days>,
 }
 
 /// An organisation, and the part of a host name that led to it.
@@ -95,6 +99,7 @@ impl Datasets {
         static EMBEDDED: Datasets = Datasets {
             fictional: None,
             brought: Brought::NONE,
+            days: None,
         };
         &EMBEDDED
     }
@@ -105,6 +110,7 @@ impl Datasets {
         Datasets {
             fictional: Some(fictional),
             brought: Brought::NONE,
+            days: None,
         }
     }
 
@@ -114,14 +120,17 @@ impl Datasets {
         WITH.get_or_init(|| Datasets {
             fictional: Fictional::embedded(),
             brought: Brought::NONE,
+            days: None,
         })
     }
 
-    /// The same with what the user brings: further opinions, and overrides that outweigh all.
-    pub fn bringing(&self, brought: Brought) -> Datasets {
+    /// The same with what the user brings: further opinions, later editions of sets that are built in, and overrides that outweigh
+    /// all. Of several editions of one set that nearest to the days speaks; without days, the latest.
+    pub fn bringing(&self, brought: Brought, days: Option<Days>) -> Datasets {
         Datasets {
             fictional: self.fictional.clone(),
             brought,
+            days,
         }
     }
 
@@ -155,7 +164,7 @@ impl Datasets {
     /// Every opinion on the country of an address, sorted. None of an address that was set aside.
     pub fn places(&self, address: IpAddr) -> Vec<CountryClaim> {
         let address = canonical(address);
-        let mut claims: Vec<CountryClaim> = match special(address) {
+        let built_in: Vec<CountryClaim> = match special(address) {
             Some(special) if special.local => return Vec::new(),
             Some(_) => {
                 let fictional = self.fictional.as_ref();
@@ -166,7 +175,7 @@ impl Datasets {
                 sets.chain(measured::claim(address)).collect()
             }
         };
-        claims.extend(self.brought.claims(address));
+        let mut claims = self.brought.heard(built_in, address, self.days);
         claims.sort();
         claims
     }

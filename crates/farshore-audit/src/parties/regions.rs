@@ -16,7 +16,7 @@ use farshore_model::{
 };
 use serde::Deserialize;
 
-use super::{countries, dataset::DatasetInfo, prefix::Prefix};
+use super::{countries, dataset::DatasetInfo, prefix::Prefix, whole::WholeError};
 
 const TABLE: &str = include_str!("../../../../packs/parties/regions/regions.csv");
 const META: &str = include_str!("../../../../packs/parties/regions/meta.toml");
@@ -27,6 +27,7 @@ pub struct RegionList {
     name: &'static str,
     kind: ClaimKind,
     edition: String,
+    number: Option<u64>,
     /// By length, then by prefix: few lengths are in use. A range without a country hides the wider ones around it.
     rows: Arc<BTreeMap<(u32, Prefix), Option<Country>>>,
     lengths: Vec<u32>,
@@ -62,6 +63,43 @@ impl RegionList {
         }
     }
 
+    /// The same, with no row read past that is none.
+    pub fn whole(text: &str) -> Result<RegionList, WholeError> {
+        match text.trim_start().starts_with(['{', '[']) {
+            true => {
+                let file: File = serde_json::from_str(text).map_err(|error| WholeError::Json {
+                    line: error.line(),
+                    column: error.column(),
+                    problem: problem(&error),
+                })?;
+                for (list, entries) in [("prefixes", &file.prefixes), ("ipv6_prefixes", &file.ipv6_prefixes)] {
+                    if let Some(index) = entries.iter().position(Range::is_without_prefix) {
+                        let entry = index.saturating_add(1);
+                        return Err(WholeError::Entry { entry, list });
+                    }
+                }
+            }
+            false => every_line(text)?,
+        }
+        Ok(Self::read(text)?)
+    }
+
+    /// What sort of opinion it gives.
+    pub fn kind(&self) -> ClaimKind {
+        self.kind
+    }
+
+    /// The number its maker counts it by, if it has one.
+    pub fn number(&self) -> Option<u64> {
+        self.number
+    }
+
+    /// Ranges with a country, and without.
+    pub fn rows(&self) -> (u64, u64) {
+        let told = self.rows.values().filter(|it| it.is_some()).count() as u64;
+        (told, (self.rows.len() as u64).saturating_sub(told))
+    }
+
     fn of(name: &'static str, kind: ClaimKind, edition: String, listed: impl Iterator<Item = (Prefix, Option<Country>)>) -> RegionList {
         let mut rows = BTreeMap::new();
         for (prefix, country) in listed {
@@ -76,6 +114,7 @@ impl RegionList {
             name,
             kind,
             edition,
+            number: None,
             rows: Arc::new(rows),
             lengths,
         }
@@ -130,8 +169,10 @@ struct File {
     last_updated_timestamp: String,
     prefixes: Vec<Range>,
     ipv6_prefixes: Vec<Range>,
-    /// Microsoft, whose file has no date.
+    /// Microsoft, whose file has no date, and a number instead.
     values: Vec<Tag>,
+    #[serde(rename = "changeNumber")]
+    change_number: Option<u64>,
     regions: Vec<OracleRegion>,
 }
 
@@ -148,6 +189,12 @@ struct Range {
     #[serde(rename = "ipv6Prefix")]
     google6: Option<Prefix>,
     scope: String,
+}
+
+impl Range {
+    fn is_without_prefix(&self) -> bool {
+        [self.ip_prefix, self.ipv6_prefix, self.google4, self.google6] == [None; 4]
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -211,9 +258,53 @@ fn published(file: File) -> Result<RegionList, RegionError> {
             let country = country("azure", &it.properties.region);
             it.properties.prefixes.iter().map(move |prefix| (*prefix, country))
         });
-        return list("azure-ranges", "", rows.collect());
+        let list = list("azure-ranges", "", rows.collect())?;
+        return Ok(RegionList {
+            number: file.change_number,
+            ..list
+        });
     }
     Err(RegionError::Form)
+}
+
+/// What serde says, without the place, which is told beside it.
+fn problem(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what).to_owned()
+}
+
+/// Whether every line of a geofeed is a comment, empty, or a row.
+fn every_line(text: &str) -> Result<(), WholeError> {
+    let mut begin = 0_usize;
+    for (index, line) in text.split('\n').enumerate() {
+        let span = begin..begin.saturating_add(line.trim_end().len());
+        begin = begin.saturating_add(line.len()).saturating_add(1);
+        let line = line.trim_start_matches('\u{feff}').trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Err(problem) = row_of(line) {
+            let line = index.saturating_add(1);
+            return Err(WholeError::Line { line, problem, span });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a line of a geofeed is a row; else what was expected.
+fn row_of(line: &str) -> Result<(), String> {
+    let mut cells = line.split(',').map(str::trim);
+    let (Some(prefix), Some(code)) = (cells.next(), cells.next()) else {
+        return Err("expected `prefix,country` and perhaps region, city and postal code, as RFC 8805 has it".to_owned());
+    };
+    if let Err(error) = prefix.parse::<Prefix>() {
+        return Err(format!("expected a prefix such as 192.0.2.0/24: {error}"));
+    }
+    let known = Country::parse(code).is_some_and(|it| countries::name(it).is_some());
+    match known || code.is_empty() {
+        true => Ok(()),
+        false => Err("expected the two letters of a country in ISO 3166-1, such as DE, or nothing".to_owned()),
+    }
 }
 
 /// RFC 8805, section 2.1: comments begin with `#`; of the fields only prefix and country are of use here. One that is neither

@@ -10,10 +10,10 @@ use std::{
 use ahash::HashMap;
 use farshore_model::{
     Country, Date,
-    party::{CountryClaim, Location, Network, Organisation, Owner, Place, Reach},
+    party::{Location, Network, Organisation, Owner, Place, Reach},
 };
 
-use super::{COUNTRY_SETS, Datasets, SETS, Special, anycast, asn, canonical, measured, reach::Statutes, special};
+use super::{COUNTRY_SETS, Datasets, SETS, Special, anycast, asn, canonical, editions::Opinion, measured, reach::Statutes, special};
 
 /// The answers for the addresses of one audit.
 pub struct Shared<'a> {
@@ -33,7 +33,7 @@ struct Grounds {
     anycast: bool,
     measured: Option<usize>,
     countries: [Option<Country>; SETS],
-    brought: Vec<CountryClaim>,
+    brought: Vec<Opinion>,
 }
 
 /// All that reach follows from: the service, and of each address its network and location.
@@ -104,7 +104,7 @@ impl<'a> Shared<'a> {
             anycast: anycast::anycast(meant).is_some(),
             measured: measured::row(meant),
             countries: COUNTRY_SETS.each_ref().map(|set| set.country(asked(special.is_none())?)),
-            brought: self.data.brought.claims(meant),
+            brought: self.data.brought.opinions(meant),
         };
         Place {
             address,

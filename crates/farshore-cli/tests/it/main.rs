@@ -6,6 +6,7 @@ mod bundle;
 mod check;
 mod command;
 mod cut;
+mod data;
 mod diff;
 mod discover;
 mod extract;

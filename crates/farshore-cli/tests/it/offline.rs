@@ -25,6 +25,7 @@ fn traced() -> Option<String> {
     let folder = crate::command::folder();
     let log = folder.path().join("calls");
     let mut watcher = Command::new("strace");
+    watcher.env("FARSHORE_DATA", folder.path());
     watcher.args(["-f", "-qq", "-e", "trace=network,openat", "-o"]).arg(&log);
     watcher
         .arg(env!("CARGO_BIN_EXE_farshore"))
