@@ -16,7 +16,12 @@ use farshore_model::{
 };
 use serde::Deserialize;
 
-use super::{countries, dataset::DatasetInfo, prefix::Prefix, whole::WholeError};
+use super::{
+    countries,
+    dataset::DatasetInfo,
+    prefix::{Prefix, PrefixError},
+    whole::WholeError,
+};
 
 const TABLE: &str = include_str!("../../../../packs/parties/regions/regions.csv");
 const META: &str = include_str!("../../../../packs/parties/regions/meta.toml");
@@ -291,14 +296,23 @@ fn every_line(text: &str) -> Result<(), WholeError> {
     Ok(())
 }
 
+/// A prefix, or an address alone (RFC 8805, section 2.1.1.1).
+fn block(text: &str) -> Result<Prefix, PrefixError> {
+    let own = |address: IpAddr| Prefix::around(address, if address.is_ipv4() { 32 } else { 128 });
+    match text.parse().ok().and_then(own) {
+        Some(prefix) => Ok(prefix),
+        None => text.parse(),
+    }
+}
+
 /// Whether a line of a geofeed is a row; else what was expected.
 fn row_of(line: &str) -> Result<(), String> {
     let mut cells = line.split(',').map(str::trim);
     let (Some(prefix), Some(code)) = (cells.next(), cells.next()) else {
         return Err("expected `prefix,country` and perhaps region, city and postal code, as RFC 8805 has it".to_owned());
     };
-    if let Err(error) = prefix.parse::<Prefix>() {
-        return Err(format!("expected a prefix such as 192.0.2.0/24: {error}"));
+    if let Err(error) = block(prefix) {
+        return Err(format!("expected a prefix such as 192.0.2.0/24, or an address: {error}"));
     }
     let known = Country::parse(code).is_some_and(|it| countries::name(it).is_some());
     match known || code.is_empty() {
@@ -317,7 +331,7 @@ fn geofeed(text: &str) -> Result<RegionList, RegionError> {
     let edition = edition.filter(|word| Date::parse(word).is_some()).max().unwrap_or_default();
     let row = |line: &str| {
         let mut cells = line.split(',').map(str::trim);
-        let (prefix, code) = (cells.next()?.parse().ok()?, cells.next()?);
+        let (prefix, code) = (block(cells.next()?).ok()?, cells.next()?);
         Some((prefix, Country::parse(code).filter(|it| countries::name(*it).is_some())))
     };
     let rows: Vec<(Prefix, Option<Country>)> = lines.into_iter().filter_map(row).collect();
@@ -422,6 +436,15 @@ mod tests {
         }
         let aws = RegionList::read(aws).unwrap();
         assert_eq!(aws.claim("8.8.8.8".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_geofeed_may_name_single_addresses() {
+        let feed = RegionList::whole("192.0.2.7,IT,,,\n2001:db8::7,FR\n").unwrap();
+        let said = |address: &str| feed.claim(address.parse().unwrap()).map(|it| it.country);
+        assert_eq!(said("192.0.2.7"), Country::parse("IT"));
+        assert_eq!(said("2001:db8::7"), Country::parse("FR"));
+        assert_eq!(said("192.0.2.8"), None);
     }
 
     #[test]

@@ -183,7 +183,7 @@ mod tests {
         let told = Told::read(feed.as_bytes()).unwrap();
         assert_eq!((told.rows, told.silent, told.form), (1, 1, Form::Geofeed));
         for (bad, why) in [
-            ("129.152.64.0,IT,,,", "no length"),
+            ("129.152.64,IT,,,", "no length"),
             ("nonsense", "expected `prefix,country`"),
             ("129.152.64.0/19", "expected `prefix,country`"),
             ("129.152.64.0/19,Italy,,,", "two letters"),

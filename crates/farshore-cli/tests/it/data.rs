@@ -222,7 +222,7 @@ fn an_older_edition_and_what_does_not_read_whole_are_refused() {
         ("cut.mmdb", &whole[..whole.len() / 3], "cut.mmdb"),
         ("bent.mmdb", &bent, "bent.mmdb"),
         ("ip-ranges.json", &list.as_bytes()[..90], "line 2, column"),
-        ("feed.csv", b"192.0.2.0/24,DE,,,\n192.0.2.0,DE,,,\n", "feed.csv:2"),
+        ("feed.csv", b"192.0.2.0/24,DE,,,\n192.0.2,DE,,,\n", "feed.csv:2"),
         ("own.mmdb.gz", b"\x1f\x8b\x08\x00", "unpack it first"),
         ("asn.csv", b"", "geofeed"),
     ] {
