@@ -109,14 +109,14 @@ impl Told {
         if end.windows(MARKER.len()).any(|it| it == MARKER) {
             return Self::of_database(&Mmdb::read(bytes.to_vec())?);
         }
-        match std::str::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => Self::of_list(text),
-            Ok(text) => Err(WholeError::Neither {
-                offset: text.find('\0').unwrap_or_default(),
-            }),
-            Err(error) => Err(WholeError::Neither {
-                offset: error.valid_up_to(),
-            }),
+        let binary = bytes.iter().position(|it| *it == 0);
+        match (std::str::from_utf8(bytes), binary) {
+            (Ok(text), None) => Self::of_list(text),
+            (read, binary) => {
+                let invalid = read.err().map(|it| it.valid_up_to());
+                let offset = [invalid, binary].into_iter().flatten().min().unwrap_or_default();
+                Err(WholeError::Neither { offset })
+            }
         }
     }
 
