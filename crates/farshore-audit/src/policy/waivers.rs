@@ -177,7 +177,7 @@ mod tests {
             ("\"d3\"", "\"*\"", "a star stands for the names beneath a domain only", "\"*\""),
             ("\"d3\"", "\"host=*.com\"", "a star stands", "\"host"),
             ("\"d3\"", "\"field=http.*\"", "a star stands", "\"field"),
-            ("\"d3\"", "\"\"", "names what it covers", "\"\""),
+            ("\"d3\"", "\"\"", "names what is meant", "\"\""),
             ("\"d3\"", "\"host=\"", "names nothing", "\"host"),
             ("\"d3\"", "\"country=CN\"", "host=, org=, kind=, field=", "\"country"),
             ("\"d3\"", "\"imei shop.example\"", "each needs its key", "\"imei"),
