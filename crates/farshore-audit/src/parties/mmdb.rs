@@ -3,13 +3,17 @@
 //!
 //! Form: <https://maxmind.github.io/MaxMind-DB/>.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, fmt, net::IpAddr, sync::Arc};
 
 use farshore_model::{
     Country, Timestamp,
     party::{ClaimKind, CountryClaim},
 };
 use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 
 use super::{DatasetInfo, countries};
 
@@ -65,10 +69,19 @@ impl Mmdb {
     /// Reads all of it: networks with a country, and without.
     pub fn whole(&self) -> Result<(u64, u64), MmdbError> {
         let error = |it: maxminddb::MaxMindDbError| MmdbError(it.to_string());
-        self.reader.verify().map_err(error)?;
+        let described = !self.reader.metadata().description.is_empty();
+        if described {
+            self.reader.verify().map_err(error)?;
+        }
+        let mut read = BTreeSet::new();
         let (mut rows, mut silent) = (0_u64, 0_u64);
         for found in self.reader.networks(WithinOptions::default()).map_err(error)? {
-            match country(&found.map_err(error)?) {
+            let found = found.map_err(error)?;
+            // The library refuses to verify a database without a description, which many that are made of others have not.
+            if !described && found.offset().is_some_and(|it| read.insert(it)) {
+                found.decode::<Anything>().map_err(error)?;
+            }
+            match country(&found) {
                 Some(_) => rows = rows.saturating_add(1),
                 None => silent = silent.saturating_add(1),
             }
@@ -101,6 +114,61 @@ impl Mmdb {
     }
 }
 
+/// Any value, read to its end.
+struct Anything;
+
+impl<'de> Deserialize<'de> for Anything {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self, A::Error> {
+        while all.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Self, A::Error> {
+        while all.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
+}
+
 /// The country of a record, in any of the layouts.
 fn country(found: &LookupResult<'_, Vec<u8>>) -> Option<Country> {
     LAYOUTS.iter().find_map(|path| {
@@ -121,6 +189,10 @@ mod tests {
 
     /// A database of one network, 198.0.0.0/7, by hand: a tree of seven nodes, a record, the metadata.
     fn written(record: &[u8]) -> Vec<u8> {
+        described(record, b"\xe1\x42en\x41x")
+    }
+
+    fn described(record: &[u8], description: &[u8]) -> Vec<u8> {
         let nodes = 7_u32;
         let mut file = Vec::new();
         for (depth, bit) in [1_u8, 1, 0, 0, 0, 1, 1].into_iter().enumerate() {
@@ -140,7 +212,7 @@ mod tests {
             ("binary_format_minor_version", vec![0xa0]),
             ("build_epoch", vec![0x04, 0x02, 0x6a, 0x90, 0x2a, 0x00]),
             ("database_type", text("Own-Country")),
-            ("description", b"\xe1\x42en\x41x".to_vec()),
+            ("description", description.to_vec()),
             ("ip_version", vec![0xa1, 4]),
             ("languages", vec![0x00, 0x04]),
             ("node_count", vec![0xc1, 7]),
@@ -184,6 +256,20 @@ mod tests {
             assert_eq!(base.whole().ok(), wanted.map(|_| (1, 0)), "a database that places nothing is none");
             assert_eq!(base.claim("8.8.8.8".parse().unwrap()), None);
             assert_eq!(base.claim("2001:db8::1".parse().unwrap()), None);
+        }
+    }
+
+    #[test]
+    fn one_without_a_description_is_read_whole_too() {
+        let whole = described(b"\xe2\x47country\x42DE\x41x\x02\x04\x42aa\xa1\x07", b"\xe0");
+        assert_eq!(Mmdb::read(whole).unwrap().whole(), Ok((1, 0)));
+        // A value beside the country that is no text, and one that ends behind the file's last.
+        for bad in [
+            &b"\xe2\x47country\x42DE\x41x\x42\xff\xfe"[..],
+            b"\xe2\x47country\x42DE\x41x\x5d\xff",
+        ] {
+            assert!(Mmdb::read(described(bad, b"\xe0")).unwrap().whole().is_err(), "{bad:?}");
+            assert!(Mmdb::read(written(bad)).unwrap().whole().is_err(), "{bad:?}");
         }
     }
 
