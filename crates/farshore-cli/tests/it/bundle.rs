@@ -265,6 +265,45 @@ fn nothing_leaves_that_should_stay() {
     );
 }
 
+/// Whose data it is and what they agreed to is named by its digest; a filter and what others say go in.
+#[test]
+fn what_is_told_of_people_stays_out() {
+    let folder = folder();
+    let subject = write(&folder, "s.toml", "residence = \"LU\"\nmarket = \"CN\"\n");
+    let basis = write(
+        &folder,
+        "b.toml",
+        "complete = true\n[[basis]]\nkind = \"consent\"\nissuer = \"Dr. Nobody\"\n",
+    );
+    let reply = "[[reply]]\nby = \"Relaywright\"\ndate = 2021-02-13\nstatement = \"We keep none.\"\npack = \"pledge-2015\"\n";
+    let replies = write(&folder, "r.toml", reply);
+    let policy = write(&folder, "p.toml", "use = \"pledge-2015\"\n[params]\nsensitive = [\"device-id\"]\n");
+    let given = |flag: &str, path: &Path| format!("--{flag}={}", path.display());
+    let more = [
+        given("subject", &subject),
+        given("basis", &basis),
+        given("replies", &replies),
+        given("policy", &policy),
+        "--filter=udp or tcp port 80".to_owned(),
+    ];
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let path = make(&folder, "b.tar", "test-only-ed25519", &more);
+    let bytes = std::fs::read(&path).unwrap();
+    let names: Vec<String> = members(&bytes).into_iter().map(|(name, _)| name).collect();
+    assert!(names.iter().any(|it| it.ends_with("replies.toml")), "{names:?}");
+    assert!(!names.iter().any(|it| it.contains("subject") || it.contains("basis")), "{names:?}");
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("We keep none.") && !text.contains("Dr. Nobody") && !text.contains("residence"));
+    let without = verify(&path, "test-only-ed25519.pub", &all_given());
+    without.ends(3);
+    told(&without, "--basis");
+    let mut all = all_given();
+    all.extend([given("subject", &subject).into(), given("basis", &basis).into()]);
+    let done = verify(&path, "test-only-ed25519.pub", &all);
+    done.ends(0);
+    told(&done, "reproduced byte for byte");
+}
+
 #[test]
 fn any_byte_that_is_touched_is_noticed() {
     let folder = folder();

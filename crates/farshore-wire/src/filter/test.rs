@@ -309,12 +309,13 @@ impl Leaf {
             Self::V4 { kind, end, address, mask } => {
                 let Some(at) = view.header(kind)? else { return Ok(false) };
                 let (source, destination) = if kind == IPV4 { (12, 16) } else { (14, 24) };
-                let fits = |offset: usize| Ok(u32::from_be_bytes(view.bytes(at.saturating_add(offset))?) & mask == address);
+                // What is not asked for need not be there.
+                let fits = |offset: usize| Ok(mask == 0 || u32::from_be_bytes(view.bytes(at.saturating_add(offset))?) & mask == address);
                 end.fits(|| fits(source), || fits(destination))
             }
             Self::V6 { end, address, mask } => {
                 let Some(at) = view.header(IPV6)? else { return Ok(false) };
-                let fits = |offset: usize| Ok(u128::from_be_bytes(view.bytes(at.saturating_add(offset))?) & mask == address);
+                let fits = |offset: usize| Ok(mask == 0 || u128::from_be_bytes(view.bytes(at.saturating_add(offset))?) & mask == address);
                 end.fits(|| fits(8), || fits(24))
             }
             Self::Mac { end, address } => {

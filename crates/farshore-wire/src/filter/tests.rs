@@ -135,6 +135,8 @@ const ANSWERS: &[(&str, u16)] = &[
     (r"port (443 or 80)", 0b00000000011),
     (r"host (10.1.2.3 or 10.0.0.1) and udp", 0b00000001100),
     (r"not host 10.1.2.3 and 10.0.0.1", 0b00000001100),
+    (r"net 0.0.0.0/0", 0b10010011111),
+    (r"src net 0.0.0.0/0 and dst net 192.0.2.0/24", 0b00000010011),
     (r"vlan 7 and vlan 10 and tcp", 0b01000000000),
     (r"vlan 7 and vlan 10 and port 22", 0b01000000000),
     (r"vlan or tcp", 0b01100000000),
