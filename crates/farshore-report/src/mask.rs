@@ -52,15 +52,15 @@ pub fn path(sent: &str) -> String {
     // Absolute form (RFC 9112, 3.2.2): the authority names the host, but may hold a user before it.
     let path = match path.split_once("://") {
         Some((scheme, rest)) => {
-            let (user, rest) = without_user(rest);
-            let (host, rest) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let (user, host, rest) = authority(rest);
             out.push_str(&format!("{scheme}://{user}{host}"));
             rest
         }
         // The authority alone, as a tunnel is asked for (section 3.2.3).
         None => {
-            let (user, rest) = without_user(path);
+            let (user, host, rest) = authority(path);
             out.push_str(user);
+            out.push_str(&segment(host));
             rest
         }
     };
@@ -81,13 +81,17 @@ pub fn path(sent: &str) -> String {
     out
 }
 
-/// What stands behind the user of an authority at the front, and what stands in the user's place.
-fn without_user(text: &str) -> (&'static str, &str) {
-    let authority = text.find('/').map_or(text, |at| text.split_at(at).0);
-    match authority.rfind('@') {
-        Some(at) => (HIDDEN_USER, text.get(at.saturating_add(1)..).unwrap_or_default()),
-        None => ("", text),
-    }
+/// An authority at the front: what stands in its user's place, its host and port, and what is behind them. A port that is no number is
+/// none: so begins the password of whoever wrote a `/` or a `?` in it as it is.
+fn authority(text: &str) -> (&'static str, &str, &str) {
+    let (authority, rest) = text.find('/').map_or((text, ""), |at| text.split_at(at));
+    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(_, host)| (HIDDEN_USER, host));
+    let numbered = host.starts_with('[')
+        || match host.split_once(':') {
+            Some((_, port)) => port.bytes().all(|byte| byte.is_ascii_digit()),
+            None => true,
+        };
+    (user, if numbered { host } else { HIDDEN }, rest)
 }
 
 /// An id of unknown meaning: two characters stay, so that two ids can often be told apart.
@@ -210,6 +214,10 @@ mod tests {
             ("http://bob:pw@shop.example/p?q=1#me", "http://****@shop.example/p?q=****#****"),
             ("bob:pw@shop.example:443", "****@shop.example:443"),
             ("/p/@bob", "/p/****"),
+            ("http://bob:pw/x@shop.example/p", "http://****/****/p"),
+            ("http://bob:pw?x@shop.example/p", "http://****?****"),
+            ("http://[2001:db8::1]:81/p", "http://[2001:db8::1]:81/p"),
+            ("bob:pw/x@shop.example:443", "****/****"),
             ("/t/Ab3dEfGhIjKlMn", "/t/****"),
             ("*", "*"),
             ("", ""),

@@ -177,4 +177,8 @@ fn a_user_before_a_recorded_host_is_told_apart() {
         let hosts = audit.exposures.iter().filter(|it| it.kind.as_str() == "hostname");
         assert!(hosts.into_iter().all(|it| it.value.masked == "plain.example"), "{url} {headers}");
     }
+    // Nothing tells where that password ends: it is no host either.
+    let audit = audit(entry("http://ann:s3cretword/x@plain.example/y", "").as_bytes(), "a.har", 1);
+    assert!(audit.destinations.iter().all(|it| !it.name.contains("s3cret")));
+    assert!(audit.exposures.iter().all(|it| !it.value.masked.contains("s3cret")));
 }

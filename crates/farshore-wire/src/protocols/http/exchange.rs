@@ -284,13 +284,15 @@ impl Exchange {
         let next = match &head.start {
             StartLine::Request { method, target, version } => {
                 let method = at(bytes, method);
-                let named = head.value(bytes, b"host").next().map(|host| values::without_user(bytes, &host));
+                let named = head.value(bytes, b"host").next().map(|host| values::host_of(bytes, &host));
                 let named = named.filter(|host| !host.is_empty());
                 let absolute = (bytes.get(target.start) != Some(&b'/'))
                     .then(|| values::authority(bytes, target))
                     .flatten();
+                let asked_whole = absolute.is_some();
+                let absolute = absolute.filter(|host| !host.is_empty());
                 // The forms in which proxies are asked (RFC 9112, sections 3.2.2 and 3.2.3).
-                if !self.proxied && (absolute.is_some() || method == b"CONNECT") {
+                if !self.proxied && (asked_whole || method == b"CONNECT") {
                     self.proxied = true;
                     out.carries("http-proxy");
                 }

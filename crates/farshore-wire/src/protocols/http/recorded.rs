@@ -19,7 +19,7 @@ use crate::protocols::{Origin, Piece, Sink};
 /// The host asked: of the target, else of the headers, else as the record has it.
 pub(crate) fn host<'a>(it: &'a Request<'_>) -> Option<Excerpt<'a>> {
     let (from, authority) = authority(it)?;
-    Some(part(from, values::without_user(&from.bytes, &authority))).filter(|it| !it.bytes.is_empty())
+    Some(part(from, values::host_of(&from.bytes, &authority))).filter(|it| !it.bytes.is_empty())
 }
 
 /// Where that stands, with the user that some write before it.

@@ -218,6 +218,27 @@ fn a_user_before_the_host_is_told_apart() {
     assert_eq!(out.values("http.path"), ["/x"]);
 }
 
+/// Whoever writes a password as it is into a URL ends the authority where the password has a `/`, a `?` or a `#`.
+#[test]
+fn half_a_password_is_no_host() {
+    for (target, header) in [
+        ("http://ann:s3cret/x@a.example/y", ""),
+        ("http://ann:s3cret?x@a.example/y", ""),
+        ("/y", "ann:s3cret#x"),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {header}\r\n\r\n");
+        let out = read_stream(&HTTP, (1, 80), &[(Up, head.as_bytes())]);
+        let Observation::Request { host, .. } = &out.observed[0].0 else {
+            panic!()
+        };
+        assert_eq!(host, &None, "{head}");
+        assert!(out.values("http.host").is_empty(), "{head}");
+    }
+    let head = b"GET http://ann:s3cret/x@a.example/y HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let out = read_stream(&HTTP, (1, 80), &[(Up, head)]);
+    assert_eq!(out.values("http.host"), ["a.example"]);
+}
+
 #[test]
 fn whom_a_tunnel_is_asked_for_is_a_host() {
     for (asked, wanted) in [

@@ -89,8 +89,8 @@ pub fn header(text: Text<'_>, asked: bool, name: &[u8], value: Range<usize>, fol
 
 /// Tells a host, and the user and password that some write before it, where neither belongs (RFC 9110, section 4.2.4).
 pub fn host(text: Text<'_>, value: Range<usize>, out: &mut dyn Sink) {
-    let host = user(text, &value, out);
-    tell(text, "http.host", host, out);
+    user(text, &value, out);
+    tell(text, "http.host", host_of(text.bytes, &value), out);
 }
 
 /// Tells user and password of an authority, and gives what stands behind them.
@@ -108,8 +108,24 @@ fn user(text: Text<'_>, authority: &Range<usize>, out: &mut dyn Sink) -> Range<u
     host
 }
 
+/// The host of an authority and its port, without the user before them. Empty where the port is no number: that begins like the user and
+/// the password of whoever wrote a `/` or the like in a password as it is, and nothing tells where those end.
+pub fn host_of(bytes: &[u8], authority: &Range<usize>) -> Range<usize> {
+    let host = without_user(bytes, authority);
+    let text = at(bytes, &host);
+    let numbered = text.iter().position(|byte| *byte == b':').is_none_or(|colon| {
+        let port = text.iter().skip(colon).skip(1).take_while(|byte| **byte != b'/');
+        // An address of version 6 has more colons, with brackets around it or, as some write it, without.
+        text.first() == Some(&b'[') || port.clone().all(u8::is_ascii_digit) || {
+            let part = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            text.iter().filter(|byte| **byte == b':').count() > 1 && text.iter().all(part)
+        }
+    });
+    if numbered { host } else { host.end..host.end }
+}
+
 /// What stands behind the user information of an authority, if there is any.
-pub fn without_user(bytes: &[u8], authority: &Range<usize>) -> Range<usize> {
+fn without_user(bytes: &[u8], authority: &Range<usize>) -> Range<usize> {
     let user = at(bytes, authority)
         .iter()
         .rposition(|byte| *byte == b'@')
@@ -167,13 +183,13 @@ pub fn target_values(text: Text<'_>, target: &Range<usize>, out: &mut dyn Sink) 
 
 /// Host and port that a `CONNECT` asks for; of what some write behind them, nothing.
 pub fn host_and_port(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
-    let host = without_user(bytes, &authority_at(bytes, target));
+    let host = host_of(bytes, &authority_at(bytes, target));
     (!host.is_empty()).then_some(host)
 }
 
-/// The authority of an absolute target, without user information.
+/// The host and port of an absolute target; empty where they cannot be told.
 pub fn authority(bytes: &[u8], target: &Range<usize>) -> Option<Range<usize>> {
-    Some(without_user(bytes, &absolute(bytes, target)?))
+    Some(host_of(bytes, &absolute(bytes, target)?))
 }
 
 /// The authority of an absolute target.
@@ -249,5 +265,27 @@ mod tests {
         assert_eq!(told("http://a?x=@").as_deref(), Some("a"));
         assert_eq!(told("/r?u=http://b.example/"), None);
         assert_eq!(told("a.example:443"), None);
+    }
+
+    #[test]
+    fn a_port_is_a_number() {
+        for (authority, host) in [
+            ("a.example", "a.example"),
+            ("a.example:", "a.example:"),
+            ("a.example:81", "a.example:81"),
+            ("a.example:81/", "a.example:81/"),
+            ("[2001:db8::1]:81", "[2001:db8::1]:81"),
+            ("2001:db8::1f", "2001:db8::1f"),
+            ("ann:s3cret", ""),
+            ("ann:81s", ""),
+            ("ann:s3:cret", ""),
+            ("bob@ann:s3cret", ""),
+        ] {
+            assert_eq!(
+                &authority[host_of(authority.as_bytes(), &(0..authority.len()))],
+                host,
+                "{authority}"
+            );
+        }
     }
 }

@@ -26,10 +26,10 @@ impl List {
 pub fn request(version: &'static str, list: &List) -> Option<Observation> {
     let method = list.value(b":method")?;
     let authority = list.value(b":authority").filter(|it| !it.is_empty());
-    let host = authority.or_else(|| list.value(b"host")).map(|it| {
-        let host = values::without_user(it, &(0..it.len()));
-        it.get(host).unwrap_or_default()
-    });
+    let host = authority
+        .or_else(|| list.value(b"host"))
+        .and_then(|it| it.get(values::host_of(it, &(0..it.len()))))
+        .filter(|it| !it.is_empty());
     let path = list.value(b":path").or(authority.and(host)).unwrap_or_default();
     Some(Observation::Request {
         version,

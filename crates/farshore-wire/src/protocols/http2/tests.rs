@@ -268,6 +268,15 @@ fn a_user_before_the_host_is_told_apart() {
         panic!()
     };
     assert_eq!(path.as_str(), "b.example:8443");
+    // A password of which nothing tells the end.
+    let asked = block(&[(":method", "CONNECT"), (":authority", "ann:s3cret/x")]);
+    let whole = [PREFACE, &frame(1, 0x05, 1, &asked)].concat();
+    let out = feed(HTTP2.start(&stream(1, 80, b"", b""), &Limits::default()).as_mut(), &[(Up, &whole)]);
+    let Observation::Request { host, path, .. } = &out.observed[0].0 else {
+        panic!()
+    };
+    assert_eq!((host, path.as_str()), (&None, ""));
+    assert!(out.values("http.host").is_empty());
 }
 
 #[test]
