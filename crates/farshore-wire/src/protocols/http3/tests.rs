@@ -199,3 +199,26 @@ fn a_websocket_on_a_stream_is_read() {
         out.anomalies
     );
 }
+
+/// A host is never masked: what proves who asks has no place in it.
+#[test]
+fn a_user_before_the_host_is_told_apart() {
+    let literal = |name: &str, value: &str| {
+        let sizes = [u8::try_from(name.len() - 7).unwrap(), u8::try_from(value.len()).unwrap()];
+        [&[0x27, sizes[0]][..], name.as_bytes(), &sizes[1..], value.as_bytes()].concat()
+    };
+    for (authority, wanted) in [("ann:s3cret@b.example:8443", Some("b.example:8443")), ("ann:s3cret/x", None)] {
+        let lines = [literal(":method", "CONNECT"), literal(":authority", authority)].concat();
+        let asked = frame(1, &[&[0, 0][..], &lines].concat());
+        let out = read(&[(3, Down, SETTINGS, false), (0, Up, &asked, true)]);
+        let Observation::Request { host, path, .. } = &out.observed[0].0 else {
+            panic!()
+        };
+        assert_eq!(host.as_ref().map(|it| it.as_str()), wanted, "{authority}");
+        assert_eq!(path.as_str(), wanted.unwrap_or_default(), "{authority}");
+        let hosts = out.values("http.host");
+        assert_eq!(hosts.first().map(String::as_str), wanted, "{authority}");
+        let password: &[&str] = if authority.contains('@') { &["s3cret"] } else { &[] };
+        assert_eq!(out.values("http.userinfo.password"), password, "{authority}");
+    }
+}
