@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use farshore::model::Date;
 use farshore::model::verdict::WaiverState;
-use farshore::model::{Date, Reply};
 use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack, pack::PackError};
 use farshore::{
@@ -352,8 +352,7 @@ fn warn_of_waivers(audit: &Audit, path: Option<&Path>) {
 /// A reply that is about nothing here may be of another capture, or misspelt.
 fn warn_of_replies(audit: &Audit, path: Option<&Path>) {
     let file = path.map(message::shown).unwrap_or_default();
-    let unused = |it: &&Reply| it.verdicts.is_empty() && it.destinations.is_empty();
-    for it in audit.replies.iter().flatten().filter(unused) {
+    for it in audit.replies.iter().flatten().filter(|it| it.fits_nothing()) {
         message::say(&format!("warning: {file}: reply of {}, {}: it fits nothing here", it.by, it.date));
     }
 }

@@ -24,3 +24,10 @@ pub struct Reply {
     /// Indices of the destinations it speaks of.
     pub destinations: Vec<usize>,
 }
+
+impl Reply {
+    /// Whether it is about nothing in the audit.
+    pub const fn fits_nothing(&self) -> bool {
+        self.verdicts.is_empty() && self.destinations.is_empty()
+    }
+}

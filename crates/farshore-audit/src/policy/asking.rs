@@ -46,16 +46,9 @@ impl<'a> Matter<'a> {
         }
     }
 
-    /// The first and the last day of the capture.
-    pub fn days(&self) -> Option<(Date, Date)> {
-        let first = self.ledger.inputs.iter().filter_map(|it| it.first).min();
-        let last = self.ledger.inputs.iter().filter_map(|it| it.last).max();
-        first.zip(last).map(|(first, last)| (first.date(), last.date()))
-    }
-
     /// The days whose rules count.
     pub(super) fn days_of_rules(&self) -> Option<(Date, Date)> {
-        self.as_of.map(|day| (day, day)).or_else(|| self.days())
+        self.as_of.map(|day| (day, day)).or_else(|| self.ledger.days())
     }
 }
 
@@ -176,7 +169,7 @@ impl<'a> Asked<'a> {
     pub(super) fn nothing(matter: &'a Matter<'a>) -> Self {
         Self {
             matter,
-            days: matter.days(),
+            days: matter.ledger.days(),
             exposure: None,
             destination: None,
             place: None,

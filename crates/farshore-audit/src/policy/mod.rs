@@ -312,10 +312,11 @@ const EVIDENCE: usize = 20;
 const REASONS: usize = 4;
 
 impl Group {
-    /// Adds an item of a destination, and why it stands here.
-    fn add(&mut self, destination: usize, item: &dyn std::fmt::Display, why: String) {
+    /// Adds an item of a destination, and why it stands here where there is more to say than what it is.
+    fn add(&mut self, destination: usize, said: Option<(&dyn std::fmt::Display, String)>) {
         self.items = self.items.saturating_add(1);
         self.destinations.insert(destination);
+        let Some((item, why)) = said else { return };
         let reason = self.reasons.entry(why).or_insert_with(|| (0, item.to_string()));
         reason.0 = reason.0.saturating_add(1);
     }
@@ -359,15 +360,22 @@ struct Stands {
     wants: BTreeSet<Want>,
 }
 
+impl Stands {
+    /// The clause does not speak of it.
+    const fn aside() -> Self {
+        Self {
+            truth: Truth::False,
+            judged: false,
+            covered: false,
+            why: String::new(),
+            wants: BTreeSet::new(),
+        }
+    }
+}
+
 /// How a thing stands to a clause that speaks of the subject as far as `speaks` tells.
 fn stands(clause: &Clause, it: &Asked<'_>, speaks: Truth) -> Stands {
-    let mut stands = Stands {
-        truth: Truth::False,
-        judged: false,
-        covered: false,
-        why: String::new(),
-        wants: BTreeSet::new(),
-    };
+    let mut stands = Stands::aside();
     let applies = Sum::all(clause.applies.iter().filter(|it| !it.is_of_the_subject()), it);
     if applies.truth == Truth::False {
         return stands;
@@ -394,13 +402,18 @@ fn stands(clause: &Clause, it: &Asked<'_>, speaks: Truth) -> Stands {
     stands
 }
 
+/// Nothing in particular, with the confidence that the clause wants.
+fn asked_of<'a>(clause: &Clause, matter: &'a Matter<'_>) -> Asked<'a> {
+    Asked {
+        weak: clause.min_confidence == Some(Confidence::Weak),
+        ..Asked::nothing(matter)
+    }
+}
+
 fn of_exposures(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
     let mut found = Found::default();
     let by_address = clause.predicates().any(Predicate::is_of_an_address);
-    let nothing = Asked {
-        weak: clause.min_confidence == Some(Confidence::Weak),
-        ..Asked::nothing(matter)
-    };
+    let nothing = asked_of(clause, matter);
     for (index, exposure) in matter.exposures.iter().enumerate() {
         let destination = matter.destinations.get(exposure.destination);
         let whole = Asked {
@@ -408,22 +421,16 @@ fn of_exposures(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
             destination,
             ..nothing
         };
-        let of_all = clause.applies.iter().filter(|it| !it.is_of_the_subject() && !it.is_of_an_address());
-        if Sum::all(of_all, &whole).truth == Truth::False {
-            let but_for_that = clause.applies.iter().filter(|it| !matches!(it, Predicate::Leaves(_)));
-            let mut rest = but_for_that.chain(&clause.when);
-            let local = destination.is_some_and(|it| it.location.state == LocationState::Local);
-            if local && rest.all(|it| it.ask(&whole).truth == Truth::True) {
-                found.stayed = found.stayed.saturating_add(1);
-            }
-            continue;
-        }
-        let stands = if by_address {
+        // One answer for all addresses, or one for each where the clause speaks of the exposure at all.
+        let mut of_all = clause.applies.iter().filter(|it| !it.is_of_the_subject() && !it.is_of_an_address());
+        let one_by_one = by_address && of_all.all(|it| it.ask(&whole).truth != Truth::False);
+        let stands = if one_by_one {
             worst(by_addresses(&whole).iter().map(|it| (it.place, stands(clause, it, speaks))))
         } else {
             stands(clause, &whole, speaks)
         };
         if !stands.judged {
+            found.stayed = found.stayed.saturating_add(usize::from(!one_by_one && stayed(clause, &whole)));
             continue;
         }
         found.judged = found.judged.saturating_add(1);
@@ -435,17 +442,22 @@ fn of_exposures(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
             continue;
         };
         group.exposures.push(index);
-        match destination {
-            Some(it) if !why.is_empty() => group.add(exposure.destination, &it.name, why),
-            _ => {
-                group.items = group.items.saturating_add(1);
-                group.destinations.insert(exposure.destination);
-            }
-        }
+        let said = destination
+            .filter(|_| !why.is_empty())
+            .map(|it| -> &dyn std::fmt::Display { &it.name });
+        group.add(exposure.destination, said.map(|item| (item, why)));
         group.show(|| exposure.evidence.first().cloned());
         found.want(truth, wants);
     }
     found
+}
+
+/// Whether it would stand against the clause if it had left the local network.
+fn stayed(clause: &Clause, it: &Asked<'_>) -> bool {
+    let but_for_that = clause.applies.iter().filter(|it| !matches!(it, Predicate::Leaves(_)));
+    let mut rest = but_for_that.chain(&clause.when);
+    let local = it.destination.is_some_and(|it| it.location.state == LocationState::Local);
+    local && rest.all(|predicate| predicate.ask(it).truth == Truth::True)
 }
 
 /// An exposure to each of the addresses it went to, local ones aside.
@@ -471,13 +483,7 @@ fn by_addresses<'a>(whole: &Asked<'a>) -> Vec<Asked<'a>> {
 
 /// The worst counts; what is told is of the first that decides, and of all that are in doubt where none does.
 fn worst<'a>(all: impl Iterator<Item = (Option<&'a Place>, Stands)>) -> Stands {
-    let mut sum = Stands {
-        truth: Truth::False,
-        judged: false,
-        covered: false,
-        why: String::new(),
-        wants: BTreeSet::new(),
-    };
+    let mut sum = Stands::aside();
     for (place, it) in all {
         sum.judged |= it.judged;
         sum.covered |= it.covered;
@@ -511,10 +517,7 @@ fn worst<'a>(all: impl Iterator<Item = (Option<&'a Place>, Stands)>) -> Stands {
 /// clause, and so are those that everything was kept from.
 fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
     let ledger = matter.ledger;
-    let nothing = Asked {
-        weak: clause.min_confidence == Some(Confidence::Weak),
-        ..Asked::nothing(matter)
-    };
+    let nothing = asked_of(clause, matter);
     let mut found = Found::default();
     for (index, destination) in matter.destinations.iter().enumerate() {
         // Something went there, and nobody knows where that is: at least one address more, of no known place.
@@ -533,7 +536,7 @@ fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
                 found.covered = found.covered.saturating_add(usize::from(stands.covered));
                 let why = if stands.why.is_empty() { UNRECORDED.to_owned() } else { stands.why };
                 if let Some(group) = found.keep(stands.truth, subject, &why) {
-                    group.add(index, &destination.name, why);
+                    group.add(index, Some((&destination.name, why)));
                     group.show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
                     found.want(stands.truth, stands.wants);
                 }
@@ -560,7 +563,7 @@ fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
             let Some(group) = found.keep(stands.truth, subject, &stands.why) else {
                 continue;
             };
-            group.add(index, &place.address, stands.why);
+            group.add(index, Some((&place.address, stands.why)));
             group.show(|| seen(destination, place, ledger));
             found.want(stands.truth, stands.wants);
         }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use farshore::parties::whole::{Form, Told};
+use farshore_report::bundle::hex;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -267,7 +268,7 @@ fn forget(path: &Path) -> anyhow::Result<()> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -27,13 +27,13 @@ pub fn other_replies(audit: &Audit) -> Part {
 }
 
 fn item(audit: &Audit, it: &Reply) -> Item {
-    let names = it.destinations.iter().filter_map(|index| audit.destinations.get(*index));
-    let names: Vec<String> = names.map(|it| name(&it.name)).collect();
-    if names.is_empty() {
+    if it.fits_nothing() {
         let about = [&it.pack, &it.clause, &it.subject].into_iter().flatten().map(|it| name(it));
         let about = about.collect::<Vec<_>>().join(", ");
         return Item::new(Tone::Doubt, format!("{} – it fits nothing here ({about})", words(it)));
     }
+    let names = it.destinations.iter().filter_map(|index| audit.destinations.get(*index));
+    let names: Vec<String> = names.map(|it| name(&it.name)).collect();
     Item::new(Tone::Plain, format!("{} – of {}", words(it), some(&names, 3)))
 }
 
