@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::test::{ARP, Chain, End, IPV4, IPV6, Join, Layer, Leaf, Operator, RARP, Relation, Sum, Test};
+use super::test::{ARP, Chain, End, Join, Layer, Leaf, Operator, RARP, Relation, Sum, Test};
 use super::{FilterError, names};
+use crate::link::{IPV4, IPV6};
 
 /// How deep parentheses and negations nest.
 const DEEPEST: usize = 64;
@@ -42,7 +43,7 @@ pub fn expression(text: &str) -> Read<Chain> {
             rest: Vec::new(),
         });
     }
-    let chain = parser.chain()?;
+    let chain = parser.chain(Parser::negated)?;
     match parser.next() {
         None => Ok(chain),
         Some(_) => {
@@ -191,6 +192,12 @@ impl<'a> Parser<'a, '_> {
         Err(FilterError { message, span })
     }
 
+    /// What is wrong with the token that was taken, if there was one.
+    fn reject<T>(&mut self, token: Option<Token<'_>>, message: &str) -> Read<T> {
+        self.at = self.at.saturating_sub(usize::from(token.is_some()));
+        self.fail(message)
+    }
+
     fn deeper(&mut self) -> Read<()> {
         self.depth = self.depth.saturating_add(1);
         match self.depth > DEEPEST {
@@ -199,13 +206,29 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn chain(&mut self) -> Read<Chain> {
-        let first = Box::new(self.negated()?);
+    /// Tests with `and` and `or` between them.
+    fn chain(&mut self, one: impl Fn(&mut Self) -> Read<Test>) -> Read<Chain> {
+        let first = Box::new(one(self)?);
         let mut rest = Vec::new();
         while let Some(join) = self.join() {
-            rest.push((join, self.negated()?));
+            rest.push((join, one(self)?));
         }
         Ok(Chain { first, rest })
+    }
+
+    /// The same, up to the parenthesis that closes.
+    fn enclosed(&mut self, one: impl Fn(&mut Self) -> Read<Test>) -> Read<Test> {
+        self.deeper()?;
+        let chain = self.chain(one)?;
+        self.depth = self.depth.saturating_sub(1);
+        match self.takes(Token::Sign(")")) {
+            true => Ok(Test::Chain(chain)),
+            false => self.fail("expected `)`"),
+        }
+    }
+
+    fn takes_not(&mut self) -> bool {
+        self.takes(Token::Word("not")) || self.takes(Token::Sign("!"))
     }
 
     fn join(&mut self) -> Option<Join> {
@@ -219,7 +242,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn negated(&mut self) -> Read<Test> {
-        if self.takes(Token::Word("not")) || self.takes(Token::Sign("!")) {
+        if self.takes_not() {
             self.deeper()?;
             let test = self.negated()?;
             self.depth = self.depth.saturating_sub(1);
@@ -237,13 +260,7 @@ impl<'a> Parser<'a, '_> {
             }
             (self.at, self.operators, self.depth) = (at, operators, depth);
             self.at = self.at.saturating_add(1);
-            self.deeper()?;
-            let chain = self.chain()?;
-            self.depth = self.depth.saturating_sub(1);
-            return match self.takes(Token::Sign(")")) {
-                true => Ok(Test::Chain(chain)),
-                false => self.fail("expected `)`"),
-            };
+            return self.enclosed(Self::negated);
         }
         if self.is_arithmetic() {
             return match self.comparison()? {
@@ -320,10 +337,7 @@ impl<'a> Parser<'a, '_> {
                 Some(number) => Sum::Number(number),
                 None => self.bytes(word)?,
             },
-            token => {
-                self.at = self.at.saturating_sub(usize::from(token.is_some()));
-                return self.fail("expected a number, `len` or bytes such as `tcp[13]`");
-            }
+            token => return self.reject(token, "expected a number, `len` or bytes such as `tcp[13]`"),
         };
         self.depth = self.depth.saturating_sub(1);
         Ok(sum)
@@ -359,10 +373,7 @@ impl<'a> Parser<'a, '_> {
                 Some(Token::Word("1")) => 1,
                 Some(Token::Word("2")) => 2,
                 Some(Token::Word("4")) => 4,
-                token => {
-                    self.at = self.at.saturating_sub(usize::from(token.is_some()));
-                    return self.fail("expected 1, 2 or 4 bytes");
-                }
+                token => return self.reject(token, "expected 1, 2 or 4 bytes"),
             };
         }
         match self.takes(Token::Sign("]")) {
@@ -393,7 +404,6 @@ impl<'a> Parser<'a, '_> {
                 };
                 return Ok(self.leaf(Leaf::Compare(Box::new(Sum::Length), relation, wanted)));
             }
-            Some(Token::Word(word)) if UNREAD.contains(&word) => return self.fail(NOT_READ),
             _ => {}
         }
         let head = self.head()?;
@@ -432,21 +442,10 @@ impl<'a> Parser<'a, '_> {
         if !self.takes(Token::Sign("(")) {
             return self.value(head);
         }
-        self.deeper()?;
-        let negated = |it: &mut Self| match it.takes(Token::Word("not")) || it.takes(Token::Sign("!")) {
+        self.enclosed(|it| match it.takes_not() {
             true => it.values(head).map(|test| Test::Not(Box::new(test))),
             false => it.values(head),
-        };
-        let first = Box::new(negated(self)?);
-        let mut rest = Vec::new();
-        while let Some(join) = self.join() {
-            rest.push((join, negated(self)?));
-        }
-        self.depth = self.depth.saturating_sub(1);
-        match self.takes(Token::Sign(")")) {
-            true => Ok(Test::Chain(Chain { first, rest })),
-            false => self.fail("expected `)`"),
-        }
+        })
     }
 
     fn head(&mut self) -> Read<Head<'a>> {
@@ -693,10 +692,7 @@ impl<'a> Parser<'a, '_> {
         let mask = if self.takes(Token::Word("mask")) {
             match self.next() {
                 Some(Token::Word(it)) if it.parse::<Ipv4Addr>().is_ok() => it.parse::<Ipv4Addr>().map_or(0, |it| it.to_bits()),
-                token => {
-                    self.at = self.at.saturating_sub(usize::from(token.is_some()));
-                    return self.fail("expected a mask such as 255.255.0.0");
-                }
+                token => return self.reject(token, "expected a mask such as 255.255.0.0"),
             }
         } else {
             let length = length(self)?.unwrap_or_else(|| given.saturating_mul(8));

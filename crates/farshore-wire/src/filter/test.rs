@@ -4,11 +4,9 @@
 use farshore_model::{Frame, LinkType};
 
 use crate::cursor::Cursor;
-use crate::link::{self, Next};
+use crate::link::{self, IPV4, IPV6, Next};
 use crate::packet::Descent;
 
-pub const IPV4: u16 = 0x0800;
-pub const IPV6: u16 = 0x86dd;
 pub const ARP: u16 = 0x0806;
 pub const RARP: u16 = 0x8035;
 /// Those that `vlan` asks for.

@@ -20,8 +20,8 @@ pub(crate) use pseudo::trailer;
 pub(crate) use wireless::carried as wireless;
 
 /// EtherTypes that lead on.
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
+pub(crate) const IPV4: u16 = 0x0800;
+pub(crate) const IPV6: u16 = 0x86dd;
 const MPLS: [u16; 2] = [0x8847, 0x8848];
 const PPPOE_SESSION: u16 = 0x8864;
 /// Transparent Ethernet bridging (RFC 1701's registry).
