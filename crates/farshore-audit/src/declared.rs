@@ -12,6 +12,7 @@ use toml::Spanned;
 use crate::policy::kleene::Truth;
 use crate::recipients::{self, Recipient};
 use crate::talk::beginning;
+use crate::written::{Mistake, each};
 
 /// What was declared. Of a key that is absent nothing was, and nothing is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,28 +33,15 @@ struct File {
     fields: Option<Vec<String>>,
 }
 
-/// A declaration could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct DeclaredError {
-    /// What is wrong.
-    pub message: String,
-    /// Where, in bytes.
-    pub span: Option<std::ops::Range<usize>>,
-}
-
 impl Declared {
     /// Reads a declaration.
-    pub fn read(text: &str) -> Result<Self, DeclaredError> {
-        let file: File = toml::from_str(text).map_err(|error| DeclaredError {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
+    pub fn read(text: &str) -> Result<Self, Mistake> {
+        let file: File = toml::from_str(text).map_err(Mistake::from_toml)?;
+        let country =
+            |code: &str| Country::parse(code).ok_or_else(|| format!("`{code}` is no country: two letters are expected, such as DE"));
         Ok(Self {
-            recipients: list(file.recipients, Recipient::read)?,
-            countries: list(file.countries, |code| {
-                Country::parse(code).ok_or_else(|| format!("`{code}` is no country: two letters are expected, such as DE"))
-            })?,
+            recipients: file.recipients.map(|it| each(&it, Recipient::read)).transpose()?,
+            countries: file.countries.map(|it| each(&it, country)).transpose()?,
             fields: file.fields,
         })
     }
@@ -149,16 +137,6 @@ impl Declared {
             evidence: it.evidence.iter().take(KEPT).cloned().collect(),
         })
     }
-}
-
-fn list<T>(words: Option<Vec<Spanned<String>>>, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<Vec<T>>, DeclaredError> {
-    let read = |word: &Spanned<String>| {
-        read(word.get_ref()).map_err(|message| DeclaredError {
-            message,
-            span: Some(word.span()),
-        })
-    };
-    words.map(|words| words.iter().map(read).collect()).transpose()
 }
 
 fn of(destination: usize, audit: &Audit) -> impl Iterator<Item = (usize, &Exposure)> {

@@ -38,3 +38,4 @@ mod rhythm;
 pub mod rules;
 mod sides;
 mod talk;
+pub mod written;

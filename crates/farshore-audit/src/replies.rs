@@ -5,9 +5,8 @@ use farshore_model::{Audit, Date, Reply};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::policy::basis::date;
 use crate::policy::covers::Covers;
-use crate::policy::pack::PackError;
+use crate::written::{Mistake, date};
 
 /// The statements of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +44,8 @@ struct Row {
 
 impl Replies {
     /// Reads a file of `[[reply]]` entries.
-    pub fn read(text: &str) -> Result<Self, PackError> {
-        let file: File = toml::from_str(text).map_err(PackError::from_toml)?;
+    pub fn read(text: &str) -> Result<Self, Mistake> {
+        let file: File = toml::from_str(text).map_err(Mistake::from_toml)?;
         file.reply.into_iter().map(Entry::read).collect::<Result<_, _>>().map(Self)
     }
 
@@ -57,8 +56,8 @@ impl Replies {
 }
 
 impl Entry {
-    fn read(row: Spanned<Row>) -> Result<Self, PackError> {
-        let fail = |message: String, span| Err(PackError { message, span: Some(span) });
+    fn read(row: Spanned<Row>) -> Result<Self, Mistake> {
+        let fail = |message: String, span| Err(Mistake::at(message, span));
         let whole = row.span();
         let row = row.into_inner();
         for (key, it) in [("by", &row.by), ("statement", &row.statement)] {

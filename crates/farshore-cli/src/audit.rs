@@ -10,9 +10,10 @@ use anyhow::Context;
 use farshore::model::Date;
 use farshore::model::verdict::WaiverState;
 use farshore::parties::globe::Vantage;
-use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack, pack::PackError};
+use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack};
 use farshore::{
-    Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Filter, Known, Ledger, Replies, known,
+    Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Filter, Known, Ledger, Mistake, Replies,
+    known,
 };
 use farshore_report::{BorderShape, Options, Sections};
 
@@ -122,21 +123,12 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
     let fingerprint = key.as_ref().and_then(DigestKey::fingerprint);
     let detectors = detectors(args, key, ceilings.detecting, asked)?;
     let packs = packs(&args.policy, files)?;
-    let scope = args.scope.as_deref().map(|it| read_scope(it, files)).transpose()?;
-    let subject = args.subject.as_deref().map(|it| read_told("subject", it, files, DataSubject::read));
-    let subject = subject.transpose()?;
-    let basis = args
-        .basis
-        .as_deref()
-        .map(|it| read_told("basis", it, files, Basis::read))
-        .transpose()?;
-    let declared = args.declared.as_deref().map(|it| read_declared(it, files)).transpose()?;
-    let waivers = args.waivers.as_deref().map(|it| read_waivers(it, files)).transpose()?;
-    let replies = args
-        .replies
-        .as_deref()
-        .map(|it| read_told("replies", it, files, Replies::read))
-        .transpose()?;
+    let scope = told("scope", args.scope.as_deref(), files, Scope::read)?;
+    let subject = told("subject", args.subject.as_deref(), files, DataSubject::read)?;
+    let basis = told("basis", args.basis.as_deref(), files, Basis::read)?;
+    let declared = told("declared", args.declared.as_deref(), files, Declared::read)?;
+    let waivers = told("waivers", args.waivers.as_deref(), files, Waivers::read)?;
+    let replies = told("replies", args.replies.as_deref(), files, Replies::read)?;
     let as_of = args
         .as_of
         .as_deref()
@@ -311,26 +303,18 @@ pub(crate) fn pack_of(path: &Path) -> anyhow::Result<Pack> {
     })
 }
 
-fn read_scope(path: &Path, files: &Shelf) -> anyhow::Result<Scope> {
-    let text = files.text("scope", path)?;
-    Scope::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
-}
-
 /// A capture filter; a mistake is drawn where it stands.
 fn read_filter(text: &str) -> anyhow::Result<Arc<Filter>> {
     let filter = Filter::read(text).map_err(|it| diagnose::mistake(Path::new("-f"), text, &it.message, Some(it.span)))?;
     Ok(Arc::new(filter))
 }
 
-/// What is told of people, of what their data may go on, and by others.
-fn read_told<T>(flag: &'static str, path: &Path, files: &Shelf, read: fn(&str) -> Result<T, PackError>) -> anyhow::Result<T> {
+/// A file that a user wrote, if a flag names one; a mistake in it is drawn where it stands.
+fn told<T>(flag: &'static str, path: Option<&Path>, files: &Shelf, read: fn(&str) -> Result<T, Mistake>) -> anyhow::Result<Option<T>> {
+    let Some(path) = path else { return Ok(None) };
     let text = files.text(flag, path)?;
-    read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
-}
-
-fn read_waivers(path: &Path, files: &Shelf) -> anyhow::Result<Waivers> {
-    let text = files.text("waivers", path)?;
-    Waivers::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
+    let it = read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))?;
+    Ok(Some(it))
 }
 
 /// A waiver that covers nothing is one that somebody forgot, or that covers less than they think.
@@ -355,11 +339,6 @@ fn warn_of_replies(audit: &Audit, path: Option<&Path>) {
     for it in audit.replies.iter().flatten().filter(|it| it.fits_nothing()) {
         message::say(&format!("warning: {file}: reply of {}, {}: it fits nothing here", it.by, it.date));
     }
-}
-
-fn read_declared(path: &Path, files: &Shelf) -> anyhow::Result<Declared> {
-    let text = files.text("declared", path)?;
-    Declared::read(&text).map_err(|it| diagnose::mistake(path, &text, &it.message, it.span))
 }
 
 fn write(audit: &Audit, args: &args::Audited, beside: &args::Beside, format: &str) -> anyhow::Result<()> {

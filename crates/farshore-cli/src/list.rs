@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use farshore::model::Date;
-use farshore::policy::pack::{Pack, PackError};
-use farshore::{Datasets, FORMATS, PROTOCOLS, policy};
+use farshore::policy::pack::Pack;
+use farshore::{Datasets, FORMATS, Mistake, PROTOCOLS, policy};
 use farshore_report::escape;
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ fn age(as_of: Date, day: Date) -> String {
     }
 }
 
-fn packs(all: impl IntoIterator<Item = Result<Pack, PackError>>) -> anyhow::Result<Rows> {
+fn packs(all: impl IntoIterator<Item = Result<Pack, Mistake>>) -> anyhow::Result<Rows> {
     let mut rows = Vec::new();
     for pack in all {
         let pack = pack?;

@@ -66,6 +66,7 @@ pub use farshore_audit::parties::{self, Datasets};
 pub use farshore_audit::policy;
 pub use farshore_audit::replies::Replies;
 pub use farshore_audit::rules;
+pub use farshore_audit::written::Mistake;
 pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};
 pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError, Templates};

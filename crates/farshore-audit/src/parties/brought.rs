@@ -10,9 +10,10 @@ use super::{
     DatasetInfo,
     editions::{self, Days, Opinion},
     mmdb::{Mmdb, MmdbError},
-    overrides::{OverrideError, Overrides},
+    overrides::Overrides,
     regions::{RegionError, RegionList},
 };
+use crate::written::Mistake;
 
 /// All of it.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +53,7 @@ impl Brought {
     }
 
     /// Adds overrides.
-    pub fn overrides(&mut self, text: &str) -> Result<(), OverrideError> {
+    pub fn overrides(&mut self, text: &str) -> Result<(), Mistake> {
         self.overrides.add(text)?;
         self.others.push(DatasetInfo {
             name: "overrides".to_owned(),

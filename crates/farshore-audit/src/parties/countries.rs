@@ -14,6 +14,12 @@ pub fn name(country: Country) -> Option<&'static str> {
     country_name(country.code())
 }
 
+/// The country of a code that is assigned; with `union`, also the European Union.
+pub fn parse(code: &str, union: bool) -> Option<Country> {
+    let assigned = country_name(code).is_some_and(|_| union || code != "EU");
+    Country::parse(code).filter(|_| assigned)
+}
+
 /// Every country there is: all codes but that of the union.
 pub fn all() -> impl Iterator<Item = Country> {
     NAMES

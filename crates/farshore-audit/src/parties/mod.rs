@@ -63,7 +63,6 @@ pub use self::{
     editions::Days,
     fictional::{Fictional, FictionalError},
     mmdb::MmdbError,
-    overrides::OverrideError,
     prefix::{Prefix, PrefixError},
     regions::RegionError,
     shared::Shared,

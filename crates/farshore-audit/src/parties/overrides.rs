@@ -10,20 +10,11 @@ use farshore_model::{
 use serde::Deserialize;
 
 use super::{countries, prefix::Prefix};
+use crate::written::Mistake;
 
 /// The rows of all files that were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides(Vec<Override>);
-
-/// A file of overrides could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct OverrideError {
-    /// What is wrong.
-    pub message: String,
-    /// Where, in bytes.
-    pub span: Option<std::ops::Range<usize>>,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Override {
@@ -55,11 +46,8 @@ impl Overrides {
     pub(super) const NONE: Overrides = Overrides(Vec::new());
 
     /// Adds the rows of a file: `[[override]] address (or prefix), country, reason`, and `as_of` if that is known.
-    pub fn add(&mut self, text: &str) -> Result<(), OverrideError> {
-        let table: Table = toml::from_str(text).map_err(|error| OverrideError {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
+    pub fn add(&mut self, text: &str) -> Result<(), Mistake> {
+        let table: Table = toml::from_str(text).map_err(Mistake::from_toml)?;
         for spanned in table.rows {
             let span = spanned.span();
             let row = read(spanned.into_inner()).and_then(|row| {
@@ -70,7 +58,7 @@ impl Overrides {
                     Ok(row)
                 }
             });
-            self.0.push(row.map_err(|message| OverrideError { message, span: Some(span) })?);
+            self.0.push(row.map_err(|message| Mistake::at(message, span))?);
         }
         // The narrowest first.
         self.0.sort_by_key(|row| (std::cmp::Reverse(row.prefix.length()), row.prefix));

@@ -12,11 +12,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::kleene::Truth;
-use super::pack::PackError;
 use super::places::{self, Stand};
 use crate::identifiers::known::is_kind;
 use crate::parties::countries;
 use crate::recipients::{self, Recipient};
+use crate::written::{Mistake, date, each};
 
 /// The records of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,10 +108,10 @@ pub(super) struct Sent<'a> {
 
 impl Basis {
     /// Reads a file of `[[basis]]` entries.
-    pub fn read(text: &str) -> Result<Self, PackError> {
-        let file: File = toml::from_str(text).map_err(PackError::from_toml)?;
+    pub fn read(text: &str) -> Result<Self, Mistake> {
+        let file: File = toml::from_str(text).map_err(Mistake::from_toml)?;
         if file.basis.is_empty() && !file.complete {
-            return Err(PackError::of(
+            return Err(Mistake::of(
                 "it holds no [[basis]]; say `complete = true` if there is none at all".to_owned(),
             ));
         }
@@ -168,7 +168,7 @@ impl Basis {
 }
 
 impl Record {
-    fn read(row: Row) -> Result<Self, PackError> {
+    fn read(row: Row) -> Result<Self, Mistake> {
         let (from, until) = (day(row.from.as_ref())?, day(row.until.as_ref())?);
         if let (Some((from, _)), Some((until, span))) = (&from, &until)
             && until < from
@@ -192,9 +192,7 @@ impl Record {
             })?,
             recipients: list(row.recipients, Recipient::read)?,
             countries: list(row.countries, |code| {
-                let known = countries::country_name(code).is_some_and(|_| code != "EU");
-                let country = Country::parse(code).filter(|_| known);
-                country.ok_or_else(|| format!("`{code}` is no country code; expected one such as \"DE\""))
+                countries::parse(code, false).ok_or_else(|| format!("`{code}` is no country code; expected one such as \"DE\""))
             })?,
             from: from.map(|(day, _)| day),
             until: until.map(|(day, _)| day),
@@ -246,33 +244,26 @@ pub(super) fn during(from: Option<Date>, until: Option<Date>, days: Option<(Date
     }
 }
 
-fn fail<T>(message: String, span: Range<usize>) -> Result<T, PackError> {
-    Err(PackError { message, span: Some(span) })
+fn fail<T>(message: String, span: Range<usize>) -> Result<T, Mistake> {
+    Err(Mistake::at(message, span))
 }
 
 /// A list that limits; an empty one could only be misunderstood.
-fn list<T>(words: Words, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<Vec<T>>, PackError> {
+fn list<T>(words: Words, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<Vec<T>>, Mistake> {
     let Some(words) = words else { return Ok(None) };
     if words.get_ref().is_empty() {
         let message = "an empty list covers nothing; leave the key out where there is no limit".to_owned();
         return fail(message, words.span());
     }
-    let read = |word: &Spanned<String>| read(word.get_ref()).or_else(|message| fail(message, word.span()));
-    words.get_ref().iter().map(read).collect::<Result<_, _>>().map(Some)
+    each(words.get_ref(), read).map(Some)
 }
 
-fn day(it: Option<&Spanned<toml::value::Datetime>>) -> Result<Option<(Date, Range<usize>)>, PackError> {
+fn day(it: Option<&Spanned<toml::value::Datetime>>) -> Result<Option<(Date, Range<usize>)>, Mistake> {
     let Some(it) = it else { return Ok(None) };
     match date(it.get_ref()) {
         Some(date) => Ok(Some((date, it.span()))),
         None => fail("expected a date such as 2026-12-31".to_owned(), it.span()),
     }
-}
-
-/// A date without a time.
-pub(crate) fn date(it: &toml::value::Datetime) -> Option<Date> {
-    let date = it.date.filter(|_| it.time.is_none() && it.offset.is_none())?;
-    Date::new(i32::from(date.year), date.month, date.day)
 }
 
 #[cfg(test)]

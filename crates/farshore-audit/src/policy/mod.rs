@@ -25,11 +25,13 @@ use asking::{Asked, Sum, UNRECORDED, Want};
 pub use baseline::Baseline;
 pub use basis::Basis;
 use kleene::Truth;
-use pack::{Clause, Confidence, Pack, PackError, Predicate, Subject};
+use pack::{Clause, Confidence, Pack, Predicate, Subject};
 use scope::Gap;
 pub use scope::Scope;
 pub use subject::DataSubject;
 pub use waivers::Waivers;
+
+use crate::written::Mistake;
 
 /// The packs that are built in: id and text. One line a pack.
 static BUILT_IN: &[(&str, &str)] = &[
@@ -47,12 +49,12 @@ static BUILT_IN: &[(&str, &str)] = &[
 pub const DEFAULT: &str = "no-plaintext-identifiers";
 
 /// The built-in pack of that id.
-pub fn built_in(id: &str) -> Option<Result<Pack, PackError>> {
+pub fn built_in(id: &str) -> Option<Result<Pack, Mistake>> {
     BUILT_IN.iter().find(|(name, _)| *name == id).map(|(_, text)| Pack::read(text))
 }
 
 /// The mistakes of such a file as [`read`] takes, in their order.
-pub fn mistakes(text: &str) -> Vec<PackError> {
+pub fn mistakes(text: &str) -> Vec<Mistake> {
     match read(text) {
         Ok(_) => Vec::new(),
         // Of a pack all can be told, of parameters the first.
@@ -64,7 +66,7 @@ pub fn mistakes(text: &str) -> Vec<PackError> {
 }
 
 /// Reads a file of a user's own: a pack, or the parameters of a built-in one (`use = "countries"`, `[params]`).
-pub fn read(text: &str) -> Result<Pack, PackError> {
+pub fn read(text: &str) -> Result<Pack, Mistake> {
     #[derive(Deserialize)]
     struct Which {
         #[serde(rename = "use")]
@@ -78,14 +80,14 @@ pub fn read(text: &str) -> Result<Pack, PackError> {
         #[serde(default)]
         params: BTreeMap<String, Vec<String>>,
     }
-    let Some(named) = toml::from_str::<Which>(text).map_err(PackError::from_toml)?.pack else {
+    let Some(named) = toml::from_str::<Which>(text).map_err(Mistake::from_toml)?.pack else {
         return Pack::read(text);
     };
-    let used: Used = toml::from_str(text).map_err(PackError::from_toml)?;
+    let used: Used = toml::from_str(text).map_err(Mistake::from_toml)?;
     let span = Some(named.span());
     let there = || ids().collect::<Vec<_>>().join(", ");
     let pack = built_in(named.get_ref()).unwrap_or_else(|| {
-        Err(PackError {
+        Err(Mistake {
             message: format!("no built-in pack is named `{}`; there are: {}", named.get_ref(), there()),
             span,
         })
@@ -94,10 +96,10 @@ pub fn read(text: &str) -> Result<Pack, PackError> {
 }
 
 /// A pack that can judge: one whose parameters were all given.
-pub fn complete(pack: Pack) -> Result<Pack, PackError> {
+pub fn complete(pack: Pack) -> Result<Pack, Mistake> {
     match pack.params.first() {
         None => Ok(pack),
-        Some(name) => Err(PackError::of(format!(
+        Some(name) => Err(Mistake::of(format!(
             "{id} needs its parameter: a file with use = \"{id}\" and, under [params], {name} = {}",
             pack.example_of(name),
             id = pack.id

@@ -9,10 +9,11 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::basis::{self, BasisKind};
+use super::basis::BasisKind;
 use crate::identifiers::known::is_kind;
 use crate::parties::countries;
 use crate::recipients::Recipient;
+use crate::written::{self, Mistake};
 
 /// A set of clauses.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -69,7 +70,7 @@ pub struct Clause {
 fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
     let it = toml::value::Datetime::deserialize(from)?;
     let wanted = || serde::de::Error::custom("expected a date such as 2026-12-31");
-    basis::date(&it).map(Some).ok_or_else(wanted)
+    written::date(&it).map(Some).ok_or_else(wanted)
 }
 
 /// What a clause judges.
@@ -191,34 +192,24 @@ pub enum Role {
     Owner,
 }
 
-/// A pack could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct PackError {
-    /// What is wrong.
-    pub message: String,
-    /// Where, in bytes.
-    pub span: Option<std::ops::Range<usize>>,
-}
-
 impl Pack {
     /// Reads a pack, up to its first mistake.
-    pub fn read(text: &str) -> Result<Self, PackError> {
+    pub fn read(text: &str) -> Result<Self, Mistake> {
         Self::read_whole(text).map_err(|mistakes| {
             let first = mistakes.into_iter().next();
-            first.unwrap_or_else(|| PackError::of("it could not be read".to_owned()))
+            first.unwrap_or_else(|| Mistake::of("it could not be read".to_owned()))
         })
     }
 
     /// Reads a pack; else all its mistakes, as far as its form lets them be told apart.
-    pub fn read_whole(text: &str) -> Result<Self, Vec<PackError>> {
-        let pack: Self = toml::from_str(text).map_err(|error| vec![PackError::from_toml(error)])?;
+    pub fn read_whole(text: &str) -> Result<Self, Vec<Mistake>> {
+        let pack: Self = toml::from_str(text).map_err(|error| vec![Mistake::from_toml(error)])?;
         let mistakes = pack.mistakes();
         if mistakes.is_empty() {
             return Ok(pack);
         }
         let spans: Spans = toml::from_str(text).unwrap_or_default();
-        let located = mistakes.into_iter().map(|(at, message)| PackError {
+        let located = mistakes.into_iter().map(|(at, message)| Mistake {
             message,
             span: at.and_then(|at| spans.of(at)),
         });
@@ -226,14 +217,14 @@ impl Pack {
     }
 
     /// With its parameters.
-    pub fn with(mut self, params: &BTreeMap<String, Vec<String>>) -> Result<Self, PackError> {
+    pub fn with(mut self, params: &BTreeMap<String, Vec<String>>) -> Result<Self, Mistake> {
         if let Some(name) = params.keys().find(|name| !self.params.contains(name)) {
             let known = if self.params.is_empty() {
                 "none".to_owned()
             } else {
                 self.params.join(", ")
             };
-            return Err(PackError::of(format!("{} has no parameter `{name}`; there are: {known}", self.id)));
+            return Err(Mistake::of(format!("{} has no parameter `{name}`; there are: {known}", self.id)));
         }
         for predicate in self.clauses.iter_mut().flat_map(Clause::predicates_mut) {
             match predicate {
@@ -278,9 +269,9 @@ impl Pack {
         all.find_map(of).unwrap_or(r#"["DE", "FR"]"#)
     }
 
-    fn check(self) -> Result<Self, PackError> {
+    fn check(self) -> Result<Self, Mistake> {
         match self.mistakes().into_iter().next() {
-            Some((_, message)) => Err(PackError::of(message)),
+            Some((_, message)) => Err(Mistake::of(message)),
             None => Ok(self),
         }
     }
@@ -350,19 +341,6 @@ impl Clause {
 
     fn predicates_mut(&mut self) -> impl Iterator<Item = &mut Predicate> {
         self.applies.iter_mut().chain(&mut self.when).chain(&mut self.unless)
-    }
-}
-
-impl PackError {
-    pub(super) fn of(message: String) -> Self {
-        Self { message, span: None }
-    }
-
-    pub(crate) fn from_toml(error: toml::de::Error) -> Self {
-        Self {
-            message: error.message().to_owned(),
-            span: error.span(),
-        }
     }
 }
 
@@ -474,8 +452,7 @@ impl Countries {
         if codes.is_empty() {
             return Err("an empty list of countries allows nothing: name one at least".to_owned());
         }
-        let known = |code: &&String| countries::country_name(code).is_some_and(|_| union || code.as_str() != "EU");
-        match codes.iter().chain(open).find(|code| !known(code)) {
+        match codes.iter().chain(open).find(|code| countries::parse(code, union).is_none()) {
             Some(code) => Err(format!("`{code}` is no country code; expected codes such as \"DE\"")),
             None => Ok(()),
         }

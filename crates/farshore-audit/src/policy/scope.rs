@@ -8,6 +8,7 @@ use farshore_model::{Ledger, Timestamp};
 use serde::Deserialize;
 
 use super::pack::Subject;
+use crate::written::Mistake;
 
 /// A declared scope.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -28,29 +29,11 @@ pub struct Scope {
     pub until: toml::value::Datetime,
 }
 
-/// A scope could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ScopeError {
-    /// What is wrong.
-    pub message: String,
-    /// Where, in bytes.
-    pub span: Option<std::ops::Range<usize>>,
-}
-
 impl Scope {
     /// Reads a scope file.
-    pub fn read(text: &str) -> Result<Self, ScopeError> {
-        let scope: Self = toml::from_str(text).map_err(|error| ScopeError {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
-        let refused = |message: &str| {
-            Err(ScopeError {
-                message: message.to_owned(),
-                span: None,
-            })
-        };
+    pub fn read(text: &str) -> Result<Self, Mistake> {
+        let scope: Self = toml::from_str(text).map_err(Mistake::from_toml)?;
+        let refused = |message: &str| Err(Mistake::of(message.to_owned()));
         let (Some(from), Some(until)) = (instant(&scope.from), instant(&scope.until)) else {
             return refused("`from` and `until` must be full dates with time and offset, such as 2026-11-20T10:00:00Z");
         };

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::kleene::Truth;
-use super::pack::PackError;
 use crate::parties::{countries, laws};
+use crate::written::Mistake;
 
 /// Whose data. Of a key that is absent nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,14 +27,13 @@ struct File {
 
 impl DataSubject {
     /// Reads a file of `residence`, `market` and `us_person`.
-    pub fn read(text: &str) -> Result<Self, PackError> {
-        let file: File = toml::from_str(text).map_err(PackError::from_toml)?;
+    pub fn read(text: &str) -> Result<Self, Mistake> {
+        let file: File = toml::from_str(text).map_err(Mistake::from_toml)?;
         let country = |it: Option<Spanned<String>>, union: bool| {
             let Some(it) = it else { return Ok(None) };
-            let known = countries::country_name(it.get_ref()).is_some_and(|_| union || it.get_ref() != "EU");
-            match Country::parse(it.get_ref()).filter(|_| known) {
+            match countries::parse(it.get_ref(), union) {
                 Some(country) => Ok(Some(country)),
-                None => Err(PackError {
+                None => Err(Mistake {
                     message: format!(
                         "`{}` is no country code; expected one such as \"DE\"{}",
                         it.get_ref(),
@@ -50,7 +49,7 @@ impl DataSubject {
             us_person: file.us_person,
         };
         if it == Self::default() {
-            return Err(PackError::of(
+            return Err(Mistake::of(
                 "it says nothing; expected any of `residence`, `market`, `us_person`".to_owned(),
             ));
         }

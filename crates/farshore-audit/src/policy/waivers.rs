@@ -11,6 +11,7 @@ use farshore_model::{Date, Exposure, Verdict};
 use serde::Deserialize;
 
 use super::covers::Covers;
+use crate::written::{Mistake, date};
 
 /// The waivers of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,16 +25,6 @@ struct Entry {
     covers: Covers,
     reason: String,
     until: Date,
-}
-
-/// A file of waivers could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct WaiverError {
-    /// What is wrong.
-    pub message: String,
-    /// Where, in bytes.
-    pub span: Option<Range<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -55,11 +46,8 @@ struct Row {
 
 impl Waivers {
     /// Reads a file of `[[waive]]` entries.
-    pub fn read(text: &str) -> Result<Self, WaiverError> {
-        let file: File = toml::from_str(text).map_err(|error| WaiverError {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
+    pub fn read(text: &str) -> Result<Self, Mistake> {
+        let file: File = toml::from_str(text).map_err(Mistake::from_toml)?;
         file.waive.into_iter().map(Entry::read).collect::<Result<_, _>>().map(Self)
     }
 
@@ -88,8 +76,8 @@ impl Waivers {
 }
 
 impl Entry {
-    fn read(row: Row) -> Result<Self, WaiverError> {
-        let fail = |message: String, span: Range<usize>| Err(WaiverError { message, span: Some(span) });
+    fn read(row: Row) -> Result<Self, Mistake> {
+        let fail = |message: String, span: Range<usize>| Err(Mistake::at(message, span));
         for (what, it) in [("pack", &row.pack), ("clause", &row.clause), ("reason", &row.reason)] {
             if it.get_ref().trim().is_empty() {
                 let why = match what {
@@ -99,9 +87,7 @@ impl Entry {
                 return fail(why, it.span());
             }
         }
-        let until = row.until.get_ref();
-        let day = until.date.filter(|_| until.time.is_none() && until.offset.is_none());
-        let Some(until) = day.and_then(|it| Date::new(i32::from(it.year), it.month, it.day)) else {
+        let Some(until) = date(row.until.get_ref()) else {
             return fail(
                 "`until` is the last day on which it holds; expected a date such as 2026-12-31".to_owned(),
                 row.until.span(),
