@@ -7,7 +7,7 @@ use farshore_model::{Answer, Country, Date, Exposure, Ledger};
 
 use super::basis::{Basis, Sent};
 use super::kleene::Truth;
-use super::pack::{Countries, Kinds, Predicate, Recipients};
+use super::pack::{Countries, Predicate, Words};
 use super::places::{self, Stand};
 use super::scope::Scope;
 use super::subject::DataSubject;
@@ -177,10 +177,10 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn of_kind(&self, kinds: &Kinds) -> Told {
+    fn of_kind(&self, kinds: &Words) -> Told {
         Told::plain(match (kinds, self.exposure) {
-            (Kinds::Listed(kinds), Some(exposure)) => kinds.iter().any(|kind| kind == exposure.kind.as_str()).into(),
-            (Kinds::Param(_), _) | (_, None) => Truth::Unknown,
+            (Words::Listed(kinds), Some(exposure)) => kinds.iter().any(|kind| kind == exposure.kind.as_str()).into(),
+            (Words::Param(_), _) | (_, None) => Truth::Unknown,
         })
     }
 
@@ -214,8 +214,8 @@ impl<'a> Asked<'a> {
         (if reached { Truth::True } else { Truth::Unknown }, why)
     }
 
-    fn not_sent_to(&self, allowed: &Recipients) -> (Truth, String) {
-        let (Recipients::Listed(allowed), Some(destination)) = (allowed, self.destination) else {
+    fn not_sent_to(&self, allowed: &Words) -> (Truth, String) {
+        let (Words::Listed(allowed), Some(destination)) = (allowed, self.destination) else {
             return (Truth::Unknown, String::new());
         };
         let allowed: Vec<Recipient> = allowed.iter().filter_map(|it| Recipient::read(it).ok()).collect();

@@ -114,21 +114,11 @@ pub struct OpenCountries {
     pub open: Vec<String>,
 }
 
-/// Kinds of data, or the name of a parameter.
+/// Kinds of data or recipients, or the name of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-pub enum Kinds {
+pub enum Words {
     /// These.
-    Listed(Vec<String>),
-    /// Those of a parameter that has not been given.
-    Param(String),
-}
-
-/// Recipients, or the name of a parameter.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Recipients {
-    /// These, in the words of [`Recipient`].
     Listed(Vec<String>),
     /// Those of a parameter that has not been given.
     Param(String),
@@ -139,9 +129,9 @@ pub enum Recipients {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Predicate {
     /// It is of one of these kinds.
-    KindIn(Kinds),
+    KindIn(Words),
     /// It is of none of these kinds.
-    KindNotIn(Kinds),
+    KindNotIn(Words),
     /// It was protected in one of these ways.
     ProtectionIn(Vec<Channel>),
     /// This reader can read it.
@@ -152,8 +142,8 @@ pub enum Predicate {
     ReachedBy(Countries),
     /// The machine stood in none of these countries.
     Outside(Countries),
-    /// None of these received it.
-    RecipientNotIn(Recipients),
+    /// None of these received it, in the words of [`Recipient`].
+    RecipientNotIn(Words),
     /// A record of one of these kinds, as brought with `--basis`, covers it. Of exposures only.
     BasisCovers(Vec<BasisKind>),
     /// The data are of the market of one of these countries, as told with `--subject`.
@@ -235,18 +225,11 @@ impl Pack {
                         *it = Countries::Listed(codes.clone());
                     }
                 }
-                Predicate::KindIn(it) | Predicate::KindNotIn(it) => {
-                    if let Kinds::Param(name) = it
-                        && let Some(kinds) = params.get(name)
+                Predicate::KindIn(it) | Predicate::KindNotIn(it) | Predicate::RecipientNotIn(it) => {
+                    if let Words::Param(name) = it
+                        && let Some(words) = params.get(name)
                     {
-                        *it = Kinds::Listed(kinds.clone());
-                    }
-                }
-                Predicate::RecipientNotIn(it) => {
-                    if let Recipients::Param(name) = it
-                        && let Some(recipients) = params.get(name)
-                    {
-                        *it = Recipients::Listed(recipients.clone());
+                        *it = Words::Listed(words.clone());
                     }
                 }
                 _ => {}
@@ -259,10 +242,10 @@ impl Pack {
     /// What a parameter may be given as, in the words of TOML.
     pub(super) fn example_of(&self, param: &str) -> &'static str {
         let of = |it: &Predicate| match it {
-            Predicate::KindIn(Kinds::Param(name)) | Predicate::KindNotIn(Kinds::Param(name)) if name == param => {
+            Predicate::KindIn(Words::Param(name)) | Predicate::KindNotIn(Words::Param(name)) if name == param => {
                 Some(r#"["email", "phone"]"#)
             }
-            Predicate::RecipientNotIn(Recipients::Param(name)) if name == param => Some(r#"["agora", "*.example.com"]"#),
+            Predicate::RecipientNotIn(Words::Param(name)) if name == param => Some(r#"["agora", "*.example.com"]"#),
             _ => None,
         };
         let mut all = self.clauses.iter().flat_map(Clause::predicates);
@@ -421,17 +404,18 @@ impl Predicate {
             }
             Self::Outside(it) | Self::ReachedBy(it) => it.check(given, false),
             Self::SubjectMarketIn(it) | Self::SubjectResidenceIn(it) => it.check(given, true),
-            Self::KindIn(Kinds::Param(name)) | Self::KindNotIn(Kinds::Param(name)) => given(name),
-            Self::KindIn(Kinds::Listed(kinds)) | Self::KindNotIn(Kinds::Listed(kinds)) => match kinds.iter().find(|it| !is_kind(it)) {
+            Self::KindIn(Words::Param(name)) | Self::KindNotIn(Words::Param(name)) | Self::RecipientNotIn(Words::Param(name)) => {
+                given(name)
+            }
+            Self::KindIn(Words::Listed(kinds)) | Self::KindNotIn(Words::Listed(kinds)) => match kinds.iter().find(|it| !is_kind(it)) {
                 Some(kind) => Err(format!("`{kind}` is no kind of data; expected kinds such as \"user-id\"")),
                 None if kinds.is_empty() => Err("an empty list of kinds speaks of nothing: name one at least".to_owned()),
                 None => Ok(()),
             },
-            Self::RecipientNotIn(Recipients::Param(name)) => given(name),
-            Self::RecipientNotIn(Recipients::Listed(all)) if all.is_empty() => {
+            Self::RecipientNotIn(Words::Listed(all)) if all.is_empty() => {
                 Err("an empty list of recipients allows nobody: name one at least".to_owned())
             }
-            Self::RecipientNotIn(Recipients::Listed(all)) => all.iter().try_for_each(|it| Recipient::read(it).map(|_| ())),
+            Self::RecipientNotIn(Words::Listed(all)) => all.iter().try_for_each(|it| Recipient::read(it).map(|_| ())),
             Self::BasisCovers(kinds) if kinds.is_empty() => {
                 Err("an empty list of records covers nothing: name one at least, such as \"consent\"".to_owned())
             }
