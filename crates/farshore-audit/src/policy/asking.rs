@@ -10,6 +10,7 @@ use super::kleene::Truth;
 use super::pack::{Countries, Predicate, Words};
 use super::places::{self, Stand};
 use super::scope::Scope;
+use super::sets::{self, Open};
 use super::subject::DataSubject;
 use crate::recipients::{self, Recipient};
 
@@ -73,6 +74,7 @@ pub(super) enum Want {
     Places,
     Addresses,
     Recipient,
+    Owner,
     Subject,
     Basis,
     People(String),
@@ -135,6 +137,7 @@ impl Predicate {
             }),
             Self::ReachedBy(states) => Told::because(it.reached(states), Want::Reach),
             Self::Outside(allowed) => it.outside(allowed),
+            Self::OwnerStateIn(states) => Told::because(it.owned_from(states), Want::Owner),
             Self::RecipientNotIn(allowed) => Told::because(it.not_sent_to(allowed), Want::Recipient),
             Self::BasisCovers(kinds) => {
                 let Some(exposure) = it.exposure else {
@@ -149,9 +152,9 @@ impl Predicate {
                 };
                 Told::because(Basis::covers(it.matter.basis, kinds, &sent), Want::Basis)
             }
-            Self::SubjectMarketIn(states) => Told::because(DataSubject::of_market(subject, &codes(states), day), Want::Subject),
+            Self::SubjectMarketIn(states) => Told::because(DataSubject::of_market(subject, &listed(states), day), Want::Subject),
             Self::SubjectResidenceIn(states) => {
-                let told = DataSubject::resides(subject, it.matter.ledger, &codes(states), day);
+                let told = DataSubject::resides(subject, it.matter.ledger, &listed(states), day);
                 Told::because(told, Want::Subject)
             }
             Self::UsPerson(wanted) => Told::because(DataSubject::is_us_person(subject, *wanted), Want::Subject),
@@ -233,6 +236,53 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Those that count on the days whose rules do, and those that may.
+    fn counted(&self, countries: &Countries) -> (Vec<Country>, Vec<Open>) {
+        match countries {
+            Countries::Listed(all) => (codes(all), Vec::new()),
+            Countries::Open(it) => (codes(&it.sure), codes(&it.open).into_iter().map(|it| (it, None)).collect()),
+            Countries::Named(it) => sets::on(&it.rows, self.matter.days_of_rules()),
+            Countries::Param(_) => (Vec::new(), Vec::new()),
+        }
+    }
+
+    /// Whether who received it is of one of these states. That a table knows no owner there does not say that there is none.
+    fn owned_from(&self, states: &Countries) -> (Truth, String) {
+        let Some(destination) = self.destination else {
+            return (Truth::Unknown, "who received it is not recorded".to_owned());
+        };
+        let (sure, open) = self.counted(states);
+        let among = |it: &Country| sure.contains(it) || open.iter().any(|(open, _)| open == it);
+        let Some(organisation) = &destination.organisation else {
+            return (Truth::Unknown, format!("whose {} is is not known", destination.name));
+        };
+        let id = &organisation.id;
+        let seats = [(organisation.seat, "sits in"), (organisation.incorporated_in, "is incorporated in")];
+        let seat = seats.iter().find_map(|(state, how)| state.filter(among).map(|it| (it, how)));
+        if let Some((state, how)) = seat {
+            let said = format!("{id} {how} {state} ({})", organisation.source);
+            // A network's owner may host what others run; and of a fact that nobody read, or a set that is open, nothing follows.
+            return match () {
+                () if !sure.contains(&state) => (Truth::Unknown, format!("{said}, of which it is open whether it counts")),
+                () if organisation.basis == "network" => (
+                    Truth::Unknown,
+                    format!("{said}, and whether it runs what is on its network is open"),
+                ),
+                () if !organisation.read_at_source => (Truth::Unknown, format!("{said}, which was not read at its source")),
+                () => (Truth::True, said),
+            };
+        }
+        let owner = destination.owners.iter().find(|it| it.country.as_ref().is_some_and(among));
+        let why = match owner.and_then(|it| it.country.map(|state| (it, state))) {
+            Some((owner, state)) => format!(
+                "{id} belongs to {} of {state} ({}), whose share is not known",
+                owner.name, owner.source
+            ),
+            None => format!("nothing known ties {id} to such a state, which does not say that nothing does"),
+        };
+        (Truth::Unknown, why)
+    }
+
     fn outside(&self, allowed: &Countries) -> Told {
         if let Countries::Param(name) = allowed {
             return Told {
@@ -244,16 +294,23 @@ impl<'a> Asked<'a> {
         let Some(place) = self.place else {
             return Told::because((Truth::Unknown, UNRECORDED.to_owned()), Want::Addresses);
         };
-        let (inside, open) = allowed.listed();
-        let either: Vec<Country> = inside.iter().chain(&open).copied().collect();
+        let (inside, open) = self.counted(allowed);
+        let with = |open: &[Open]| inside.iter().copied().chain(open.iter().map(|it| it.0)).collect::<Vec<_>>();
         let stand = |allowed: &[Country]| places::stand(place, allowed, self.days, self.weak);
         let told = match stand(&inside) {
             Stand::Inside => (Truth::False, String::new()),
             Stand::CannotTell(why) => (Truth::Unknown, why),
             Stand::Outside(why) if open.is_empty() => (Truth::True, why),
-            Stand::Outside(first) => match stand(&either) {
+            Stand::Outside(first) => match stand(&with(&open)) {
                 Stand::Outside(why) => (Truth::True, why),
-                Stand::Inside | Stand::CannotTell(_) => (Truth::Unknown, format!("{first}, of which it is open whether it counts")),
+                Stand::Inside | Stand::CannotTell(_) => {
+                    let meant = |it: &&Open| !matches!(stand(&with(std::slice::from_ref(*it))), Stand::Outside(_));
+                    let whys: Vec<&str> = open.iter().filter(meant).filter_map(|it| it.1.as_deref()).collect();
+                    match whys.is_empty() {
+                        true => (Truth::Unknown, format!("{first}, of which it is open whether it counts")),
+                        false => (Truth::Unknown, format!("{first}; {}", whys.join("; "))),
+                    }
+                }
             },
         };
         Told::because(told, Want::Places)
@@ -263,20 +320,15 @@ impl<'a> Asked<'a> {
 /// Of what went to no address that anybody wrote down.
 pub(super) const UNRECORDED: &str = "its address was not recorded";
 
-/// Those that are listed.
-fn codes(countries: &Countries) -> Vec<Country> {
-    countries.listed().0
+fn codes(all: &[String]) -> Vec<Country> {
+    all.iter().filter_map(|code| Country::parse(code)).collect()
 }
 
-impl Countries {
-    /// Those that count, and those of which it is open.
-    fn listed(&self) -> (Vec<Country>, Vec<Country>) {
-        let read = |codes: &[String]| codes.iter().filter_map(|code| Country::parse(code)).collect();
-        match self {
-            Self::Listed(codes) => (read(codes), Vec::new()),
-            Self::Open(it) => (read(&it.sure), read(&it.open)),
-            Self::Param(_) => (Vec::new(), Vec::new()),
-        }
+/// Those of a list, as which alone some predicates take countries.
+fn listed(countries: &Countries) -> Vec<Country> {
+    match countries {
+        Countries::Listed(all) => codes(all),
+        Countries::Param(_) | Countries::Open(_) | Countries::Named(_) => Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod kleene;
 pub mod pack;
 pub mod places;
 pub mod scope;
+pub mod sets;
 mod settling;
 pub mod subject;
 pub mod waivers;
@@ -38,6 +39,11 @@ static BUILT_IN: &[(&str, &str)] = &[
     ("access-powers", include_str!("../../../../packs/policies/access-powers/pack.toml")),
     ("allow-list", include_str!("../../../../packs/policies/allow-list/pack.toml")),
     ("countries", include_str!("../../../../packs/policies/countries/pack.toml")),
+    ("doj-28cfr202", include_str!("../../../../packs/policies/doj-28cfr202/pack.toml")),
+    (
+        "gdpr-chapter-v",
+        include_str!("../../../../packs/policies/gdpr-chapter-v/pack.toml"),
+    ),
     (
         "no-plaintext-identifiers",
         include_str!("../../../../packs/policies/no-plaintext-identifiers/pack.toml"),
@@ -758,5 +764,47 @@ unless = [{ basis-covers = [] }]
         assert_eq!(told, wanted);
         assert_eq!(mistakes("use = \"countrys\"\n").len(), 1);
         assert_eq!(mistakes("use = \"countries\"\n[params]\ncountries = [\"DE\"]\n"), []);
+    }
+
+    #[test]
+    fn mistakes_in_sets_are_told_with_their_place() {
+        let clause = "[[clause]]\nid = \"c\"\ntitle = \"\"\ncitation = \"\"\nverified = true\napplies = []\n";
+        let pack = |set: &str, when: &str| {
+            format!(
+                "id = \"x\"\nversion = \"1\"\ntitle = \"\"\n[[set]]\nname = \"s\"\nsource = \"\"\nas_of = 2026-01-01\n{set}\n{clause}when = [{when}]\n"
+            )
+        };
+        let row = "[[set.row]]\nby = \"d\"\ncountries = [\"DE\"]";
+        assert_eq!(mistakes(&pack(row, "{ outside = { sets = [\"s\"] } }")), []);
+        assert_eq!(mistakes(&pack(row, "{ owner-state-in = { sets = [\"s\"] } }")), []);
+        let first = |set: &str, when: &str| {
+            let text = pack(set, when);
+            let all = mistakes(&text);
+            assert_eq!(all.len(), 1, "{all:?}");
+            (all[0].message.clone(), text[all[0].span.clone().unwrap()].to_owned())
+        };
+        let inside = "{ outside = { sets = [\"s\"] } }";
+        assert!(
+            first("[[set.row]]\nby = \"d\"\ncountries = [\"UK\"]", inside)
+                .0
+                .contains("`UK` is no country code")
+        );
+        assert!(
+            first("[[set.row]]\nby = \"d\"\ncountries = []", inside)
+                .0
+                .contains("names no country")
+        );
+        let backwards = format!("{row}\nfrom = 2026-01-02\nuntil = 2026-01-01");
+        assert!(first(&backwards, inside).0.contains("`until` lies before `from` (d)"));
+        for (when, message) in [
+            ("{ outside = { sets = [\"t\"] } }", "`t` is no `[[set]]`"),
+            ("{ outside = { sets = [] } }", "an empty list of sets"),
+            ("{ subject-market-in = { sets = [\"s\"] } }", "takes a list of codes"),
+            ("{ owner-state-in = { sure = [\"DE\"], open = [] } }", "takes a list of codes"),
+        ] {
+            let (said, place) = first(row, when);
+            assert!(said.contains(message), "{said}");
+            assert_eq!(place, when);
+        }
     }
 }

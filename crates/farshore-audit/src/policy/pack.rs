@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::basis::BasisKind;
+use super::sets::{Row, Set};
 use crate::identifiers::known::is_kind;
 use crate::parties::countries;
 use crate::recipients::Recipient;
@@ -28,6 +29,9 @@ pub struct Pack {
     /// What whoever uses it has to say: lists of codes of countries, or of kinds of data, by where they are used.
     #[serde(default)]
     pub params: Vec<String>,
+    /// Countries under names of its own.
+    #[serde(default, rename = "set")]
+    pub sets: Vec<Set>,
     /// Its clauses.
     #[serde(rename = "clause")]
     pub clauses: Vec<Clause>,
@@ -67,7 +71,7 @@ pub struct Clause {
 }
 
 /// A day, which TOML tells from a time.
-fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
+pub(super) fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
     let it = toml::value::Datetime::deserialize(from)?;
     let wanted = || serde::de::Error::custom("expected a date such as 2026-12-31");
     written::date(&it).map(Some).ok_or_else(wanted)
@@ -102,6 +106,19 @@ pub enum Countries {
     Param(String),
     /// Some, and some of which it is open whether they count. Of `outside` only.
     Open(OpenCountries),
+    /// Those of sets of the pack. Of `outside` and `owner-state-in` only.
+    Named(NamedCountries),
+}
+
+/// Countries of one or several sets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedCountries {
+    /// Their names.
+    pub sets: Vec<String>,
+    /// What stands in them.
+    #[serde(skip)]
+    pub rows: Vec<Row>,
 }
 
 /// Countries of which some may count or not, as whoever wrote the rule did not say: what rests on those stays undetermined.
@@ -142,6 +159,8 @@ pub enum Predicate {
     ReachedBy(Countries),
     /// The machine stood in none of these countries.
     Outside(Countries),
+    /// Who received it sits in one of these countries, is incorporated there, or is owned from there.
+    OwnerStateIn(Countries),
     /// None of these received it, in the words of [`Recipient`].
     RecipientNotIn(Words),
     /// A record of one of these kinds, as brought with `--basis`, covers it. Of exposures only.
@@ -193,9 +212,10 @@ impl Pack {
 
     /// Reads a pack; else all its mistakes, as far as its form lets them be told apart.
     pub fn read_whole(text: &str) -> Result<Self, Vec<Mistake>> {
-        let pack: Self = toml::from_str(text).map_err(|error| vec![Mistake::from_toml(error)])?;
+        let mut pack: Self = toml::from_str(text).map_err(|error| vec![Mistake::from_toml(error)])?;
         let mistakes = pack.mistakes();
         if mistakes.is_empty() {
+            pack.fill();
             return Ok(pack);
         }
         let spans: Spans = toml::from_str(text).unwrap_or_default();
@@ -204,6 +224,17 @@ impl Pack {
             span: at.and_then(|at| spans.of(at)),
         });
         Err(located.collect())
+    }
+
+    /// Puts the rows of sets where they are named.
+    fn fill(&mut self) {
+        let sets = &self.sets;
+        for predicate in self.clauses.iter_mut().flat_map(Clause::predicates_mut) {
+            if let Some(Countries::Named(it)) = predicate.countries_mut() {
+                let named = it.sets.iter().filter_map(|name| sets.iter().find(|set| set.name == *name));
+                it.rows = named.flat_map(|set| set.rows.iter().cloned()).collect();
+            }
+        }
     }
 
     /// With its parameters.
@@ -217,14 +248,13 @@ impl Pack {
             return Err(Mistake::of(format!("{} has no parameter `{name}`; there are: {known}", self.id)));
         }
         for predicate in self.clauses.iter_mut().flat_map(Clause::predicates_mut) {
+            if let Some(it) = predicate.countries_mut()
+                && let Countries::Param(name) = it
+                && let Some(codes) = params.get(name)
+            {
+                *it = Countries::Listed(codes.clone());
+            }
             match predicate {
-                Predicate::Outside(it) | Predicate::ReachedBy(it) | Predicate::SubjectMarketIn(it) | Predicate::SubjectResidenceIn(it) => {
-                    if let Countries::Param(name) = it
-                        && let Some(codes) = params.get(name)
-                    {
-                        *it = Countries::Listed(codes.clone());
-                    }
-                }
                 Predicate::KindIn(it) | Predicate::KindNotIn(it) | Predicate::RecipientNotIn(it) => {
                     if let Words::Param(name) = it
                         && let Some(words) = params.get(name)
@@ -265,13 +295,18 @@ impl Pack {
         if self.clauses.is_empty() {
             all.push((None, "a pack without a `[[clause]]` asks for nothing".to_owned()));
         }
+        for (number, set) in self.sets.iter().enumerate() {
+            if let Err(why) = set.check() {
+                all.push((Some(At::Set(number)), why));
+            }
+        }
         for (number, clause) in self.clauses.iter().enumerate() {
             if clause.until.zip(clause.from).is_some_and(|(until, from)| until < from) {
-                all.push((Some((number, PREDICATES)), format!("{}: `until` lies before `from`", clause.id)));
+                all.push((Some(At::Until(number)), format!("{}: `until` lies before `from`", clause.id)));
             }
             for (at, predicate) in clause.predicates().enumerate() {
-                if let Err(why) = predicate.check(clause.judges, &self.params) {
-                    all.push((Some((number, at)), format!("{}: {why}", clause.id)));
+                if let Err(why) = predicate.check(clause.judges, self) {
+                    all.push((Some(At::Predicate(number, at)), format!("{}: {why}", clause.id)));
                 }
             }
         }
@@ -279,14 +314,22 @@ impl Pack {
     }
 }
 
-/// The number of a clause, and that of a predicate among all it has.
-type At = (usize, usize);
-/// Not a predicate, but the end of the time for which a clause speaks.
-const PREDICATES: usize = usize::MAX;
+/// What a mistake is in.
+#[derive(Clone, Copy)]
+enum At {
+    /// A set, by number.
+    Set(usize),
+    /// The end of the time for which a clause speaks.
+    Until(usize),
+    /// The number of a clause, and that of a predicate among all it has.
+    Predicate(usize, usize),
+}
 
-/// Where in the text each predicate stands.
+/// Where in the text each of them stands.
 #[derive(Default, Deserialize)]
 struct Spans {
+    #[serde(default, rename = "set")]
+    sets: Vec<Spanned<IgnoredAny>>,
     #[serde(default, rename = "clause")]
     clauses: Vec<ClauseSpans>,
 }
@@ -301,18 +344,16 @@ struct ClauseSpans {
 }
 
 impl Spans {
-    fn of(&self, (clause, at): At) -> Option<Range<usize>> {
-        let clause = self.clauses.get(clause)?;
-        if at == PREDICATES {
-            return clause.until.as_ref().map(Spanned::span);
+    fn of(&self, at: At) -> Option<Range<usize>> {
+        match at {
+            At::Set(number) => self.sets.get(number).map(Spanned::span),
+            At::Until(number) => self.clauses.get(number)?.until.as_ref().map(Spanned::span),
+            At::Predicate(number, at) => {
+                let clause = self.clauses.get(number)?;
+                let mut all = clause.applies.iter().chain(&clause.when).chain(&clause.unless);
+                all.nth(at).map(Spanned::span)
+            }
         }
-        clause
-            .applies
-            .iter()
-            .chain(&clause.when)
-            .chain(&clause.unless)
-            .nth(at)
-            .map(Spanned::span)
     }
 }
 
@@ -338,6 +379,7 @@ impl Predicate {
             Self::Leaves(_) => "leaves",
             Self::ReachedBy(_) => "reached-by",
             Self::Outside(_) => "outside",
+            Self::OwnerStateIn(_) => "owner-state-in",
             Self::RecipientNotIn(_) => "recipient-not-in",
             Self::BasisCovers(_) => "basis-covers",
             Self::SubjectMarketIn(_) => "subject-market-in",
@@ -358,8 +400,19 @@ impl Predicate {
             | Self::Leaves(_)
             | Self::ReachedBy(_)
             | Self::Outside(_)
+            | Self::OwnerStateIn(_)
             | Self::RecipientNotIn(_)
             | Self::BasisCovers(_) => false,
+        }
+    }
+
+    /// The countries it names.
+    fn countries_mut(&mut self) -> Option<&mut Countries> {
+        match self {
+            Self::ReachedBy(it) | Self::Outside(it) | Self::OwnerStateIn(it) | Self::SubjectMarketIn(it) | Self::SubjectResidenceIn(it) => {
+                Some(it)
+            }
+            _ => None,
         }
     }
 
@@ -378,6 +431,7 @@ impl Predicate {
             | Self::BasisCovers(_) => true,
             Self::Leaves(_)
             | Self::Outside(_)
+            | Self::OwnerStateIn(_)
             | Self::RecipientNotIn(_)
             | Self::SubjectMarketIn(_)
             | Self::SubjectResidenceIn(_)
@@ -387,12 +441,12 @@ impl Predicate {
     }
 
     /// What is wrong with it, if anything.
-    fn check(&self, judges: Subject, params: &[String]) -> Result<(), String> {
+    fn check(&self, judges: Subject, pack: &Pack) -> Result<(), String> {
         if judges == Subject::Addresses && self.is_of_exposures() {
             let name = self.name();
             return Err(format!("`{name}` is asked of exposures: judges = \"exposures\""));
         }
-        let given = |name: &String| match params.contains(name) {
+        let given = |name: &String| match pack.params.contains(name) {
             true => Ok(()),
             false => Err(format!("`{name}` is not among the pack's `params`")),
         };
@@ -402,7 +456,15 @@ impl Predicate {
             | Self::SubjectResidenceIn(Countries::Open(_)) => {
                 Err(format!("`{}` takes a list of codes; `open` is of `outside`", self.name()))
             }
-            Self::Outside(it) | Self::ReachedBy(it) => it.check(given, false),
+            Self::ReachedBy(Countries::Named(_))
+            | Self::SubjectMarketIn(Countries::Named(_))
+            | Self::SubjectResidenceIn(Countries::Named(_)) => Err(format!(
+                "`{}` takes a list of codes; `sets` are of `outside` and `owner-state-in`",
+                self.name()
+            )),
+            Self::OwnerStateIn(Countries::Open(_)) => Err("`owner-state-in` takes a list of codes; `open` is of `outside`".to_owned()),
+            Self::Outside(Countries::Named(it)) | Self::OwnerStateIn(Countries::Named(it)) => it.check(&pack.sets),
+            Self::Outside(it) | Self::OwnerStateIn(it) | Self::ReachedBy(it) => it.check(given, false),
             Self::SubjectMarketIn(it) | Self::SubjectResidenceIn(it) => it.check(given, true),
             Self::KindIn(Words::Param(name)) | Self::KindNotIn(Words::Param(name)) | Self::RecipientNotIn(Words::Param(name)) => {
                 given(name)
@@ -426,12 +488,25 @@ impl Predicate {
     }
 }
 
+impl NamedCountries {
+    fn check(&self, sets: &[Set]) -> Result<(), String> {
+        if self.sets.is_empty() {
+            return Err("an empty list of sets allows nothing: name one at least".to_owned());
+        }
+        match self.sets.iter().find(|name| sets.iter().all(|it| it.name != **name)) {
+            Some(name) => Err(format!("`{name}` is no `[[set]]` of the pack")),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Countries {
     fn check(&self, given: impl Fn(&String) -> Result<(), String>, union: bool) -> Result<(), String> {
         let (codes, open) = match self {
             Self::Listed(codes) => (codes, &[][..]),
             Self::Open(it) => (&it.sure, &it.open[..]),
             Self::Param(name) => return given(name),
+            Self::Named(_) => return Ok(()),
         };
         if codes.is_empty() {
             return Err("an empty list of countries allows nothing: name one at least".to_owned());

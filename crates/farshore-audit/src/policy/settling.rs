@@ -30,6 +30,7 @@ fn words(want: &Want) -> Text {
         }
         Want::Addresses => "a capture that records the addresses".into(),
         Want::Recipient => "who receives: a capture that shows their names, or hosts and addresses on the list beside organisations".into(),
+        Want::Owner => "who owns the recipient, and how much of it, of the capture's time: a register, or its own reports".into(),
         Want::Subject => "whose data it is: --subject FILE, with residence, market, us_person".into(),
         Want::Basis => "what it may go on: --basis FILE, with complete = true if these are all the records there are".into(),
         Want::People(what) => format!("the word of those who know, as no capture shows {what}").as_str().into(),

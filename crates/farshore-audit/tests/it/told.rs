@@ -70,6 +70,8 @@ struct Placed {
     name: Option<String>,
     /// The id of whoever runs it.
     organisation: Option<String>,
+    /// Where that has its seat.
+    seat: Option<String>,
     /// The ids of who owns those.
     #[serde(default)]
     owners: Vec<String>,
@@ -261,8 +263,8 @@ pub const SHARED: usize = 4;
 /// and somebody of whom that cannot be told.
 const DESTINATIONS: [&str; SHARED] = ["public", "local", "reached", "argued"];
 
-fn organisation(id: &str) -> Box<Organisation> {
-    Box::new(Organisation {
+fn organisation(id: &str) -> Organisation {
+    Organisation {
         id: id.to_owned(),
         name: id.to_owned(),
         kind: String::new(),
@@ -275,7 +277,7 @@ fn organisation(id: &str) -> Box<Organisation> {
         read_at_source: true,
         confidence: "high".to_owned(),
         fictional: false,
-    })
+    }
 }
 
 fn owner(id: &str) -> Owner {
@@ -391,7 +393,12 @@ impl Case {
             location: it.place().location,
             places: vec![it.place()],
             flows: vec![FlowId(flow.saturating_sub(1))],
-            organisation: it.organisation.as_deref().map(organisation),
+            organisation: it.organisation.as_deref().map(|id| {
+                Box::new(Organisation {
+                    seat: it.seat.as_deref().and_then(Country::parse),
+                    ..organisation(id)
+                })
+            }),
             owners: it.owners.iter().map(|id| owner(id)).collect(),
             ..destination(&it.name.clone().unwrap_or_else(|| it.address.to_string()), LocationState::Agreed)
         });
