@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use farshore::Filter;
 
 use crate::data::Entry;
+use crate::diagnose;
 use crate::output;
 
 /// Where does this app's data land, who can read it on the way, and whose law reaches it?
@@ -109,10 +112,8 @@ pub(crate) struct Audited {
     /// Only what this app sent, where the capture tells apps apart (PCAPdroid, PKTAP)
     #[arg(long, value_name = "NAME", help_heading = "What is known")]
     pub(crate) app: Option<String>,
-    /// Read only the frames that fit this capture filter, in tcpdump's language: 'tcp port 443 and not net 192.0.2.0/24'. What is
-    /// left out is counted, and nothing is `met`
-    #[arg(short, long, value_name = "FILTER", help_heading = "Running")]
-    pub(crate) filter: Option<String>,
+    #[command(flatten)]
+    pub(crate) frames: Frames,
 
     /// Judge by this pack: a built-in one, or a file
     #[arg(long, value_name = "PACK|FILE", help_heading = "Judging")]
@@ -177,7 +178,7 @@ impl Audited {
                 },
             vantage,
             app,
-            filter,
+            frames: Frames { filter },
             policy,
             scope,
             subject,
@@ -339,7 +340,7 @@ impl Audited {
             atlas: Atlas::default(),
             vantage: None,
             app: None,
-            filter: None,
+            frames: Frames::default(),
             policy: Vec::new(),
             scope: None,
             subject: None,
@@ -383,6 +384,27 @@ impl Inputs {
     /// All that is named, `-r` first.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.read.iter().chain(&self.inputs).cloned().collect()
+    }
+}
+
+/// Which frames of captures are read.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Frames {
+    /// Read only the frames that fit this capture filter, in tcpdump's language: 'tcp port 443 and not net 192.0.2.0/24'. What is
+    /// left out is counted, and nothing is `met`
+    #[arg(short, long, value_name = "FILTER", help_heading = "Running")]
+    filter: Option<String>,
+}
+
+impl Frames {
+    /// The capture filter; a mistake is drawn where it stands.
+    pub(crate) fn filter(&self) -> anyhow::Result<Option<Arc<Filter>>> {
+        let read = |text: &String| {
+            Filter::read(text)
+                .map(Arc::new)
+                .map_err(|it| diagnose::mistake(Path::new("-f"), text, &it.message, Some(it.span)))
+        };
+        self.filter.as_ref().map(read).transpose()
     }
 }
 
@@ -479,6 +501,8 @@ pub(crate) struct Discover {
     /// Ask no protocol: take all payload for that of an undocumented one, and name places by their bytes alone
     #[arg(long, conflicts_with = "keys", help_heading = "What is known")]
     pub(crate) opaque: bool,
+    #[command(flatten)]
+    pub(crate) frames: Frames,
 
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = DiscoverFormat::Terminal, help_heading = "Output")]

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
 use farshore::model::Date;
@@ -12,8 +11,7 @@ use farshore::model::verdict::WaiverState;
 use farshore::parties::globe::Vantage;
 use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack};
 use farshore::{
-    Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Filter, Known, Ledger, Mistake, Replies,
-    known,
+    Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, Mistake, Replies, known,
 };
 use farshore_report::{BorderShape, Options, Sections};
 
@@ -143,7 +141,7 @@ pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>)
     }
     let brought = atlas::brought(&args.atlas, files)?;
     let how = How {
-        filter: args.filter.as_deref().map(read_filter).transpose()?,
+        filter: args.frames.filter()?,
         extraction,
         limits: &ceilings.reading,
         keys: &args.input.keys,
@@ -301,12 +299,6 @@ pub(crate) fn pack_of(path: &Path) -> anyhow::Result<Pack> {
         let drawn = all.map(|it| diagnose::mistake(path, &text, &it.message, it.span).to_string());
         anyhow::anyhow!("{}", drawn.collect::<Vec<_>>().join("\n\n"))
     })
-}
-
-/// A capture filter; a mistake is drawn where it stands.
-fn read_filter(text: &str) -> anyhow::Result<Arc<Filter>> {
-    let filter = Filter::read(text).map_err(|it| diagnose::mistake(Path::new("-f"), text, &it.message, Some(it.span)))?;
-    Ok(Arc::new(filter))
 }
 
 /// A file that a user wrote, if a flag names one; a mistake in it is drawn where it stands.

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
         },
     )?;
     let how = How {
-        filter: None,
+        filter: args.frames.filter()?,
         extraction: None,
         limits: &ceilings.reading,
         keys: &args.input.keys,

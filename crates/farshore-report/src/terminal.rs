@@ -10,7 +10,7 @@ use std::io::{Result, Write};
 use farshore_model::{Audit, Outcome};
 
 use crate::escape::{columns, visible_within};
-use crate::findings::{Item, Part, Story, Tone, argued, bytes, count, design, some};
+use crate::findings::{Item, Part, Story, Tone, argued, bytes, count, design, left_out, some};
 use crate::words::Word;
 use crate::{Options, Output};
 
@@ -69,7 +69,7 @@ impl Output for Terminal {
 pub fn discovery(audit: &Audit, options: &Options<'_>, out: &mut dyn Write) -> Result<()> {
     let mut screen = Screen::new(audit, options, out);
     screen.top()?;
-    let design = Part::all(audit.discovery.iter().flat_map(design));
+    let design = Part::all(audit.discovery.iter().flat_map(design).chain(left_out(audit)));
     screen.part("Compared", "what these captures could show", &design, design.total)?;
     let found = argued(audit);
     match found.total {

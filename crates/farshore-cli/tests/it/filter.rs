@@ -82,3 +82,16 @@ fn a_mistake_is_drawn_where_it_stands() {
         .says("a.har")
         .says("a capture filter chooses frames");
 }
+
+#[test]
+fn a_discovery_compares_what_fits() {
+    let example = example().display().to_string();
+    let discover = |more: &[&str]| run(["discover", &example].into_iter().chain(more.iter().copied()));
+    let conversations = |it: &Run| it.json()["discovery"]["sessions"].as_u64().unwrap();
+    let (all, some) = (discover(&["--format=json"]), discover(&["--format=json", "-f", "udp"]));
+    assert!(conversations(&some) < conversations(&all), "{}", some.text());
+    assert!(some.json()["coverage"]["frames"]["filtered"].as_u64().unwrap() > 0);
+    let screen = discover(&["-f", "udp"]);
+    assert!(screen.text().contains("that the capture filter left out"), "{}", screen.text());
+    discover(&["-f", "udp port"]).ends(2).says("-f");
+}

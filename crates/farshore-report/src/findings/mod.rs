@@ -23,6 +23,7 @@ pub use matters::{About, Matter, What, locus, matters};
 pub use phrase::{age, bytes, count, long, name, some};
 pub use replied::{other_replies, replies};
 pub use seen::{answer, worst_first};
+pub use unseen::left_out;
 
 use farshore_model::verdict::Counting;
 use farshore_model::{Audit, Locus, Outcome};

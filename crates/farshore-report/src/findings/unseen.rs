@@ -229,6 +229,19 @@ fn flows(audit: &Audit, items: &mut Vec<Item>) {
     }
 }
 
+/// The frames that a capture filter left out.
+pub fn left_out(audit: &Audit) -> Option<Item> {
+    let it = &audit.coverage.frames;
+    let told = || {
+        format!(
+            "{} of {} that the capture filter left out (-f)",
+            count(it.filtered, "frame"),
+            it.total
+        )
+    };
+    (it.filtered > 0).then(|| Item::new(Tone::Doubt, told()))
+}
+
 fn frames(audit: &Audit, items: &mut Vec<Item>) {
     let it = &audit.coverage;
     let units = crate::v1::units(audit);
@@ -248,16 +261,7 @@ fn frames(audit: &Audit, items: &mut Vec<Item>) {
             "whether frames were lost while capturing: the file does not tell",
         )),
     }
-    if it.frames.filtered > 0 {
-        items.push(Item::new(
-            Tone::Doubt,
-            format!(
-                "{} of {} that the capture filter left out (-f)",
-                count(it.frames.filtered, "frame"),
-                it.frames.total
-            ),
-        ));
-    }
+    items.extend(left_out(audit));
     if it.frames.truncated > 0 {
         items.push(Item::new(
             Tone::Doubt,
