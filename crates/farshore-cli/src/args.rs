@@ -236,6 +236,9 @@ pub(crate) struct Beside {
     /// Also write who can be linked to whom to this file, in GraphML
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) links: Option<PathBuf>,
+    /// Also write the frames that were read, those that fit -f, to this file, as pcapng; of one capture
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) write: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) out: Output,
 }

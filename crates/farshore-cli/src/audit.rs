@@ -16,6 +16,7 @@ use farshore::{
 use farshore_report::{BorderShape, Options, Sections};
 
 use crate::args::{self, Format, Section};
+use crate::copying::Copying;
 use crate::extract::Extraction;
 use crate::inputs::Source;
 use crate::reading::{self, How, limits, warn_of_judging};
@@ -63,6 +64,7 @@ pub(crate) fn judged(args: &args::Audited, beside: &args::Beside, baseline: Opti
         !output::is_dash(beside.links.as_deref()) || beside.out.file().is_some(),
         "--links -: the answer goes to standard output; name a file for one of the two"
     );
+    let copy = beside.write.as_deref().map(|to| Copying::new(to, args, beside)).transpose()?;
     let extraction = extraction(beside)?;
     let asked = Asked {
         every_fact: beside.with.contains(&Section::Observations),
@@ -75,6 +77,9 @@ pub(crate) fn judged(args: &args::Audited, beside: &args::Beside, baseline: Opti
         output::write(Some(path), beside.out.force, &mut |out| {
             farshore_report::graphml::render(&judged.audit, out)
         })?;
+    }
+    if let Some(copy) = copy {
+        copy.write(&judged.audit)?;
     }
     Ok(judged)
 }

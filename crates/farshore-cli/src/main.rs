@@ -10,6 +10,7 @@ mod audit;
 mod bulk;
 mod bundle;
 mod check;
+mod copying;
 mod data;
 mod diagnose;
 mod diff;

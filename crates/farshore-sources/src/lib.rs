@@ -19,6 +19,7 @@
 mod bytes;
 mod clock;
 mod container;
+mod copy;
 mod digest;
 mod instant;
 mod json;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
+pub use copy::{Copied, Copier};
 pub use digest::{AtOnce, Digester};
 pub use records::Records;
 pub use rows::{FlowLog, Sheet, Templates};

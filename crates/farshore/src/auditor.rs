@@ -87,15 +87,20 @@ pub(crate) fn unframed(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Ledger, u64), OpenError> {
     if how.filter.is_some() {
-        return Err(OpenError::Header {
-            offset: 0,
-            expected: "a capture filter chooses frames, and this has none; expected a pcap or pcapng".to_owned(),
-        });
+        return Err(without_frames("a capture filter chooses frames, and this has none"));
     }
     match opened {
         Opened::Records(source) => Ok(records::read(source, how, detectors, progress)?),
         Opened::Rows(source) => Ok(rows::read(source, how, detectors, progress)?),
         Opened::Capture(capture) => frames(capture, how, detectors, progress),
+    }
+}
+
+/// Of an input that is no capture, where one is needed.
+pub(crate) fn without_frames(why: &str) -> OpenError {
+    OpenError::Header {
+        offset: 0,
+        expected: format!("{why}; expected a pcap or pcapng"),
     }
 }
 

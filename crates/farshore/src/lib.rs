@@ -42,6 +42,7 @@
 )]
 
 mod auditor;
+mod copying;
 pub mod keys;
 mod media;
 mod notebook;
@@ -50,6 +51,7 @@ mod rows;
 mod shards;
 
 pub use auditor::{Auditor, Reading, read};
+pub use copying::{Copies, CopyError, copy};
 pub use media::{Studio, Tape, media_keys};
 pub use rows::templates;
 

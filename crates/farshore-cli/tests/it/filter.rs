@@ -95,3 +95,49 @@ fn a_discovery_compares_what_fits() {
     assert!(screen.text().contains("that the capture filter left out"), "{}", screen.text());
     discover(&["-f", "udp port"]).ends(2).says("-f");
 }
+
+/// What an audit says, but for the file and for what names frames.
+fn said(audit: &Value) -> Value {
+    let destinations = audit["destinations"].as_array().unwrap().iter();
+    let names: Vec<_> = destinations
+        .map(|it| [&it["name"], &it["organisation"], &it["location"], &it["traffic"]])
+        .collect();
+    let exposures = audit["exposures"].as_array().unwrap().iter();
+    let kinds: Vec<_> = exposures
+        .map(|it| [&it["kind"], &it["value"], &it["field"], &it["protection"], &it["count"]])
+        .collect();
+    serde_json::json!([names, kinds])
+}
+
+#[test]
+fn what_fits_is_written_as_it_was() {
+    let folder = folder();
+    let copy = folder.path().join("copy.pcapng");
+    let to = format!("-w{}", copy.display());
+    let whole = audit("udp port 53 or tcp port 80", &[&to]);
+    whole.ends(0);
+    let whole = whole.json();
+    let again = run(["audit".as_ref(), copy.as_os_str(), "--format=json".as_ref()]).json();
+    assert_eq!(said(&again), said(&whole));
+    let frames = |it: &Value| it["coverage"]["frames"]["decoded"].as_u64().unwrap();
+    assert_eq!(
+        (frames(&again), again["coverage"]["frames"]["total"].as_u64()),
+        (frames(&whole), Some(frames(&whole)))
+    );
+    assert_eq!(again["inputs"][0]["first"], whole["inputs"][0]["first"]);
+    // It is not written over, nor in place of the answer, nor of what has no frames or is several.
+    audit("udp", &[&to]).ends(2).says("--force");
+    audit("udp", &["-w-"]).ends(2).says("name a file");
+    audit(
+        "udp",
+        &[&format!("-w{}", folder.path().join("two").display()), &copy.display().to_string()],
+    )
+    .ends(2)
+    .says("several inputs");
+    let har = write(&folder, "a.har", r#"{"log": {"version": "1.2", "creator": {}, "entries": []}}"#);
+    let none = folder.path().join("none");
+    run(["audit".as_ref(), har.as_os_str(), "-w".as_ref(), none.as_os_str()])
+        .ends(2)
+        .says("no frames to copy");
+    assert!(!none.exists());
+}
