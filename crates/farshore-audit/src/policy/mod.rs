@@ -129,13 +129,23 @@ fn verdict(pack: &Pack, clause: &Clause, matter: &Matter<'_>) -> Verdict {
         let because = speaks.whys.join("; ");
         return told(pack, clause, (Outcome::NotApplicable, because), Group::default(), Vec::new());
     }
-    let when = Sum::all(&clause.when, &Asked::nothing(matter));
     // What is the same of everything, and not known, is told once.
-    let of_nothing_seen = when.truth == Truth::Unknown && clause.when.iter().all(Predicate::is_of_the_subject);
+    let of_all = Sum::all(clause.when.iter().filter(|it| it.is_of_the_subject()), &Asked::nothing(matter));
+    let open_of_all = if of_all.truth == Truth::Unknown {
+        of_all.whys.join("; ")
+    } else {
+        String::new()
+    };
+    let of_nothing_seen = !open_of_all.is_empty() && clause.when.iter().all(Predicate::is_of_the_subject);
+    let given = Given {
+        speaks: speaks.truth,
+        of_all: of_all.truth,
+        open: &open_of_all,
+    };
     let mut found = match clause.judges {
         _ if of_nothing_seen => Found::default(),
-        Subject::Exposures => of_exposures(clause, matter, speaks.truth),
-        Subject::Addresses => of_addresses(clause, matter, speaks.truth),
+        Subject::Exposures => of_exposures(clause, matter, given),
+        Subject::Addresses => of_addresses(clause, matter, given),
     };
     let (one, many) = match clause.judges {
         Subject::Exposures => ("exposure", "exposures"),
@@ -150,8 +160,10 @@ fn verdict(pack: &Pack, clause: &Clause, matter: &Matter<'_>) -> Verdict {
         gaps.push(Gap::open(format!("whether it speaks of this at all cannot be told: {why}")));
     }
     if of_nothing_seen {
-        found.wants.extend(when.wants);
-        gaps.push(Gap::open(when.whys.join("; ")));
+        gaps.push(Gap::open(open_of_all.clone()));
+    }
+    if of_nothing_seen || found.doubtful.items > 0 {
+        found.wants.extend(of_all.wants);
     }
     let mut findings = std::mem::take(&mut found.findings);
     let settled_by = settling::of(&found.wants, found.doubtful.items > 0, &gaps);
@@ -162,6 +174,10 @@ fn verdict(pack: &Pack, clause: &Clause, matter: &Matter<'_>) -> Verdict {
     } else if found.doubtful.items > 0 {
         let because = format!("{} of {judged} {plural} could not be told either way", found.doubtful.items);
         let because = found.doubtful.explained(because);
+        let because = match open_of_all.is_empty() {
+            true => because,
+            false => format!("{because}; of all of them, {open_of_all}"),
+        };
         let because = match &open {
             Some(why) => format!("{because}; nor whether it speaks of this at all: {why}"),
             None => because,
@@ -262,6 +278,17 @@ fn told(
     }
 }
 
+/// What is known beforehand, whatever is judged.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    /// Whether the clause speaks of such days and such people.
+    speaks: Truth,
+    /// Whether those conditions hold that are the same of everything.
+    of_all: Truth,
+    /// Why that is open, if it is.
+    open: &'a str,
+}
+
 /// What a clause came to.
 #[derive(Default)]
 struct Found {
@@ -279,16 +306,19 @@ struct Found {
 
 impl Found {
     /// Keeps what is breached or could not be told; of what holds there is nothing to keep.
-    fn keep(&mut self, truth: Truth, subject: Judged, because: &str) -> Option<&mut Group> {
+    fn keep(&mut self, truth: Truth, subject: Judged, because: &str, given: Given<'_>) -> Option<&mut Group> {
         let (outcome, group) = match truth {
             Truth::True => (Outcome::Breached, &mut self.breached),
             Truth::Unknown => (Outcome::Undetermined, &mut self.doubtful),
             Truth::False => return None,
         };
+        // A finding is read by itself.
+        let whys = [because, given.open].into_iter().filter(|it| !it.is_empty());
+        let because = whys.collect::<Vec<_>>().join("; ");
         self.findings.push(Finding {
             outcome,
             subject,
-            because: because.into(),
+            because: because.as_str().into(),
             waived: None,
             before: false,
         });
@@ -310,8 +340,18 @@ struct Group {
     exposures: Vec<usize>,
     destinations: BTreeSet<usize>,
     evidence: Vec<Locus>,
-    /// Reasons, how often each was given, and first of what.
-    reasons: BTreeMap<String, (usize, String)>,
+    /// Reasons, by what was seen of the thing.
+    reasons: BTreeMap<String, Reason>,
+}
+
+/// Why things stand as they do.
+struct Reason {
+    /// Whether all that can be seen of them stands against the clause: it is open for what nobody told.
+    seen: bool,
+    /// How many there are.
+    times: usize,
+    /// The first of them.
+    first: String,
 }
 
 /// Pieces of evidence a verdict shows.
@@ -321,12 +361,16 @@ const REASONS: usize = 4;
 
 impl Group {
     /// Adds an item of a destination, and why it stands here where there is more to say than what it is.
-    fn add(&mut self, destination: usize, said: Option<(&dyn std::fmt::Display, String)>) {
+    fn add(&mut self, destination: usize, said: Option<(&dyn std::fmt::Display, String)>, seen: bool) {
         self.items = self.items.saturating_add(1);
         self.destinations.insert(destination);
         let Some((item, why)) = said else { return };
-        let reason = self.reasons.entry(why).or_insert_with(|| (0, item.to_string()));
-        reason.0 = reason.0.saturating_add(1);
+        let reason = self.reasons.entry(why).or_insert_with(|| Reason {
+            seen,
+            times: 0,
+            first: item.to_string(),
+        });
+        reason.times = reason.times.saturating_add(1);
     }
 
     /// Shows where it was seen, as long as there is room.
@@ -336,11 +380,11 @@ impl Group {
         }
     }
 
-    /// With the reasons that were given most.
+    /// With the reasons that were given most, those of what was seen to stand against it first.
     fn explained(&self, because: String) -> String {
         let mut reasons: Vec<_> = self.reasons.iter().collect();
-        reasons.sort_by_key(|(why, (times, _))| (std::cmp::Reverse(*times), *why));
-        let told = reasons.iter().take(REASONS).map(|(why, (times, first))| match times {
+        reasons.sort_by_key(|(why, it)| (std::cmp::Reverse((it.seen, it.times)), *why));
+        let told = reasons.iter().take(REASONS).map(|(why, Reason { times, first, .. })| match times {
             1 => format!("{first}: {why}"),
             _ => format!("{first} and {} more: {why}", times.saturating_sub(1)),
         });
@@ -364,6 +408,8 @@ struct Stands {
     judged: bool,
     /// Whether it is excused.
     covered: bool,
+    /// Whether all that can be seen of it stands against the clause.
+    seen: bool,
     why: String,
     wants: BTreeSet<Want>,
 }
@@ -375,30 +421,33 @@ impl Stands {
             truth: Truth::False,
             judged: false,
             covered: false,
+            seen: false,
             why: String::new(),
             wants: BTreeSet::new(),
         }
     }
 }
 
-/// How a thing stands to a clause that speaks of the subject as far as `speaks` tells.
-fn stands(clause: &Clause, it: &Asked<'_>, speaks: Truth) -> Stands {
+/// How a thing stands to a clause; why, as far as it is not the same of everything.
+fn stands(clause: &Clause, it: &Asked<'_>, given: Given<'_>) -> Stands {
     let mut stands = Stands::aside();
     let applies = Sum::all(clause.applies.iter().filter(|it| !it.is_of_the_subject()), it);
     if applies.truth == Truth::False {
         return stands;
     }
     stands.judged = true;
-    let when = Sum::all(&clause.when, it);
-    if when.truth == Truth::False {
+    let when = Sum::all(clause.when.iter().filter(|it| !it.is_of_the_subject()), it);
+    let truth = when.truth.and(given.of_all);
+    if truth == Truth::False {
         return stands;
     }
+    stands.seen = when.truth == Truth::True;
     let unless = Sum::any(&clause.unless, it);
     if unless.truth == Truth::True {
         stands.covered = true;
         return stands;
     }
-    stands.truth = speaks.and(applies.truth).and(when.truth).and(unless.truth.negated());
+    stands.truth = given.speaks.and(applies.truth).and(truth).and(unless.truth.negated());
     let doubts = |sum: Sum| if sum.truth == Truth::Unknown { sum.whys } else { Vec::new() };
     stands.wants = [&applies.wants, &when.wants, &unless.wants]
         .into_iter()
@@ -418,7 +467,7 @@ fn asked_of<'a>(clause: &Clause, matter: &'a Matter<'_>) -> Asked<'a> {
     }
 }
 
-fn of_exposures(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
+fn of_exposures(clause: &Clause, matter: &Matter<'_>, given: Given<'_>) -> Found {
     let mut found = Found::default();
     let by_address = clause.predicates().any(Predicate::is_of_an_address);
     let nothing = asked_of(clause, matter);
@@ -433,9 +482,9 @@ fn of_exposures(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
         let mut of_all = clause.applies.iter().filter(|it| !it.is_of_the_subject() && !it.is_of_an_address());
         let one_by_one = by_address && of_all.all(|it| it.ask(&whole).truth != Truth::False);
         let stands = if one_by_one {
-            worst(by_addresses(&whole).iter().map(|it| (it.place, stands(clause, it, speaks))))
+            worst(by_addresses(&whole).iter().map(|it| (it.place, stands(clause, it, given))))
         } else {
-            stands(clause, &whole, speaks)
+            stands(clause, &whole, given)
         };
         if !stands.judged {
             found.stayed = found.stayed.saturating_add(usize::from(!one_by_one && stayed(clause, &whole)));
@@ -445,15 +494,17 @@ fn of_exposures(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
         found.covered = found
             .covered
             .saturating_add(usize::from(stands.covered && stands.truth == Truth::False));
-        let Stands { truth, why, wants, .. } = stands;
-        let Some(group) = found.keep(truth, Judged::Exposure(index), &why) else {
+        let Stands {
+            truth, why, wants, seen, ..
+        } = stands;
+        let Some(group) = found.keep(truth, Judged::Exposure(index), &why, given) else {
             continue;
         };
         group.exposures.push(index);
         let said = destination
             .filter(|_| !why.is_empty())
             .map(|it| -> &dyn std::fmt::Display { &it.name });
-        group.add(exposure.destination, said.map(|item| (item, why)));
+        group.add(exposure.destination, said.map(|item| (item, why)), seen);
         group.show(|| exposure.evidence.first().cloned());
         found.want(truth, wants);
     }
@@ -509,9 +560,10 @@ fn worst<'a>(all: impl Iterator<Item = (Option<&'a Place>, Stands)>) -> Stands {
                 };
             }
             Truth::Unknown => {
-                if sum.why.is_empty() {
+                if sum.why.is_empty() || it.seen && !sum.seen {
                     sum.why = why;
                 }
+                sum.seen |= it.seen;
                 sum.truth = Truth::Unknown;
                 sum.wants.extend(it.wants);
             }
@@ -523,7 +575,7 @@ fn worst<'a>(all: impl Iterator<Item = (Option<&'a Place>, Stands)>) -> Stands {
 
 /// Every address that anything was sent to, with or without an answer, and every party without one. Local ones are outside every place
 /// clause, and so are those that everything was kept from.
-fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
+fn of_addresses(clause: &Clause, matter: &Matter<'_>, given: Given<'_>) -> Found {
     let ledger = matter.ledger;
     let nothing = asked_of(clause, matter);
     let mut found = Found::default();
@@ -538,13 +590,13 @@ fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
                 destination: index,
                 address: None,
             };
-            let stands = stands(clause, &asked, speaks);
+            let stands = stands(clause, &asked, given);
             if stands.judged {
                 found.judged = found.judged.saturating_add(1);
                 found.covered = found.covered.saturating_add(usize::from(stands.covered));
                 let why = if stands.why.is_empty() { UNRECORDED.to_owned() } else { stands.why };
-                if let Some(group) = found.keep(stands.truth, subject, &why) {
-                    group.add(index, Some((&destination.name, why)));
+                if let Some(group) = found.keep(stands.truth, subject, &why, given) {
+                    group.add(index, Some((&destination.name, why)), stands.seen);
                     group.show(|| destination.flows.first().and_then(|id| of_flow(*id, ledger)));
                     found.want(stands.truth, stands.wants);
                 }
@@ -558,7 +610,7 @@ fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
                 place: Some(place),
                 ..nothing
             };
-            let stands = stands(clause, &asked, speaks);
+            let stands = stands(clause, &asked, given);
             if !stands.judged {
                 continue;
             }
@@ -568,10 +620,10 @@ fn of_addresses(clause: &Clause, matter: &Matter<'_>, speaks: Truth) -> Found {
                 destination: index,
                 address: Some(place.address),
             };
-            let Some(group) = found.keep(stands.truth, subject, &stands.why) else {
+            let Some(group) = found.keep(stands.truth, subject, &stands.why, given) else {
                 continue;
             };
-            group.add(index, Some((&place.address, stands.why)));
+            group.add(index, Some((&place.address, stands.why)), stands.seen);
             group.show(|| seen(destination, place, ledger));
             found.want(stands.truth, stands.wants);
         }
@@ -648,7 +700,12 @@ mod tests {
                 destinations: &destinations,
                 ..Matter::of(&ledger)
             };
-            of_addresses(clause, &matter, Truth::True).doubtful
+            let given = Given {
+                speaks: Truth::True,
+                of_all: Truth::True,
+                open: "",
+            };
+            of_addresses(clause, &matter, given).doubtful
         };
         assert_eq!(doubtful(Vec::new()).items, 0);
         let open = doubtful(vec![FlowId(0)]);
