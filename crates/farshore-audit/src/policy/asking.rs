@@ -237,7 +237,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Those that count on the days whose rules do, and those that may.
-    fn counted(&self, countries: &Countries) -> (Vec<Country>, Vec<Open>) {
+    fn counted<'c>(&self, countries: &'c Countries) -> (Vec<Country>, Vec<Open<'c>>) {
         match countries {
             Countries::Listed(all) => (codes(all), Vec::new()),
             Countries::Open(it) => (codes(&it.sure), codes(&it.open).into_iter().map(|it| (it, None)).collect()),
@@ -252,18 +252,19 @@ impl<'a> Asked<'a> {
             return (Truth::Unknown, "who received it is not recorded".to_owned());
         };
         let (sure, open) = self.counted(states);
-        let among = |it: &Country| sure.contains(it) || open.iter().any(|(open, _)| open == it);
+        let is_sure = |it: &Country| sure.contains(it);
+        let among = |it: &Country| is_sure(it) || open.iter().any(|(open, _)| open == it);
         let Some(organisation) = &destination.organisation else {
-            return (Truth::Unknown, format!("whose {} is is not known", destination.name));
+            return (Truth::Unknown, format!("nobody knows whose {} is", destination.name));
         };
         let id = &organisation.id;
         let seats = [(organisation.seat, "sits in"), (organisation.incorporated_in, "is incorporated in")];
-        let seat = seats.iter().find_map(|(state, how)| state.filter(among).map(|it| (it, how)));
-        if let Some((state, how)) = seat {
+        let seat = |counts: &dyn Fn(&Country) -> bool| seats.iter().find_map(|(state, how)| state.filter(counts).map(|it| (it, how)));
+        if let Some((state, how)) = seat(&is_sure).or_else(|| seat(&among)) {
             let said = format!("{id} {how} {state} ({})", organisation.source);
             // A network's owner may host what others run; and of a fact that nobody read, or a set that is open, nothing follows.
             return match () {
-                () if !sure.contains(&state) => (Truth::Unknown, format!("{said}, of which it is open whether it counts")),
+                () if !is_sure(&state) => (Truth::Unknown, format!("{said}, of which it is open whether it counts")),
                 () if organisation.basis == "network" => (
                     Truth::Unknown,
                     format!("{said}, and whether it runs what is on its network is open"),
@@ -295,7 +296,7 @@ impl<'a> Asked<'a> {
             return Told::because((Truth::Unknown, UNRECORDED.to_owned()), Want::Addresses);
         };
         let (inside, open) = self.counted(allowed);
-        let with = |open: &[Open]| inside.iter().copied().chain(open.iter().map(|it| it.0)).collect::<Vec<_>>();
+        let with = |open: &[Open<'_>]| inside.iter().copied().chain(open.iter().map(|it| it.0)).collect::<Vec<_>>();
         let stand = |allowed: &[Country]| places::stand(place, allowed, self.days, self.weak);
         let told = match stand(&inside) {
             Stand::Inside => (Truth::False, String::new()),
@@ -304,8 +305,9 @@ impl<'a> Asked<'a> {
             Stand::Outside(first) => match stand(&with(&open)) {
                 Stand::Outside(why) => (Truth::True, why),
                 Stand::Inside | Stand::CannotTell(_) => {
-                    let meant = |it: &&Open| !matches!(stand(&with(std::slice::from_ref(*it))), Stand::Outside(_));
-                    let whys: Vec<&str> = open.iter().filter(meant).filter_map(|it| it.1.as_deref()).collect();
+                    let meant = |it: &&Open<'_>| !matches!(stand(&with(std::slice::from_ref(*it))), Stand::Outside(_));
+                    let limits = |(country, row): &Open<'_>| row.map(|it| it.limits(*country));
+                    let whys: Vec<String> = open.iter().filter(meant).filter_map(limits).collect();
                     match whys.is_empty() {
                         true => (Truth::Unknown, format!("{first}, of which it is open whether it counts")),
                         false => (Truth::Unknown, format!("{first}; {}", whys.join("; "))),

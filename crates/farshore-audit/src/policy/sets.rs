@@ -44,8 +44,8 @@ pub struct Row {
     pub only: Option<String>,
 }
 
-/// A country that may count, and why that is open.
-pub(super) type Open = (Country, Option<String>);
+/// A country that may count, and the row that leaves it open.
+pub(super) type Open<'a> = (Country, Option<&'a Row>);
 
 impl Set {
     /// What is wrong with it, if anything.
@@ -69,26 +69,30 @@ impl Set {
 }
 
 /// Which countries of these rows count throughout the days, and which may.
-pub(super) fn on(rows: &[Row], days: Option<(Date, Date)>) -> (Vec<Country>, Vec<Open>) {
+pub(super) fn on(rows: &[Row], days: Option<(Date, Date)>) -> (Vec<Country>, Vec<Open<'_>>) {
     let (mut sure, mut open) = (Vec::new(), Vec::new());
     for row in rows {
         let countries = row.countries.iter().filter_map(|code| Country::parse(code));
         match (during(row.from, row.until, days), &row.only) {
             (Truth::False, _) => {}
             (Truth::True, None) => sure.extend(countries),
-            (_, Some(only)) => open.extend(countries.map(|it| (it, Some(format!("{it} counts for {only} ({})", row.by))))),
-            (Truth::Unknown, None) => open.extend(countries.map(|it| (it, Some(format!("{it} counts by {} only{}", row.by, row.span()))))),
+            (Truth::True | Truth::Unknown, _) => open.extend(countries.map(|it| (it, Some(row)))),
         }
     }
     (sure, open)
 }
 
 impl Row {
-    /// ` from 2018-07-20 until 2031-12-27`.
-    fn span(&self) -> String {
-        let from = self.from.map(|it| format!(" from {it}")).unwrap_or_default();
-        let until = self.until.map(|it| format!(" until {it}")).unwrap_or_default();
-        from + &until
+    /// What leaves open whether a country of it counts: its limits, else its days.
+    pub(super) fn limits(&self, country: Country) -> String {
+        match &self.only {
+            Some(only) => format!("{country} counts for {only} ({})", self.by),
+            None => {
+                let from = self.from.map(|it| format!(" from {it}")).unwrap_or_default();
+                let until = self.until.map(|it| format!(" until {it}")).unwrap_or_default();
+                format!("{country} counts by {} only{from}{until}", self.by)
+            }
+        }
     }
 }
 
@@ -139,6 +143,12 @@ mod tests {
         assert_eq!(told(&rows, Some(("2024-01-01", "2024-01-01"))), ("".into(), "US".into()));
         assert_eq!(told(&rows, Some(("2023-07-09", "2023-07-09"))), ("".into(), "".into()));
         let (_, open) = on(&rows, None);
-        assert_eq!(open[0].1.as_deref(), Some("US counts for those on a list (a decision)"));
+        assert_eq!(open[0].1.unwrap().limits(open[0].0), "US counts for those on a list (a decision)");
+        let rows = [row(&["GB"], Some("2021-06-28"), Some("2031-12-27"), None)];
+        let (_, open) = on(&rows, None);
+        assert_eq!(
+            open[0].1.unwrap().limits(open[0].0),
+            "GB counts by a decision only from 2021-06-28 until 2031-12-27"
+        );
     }
 }
