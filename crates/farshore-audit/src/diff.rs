@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_model::diff::{Both, Change, Diff, Outcome, What};
 use farshore_model::flow::Protection;
+use farshore_model::ledger::InputRecord;
 use farshore_model::party::Destination;
 use farshore_model::runs::Contact;
 use farshore_model::{Answer, Audit, DatumKind, Exposure, InputId, ReaderRole, Runs, verdict};
@@ -628,6 +629,13 @@ fn losses(before: &Audit, after: &Audit) -> Vec<String> {
         all.push(format!(
             "{} frames after were left out by a capture filter: it may have been in them",
             a.frames.filtered
+        ));
+    }
+    // Where both sides were captured through one filter, neither had it.
+    let was = |it: &&InputRecord| it.filter.is_some() && before.inputs.iter().all(|was| was.filter != it.filter);
+    if let Some(filter) = after.inputs.iter().find(was).and_then(|it| it.filter.as_ref()) {
+        all.push(format!(
+            "a capture after was made through a filter ({filter}), and none before through this one: it may have been in what did not fit"
         ));
     }
     for (name, times) in &a.limits {

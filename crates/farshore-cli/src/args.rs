@@ -400,6 +400,11 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    /// The filter in words.
+    pub(crate) fn words(&self) -> Option<&str> {
+        self.filter.as_deref()
+    }
+
     /// The capture filter; a mistake is drawn where it stands.
     pub(crate) fn filter(&self) -> anyhow::Result<Option<Arc<Filter>>> {
         let read = |text: &String| {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use farshore::{Audit, Filter, Reading};
+use farshore::{Audit, Filter, Origin, Reading};
 
 use crate::inputs::{self, Source};
 use crate::shelf::Shelf;
@@ -14,6 +14,8 @@ use crate::{args, message, output};
 pub(crate) struct Copying {
     source: Source,
     filter: Option<Arc<Filter>>,
+    /// Its words.
+    words: Option<String>,
     to: PathBuf,
     force: bool,
     quiet: bool,
@@ -44,6 +46,7 @@ impl Copying {
         Ok(Self {
             source,
             filter: args.frames.filter()?,
+            words: args.frames.words().map(str::to_owned),
             to: to.to_owned(),
             force: beside.out.force,
             quiet: args.voice.quiet,
@@ -65,9 +68,20 @@ impl Copying {
             Some(_) => format!("frames of {} that fit a capture filter", self.source.name()),
             None => format!("frames of {}", self.source.name()),
         };
+        // Whoever reads it must know that frames are missing, be it by this filter or by that of the capture.
+        let own = audit.inputs.iter().find_map(|it| it.filter.as_ref()).map(|it| it.as_str());
+        let both = match (own, self.words.as_deref()) {
+            (Some(own), Some(words)) => Some(format!("({own}) and ({words})")),
+            (own, words) => own.or(words).map(str::to_owned),
+        };
+        let origin = Origin {
+            application: &application,
+            comment: &comment,
+            filter: both.as_deref(),
+        };
         let mut unfit = 0;
         output::write(Some(&self.to), self.force, &mut |out| {
-            let copied = farshore::copy(self.source.open()?, &how, out, &application, &comment);
+            let copied = farshore::copy(self.source.open()?, &how, out, origin);
             unfit = copied.map_err(io::Error::other)?.unfit;
             Ok(())
         })?;

@@ -36,6 +36,8 @@ pub struct InputRecord {
     pub labels: BTreeMap<String, String>,
     /// What the file says of itself (device, system, filter, application) and what was odd about it.
     pub notes: Vec<WireText>,
+    /// The filter it was captured with, as the file tells: what did not fit was never written.
+    pub filter: Option<WireText>,
     /// Of a flow log, what it holds beside flows and what it leaves out.
     pub log: Option<LogRecord>,
     /// The simulated world that wrote it, if it says so; its parties are fictional.

@@ -13,6 +13,7 @@ mod number {
     pub const COMMENT: u16 = 1;
     pub const APPLICATION: u16 = 4;
     pub const RESOLUTION: u16 = 9;
+    pub const FILTER: u16 = 11;
     /// 10^-9 seconds.
     pub const NANOSECONDS: u8 = 9;
 }
@@ -22,6 +23,8 @@ pub struct Copier<W> {
     out: W,
     /// The interfaces described so far, each for its link type: in the order of their numbers.
     interfaces: Vec<(u32, LinkType)>,
+    /// The filter that what is written fits.
+    filter: Option<String>,
     /// Room for a block.
     block: Vec<u8>,
 }
@@ -36,11 +39,12 @@ pub enum Copied {
 }
 
 impl<W: Write> Copier<W> {
-    /// Into a file of which it says by what and of what it was written.
-    pub fn new(out: W, application: &str, comment: &str) -> io::Result<Self> {
+    /// Into a file of which it says by what and of what it was written, and which frames were left out if some were.
+    pub fn new(out: W, application: &str, comment: &str, filter: Option<&str>) -> io::Result<Self> {
         let mut it = Self {
             out,
             interfaces: Vec::new(),
+            filter: filter.map(|it| format!("\0{it}")),
             block: Vec::new(),
         };
         it.block.extend(0x1a2b_3c4d_u32.to_le_bytes());
@@ -95,6 +99,10 @@ impl<W: Write> Copier<W> {
                 // No limit to what was captured of a frame is known.
                 self.block.extend(0_u32.to_le_bytes());
                 self.option(number::RESOLUTION, &[number::NANOSECONDS]);
+                if let Some(filter) = self.filter.take() {
+                    self.option(number::FILTER, filter.as_bytes());
+                    self.filter = Some(filter);
+                }
                 self.end(number::INTERFACE)?;
                 self.interfaces.len().saturating_sub(1)
             }
@@ -159,7 +167,7 @@ mod tests {
             frame(10, Some(5), 113, 0, b"fives"),
         ];
         let mut file = Vec::new();
-        let mut copier = Copier::new(&mut file, "test", "of a test").unwrap();
+        let mut copier = Copier::new(&mut file, "test", "of a test", Some("port 53")).unwrap();
         for it in &frames {
             assert_eq!(copier.frame(it).unwrap(), Copied::Written);
         }
@@ -173,6 +181,8 @@ mod tests {
             interfaces.push(it.interface);
         }
         assert!(read.next().unwrap().is_none());
+        let record = read.finish().unwrap().record;
+        assert_eq!(record.filter.as_ref().map(|it| it.as_str()), Some("port 53"));
         assert_eq!(interfaces, [0, 1, 0, 2]);
         let text = String::from_utf8_lossy(&file);
         assert!(text.contains("frame 7") && text.contains("of a test"), "{text}");
@@ -181,7 +191,7 @@ mod tests {
     #[test]
     fn a_time_is_never_made_up() {
         let mut file = Vec::new();
-        let mut copier = Copier::new(&mut file, "", "").unwrap();
+        let mut copier = Copier::new(&mut file, "", "", None).unwrap();
         for it in [
             frame(1, None, 1, 0, b"none"),
             frame(2, Some(-1), 1, 0, b"before"),
@@ -190,6 +200,8 @@ mod tests {
             assert_eq!(copier.frame(&it).unwrap(), Copied::Unfit);
         }
         copier.finish().unwrap();
-        assert!(open(InputId(0), &file[..], Limits::default()).unwrap().next().unwrap().is_none());
+        let mut read = open(InputId(0), &file[..], Limits::default()).unwrap();
+        assert!(read.next().unwrap().is_none());
+        assert_eq!(read.finish().unwrap().record.filter, None);
     }
 }

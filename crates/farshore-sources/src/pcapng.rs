@@ -415,6 +415,8 @@ impl PcapngFile<'_> {
                     shift: shift.map_or(0, u64::cast_signed),
                     clock: Clock::default(),
                 };
+                let filter = raw_option(order, body.get(8..).unwrap_or_default(), 11);
+                self.record.filter = self.record.filter.take().or_else(|| filter.and_then(capture_filter));
                 let number = self.interfaces.len();
                 let told = options(
                     order,
@@ -514,6 +516,15 @@ impl PcapngFile<'_> {
 fn world(application: &str) -> Option<WireText> {
     let rest = application.strip_prefix("farshore-lab ")?;
     rest.split(' ').find_map(|word| word.strip_prefix("world=")).map(WireText::from)
+}
+
+/// The filter of an interface (`if_filter`): its first byte tells whether it is text.
+fn capture_filter(option: &[u8]) -> Option<WireText> {
+    match option.split_first()? {
+        (0, []) => None,
+        (0, text) => Some(WireText::from_bytes(text.get(..256).unwrap_or(text))),
+        _ => Some("a compiled filter".into()),
+    }
 }
 
 /// The texts of the options named, in their order.

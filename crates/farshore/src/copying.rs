@@ -27,13 +27,24 @@ pub enum CopyError {
     Output(#[from] io::Error),
 }
 
-/// Copies the frames that `how` reads to a pcapng that says by which application and of what it was written.
-pub fn copy(reader: impl Read, how: &Reading, out: impl Write, application: &str, comment: &str) -> Result<Copies, CopyError> {
+/// What a copy says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// What wrote it.
+    pub application: &'a str,
+    /// Of what.
+    pub comment: &'a str,
+    /// The filter that its frames fit, if there is one.
+    pub filter: Option<&'a str>,
+}
+
+/// Copies the frames that `how` reads to a pcapng.
+pub fn copy(reader: impl Read, how: &Reading, out: impl Write, origin: Origin<'_>) -> Result<Copies, CopyError> {
     let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, AtOnce::default())? {
         Opened::Capture(capture) => capture,
         Opened::Records(_) | Opened::Rows(_) => return Err(without_frames("there are no frames to copy").into()),
     };
-    let mut copier = Copier::new(out, application, comment)?;
+    let mut copier = Copier::new(out, origin.application, origin.comment, origin.filter)?;
     let mut copies = Copies::default();
     while capture.advance().map_err(OpenError::from)? {
         let frame = capture.frame();

@@ -51,7 +51,7 @@ mod rows;
 mod shards;
 
 pub use auditor::{Auditor, Reading, read};
-pub use copying::{Copies, CopyError, copy};
+pub use copying::{Copies, CopyError, Origin, copy};
 pub use media::{Studio, Tape, media_keys};
 pub use rows::templates;
 

@@ -108,6 +108,11 @@ pub fn gaps(ledger: &Ledger, scope: Option<&Scope>, judged: Subject) -> Vec<Gap>
         "a capture of whole frames, without a snap length",
     );
     count(
+        ledger.inputs.iter().filter(|it| it.filter.is_some()).count() as u64,
+        "inputs were captured through a filter, so that frames are missing",
+        "a capture of all frames, without a capture filter",
+    );
+    count(
         coverage.frames.filtered,
         "frames were left out by a capture filter",
         "a reading of all frames, without -f",

@@ -148,12 +148,13 @@ fn a_capture_that_shows_less() {
         let pack = pack(id);
         for (what, facts) in all(id) {
             let before = facts.judged(&pack);
-            let shows_less: [fn(&mut Facts); 6] = [
+            let shows_less: [fn(&mut Facts); 7] = [
                 |it| it.scope = None,
                 |it| it.ledger.coverage.frames.dropped = None,
                 |it| it.ledger.coverage.frames.dropped = Some(1),
                 |it| it.ledger.coverage.gaps.count += 1,
                 |it| it.ledger.inputs[0].cut_short = true,
+                |it| it.ledger.inputs[0].filter = Some("port 53".into()),
                 |it| _ = it.ledger.coverage.limits.insert("flows", 1),
             ];
             for less in shows_less {

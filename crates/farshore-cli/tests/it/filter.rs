@@ -125,6 +125,14 @@ fn what_fits_is_written_as_it_was() {
         (frames(&whole), Some(frames(&whole)))
     );
     assert_eq!(again["inputs"][0]["first"], whole["inputs"][0]["first"]);
+    // It says that frames are missing.
+    assert_eq!(again["inputs"][0]["filter"], "udp port 53 or tcp port 80");
+    let screen = run(["audit".as_ref(), copy.as_os_str()]);
+    assert!(
+        screen.text().contains("the filter it was captured through: udp port 53"),
+        "{}",
+        screen.text()
+    );
     // It is not written over, nor in place of the answer, nor of what has no frames or is several.
     audit("udp", &[&to]).ends(2).says("--force");
     audit("udp", &["-w-"]).ends(2).says("name a file");

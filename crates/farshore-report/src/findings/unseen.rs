@@ -261,6 +261,12 @@ fn frames(audit: &Audit, items: &mut Vec<Item>) {
             "whether frames were lost while capturing: the file does not tell",
         )),
     }
+    for filter in audit.inputs.iter().filter_map(|it| it.filter.as_ref()) {
+        items.push(Item::new(
+            Tone::Doubt,
+            format!("what did not fit the filter it was captured through: {}", long(filter.as_str())),
+        ));
+    }
     items.extend(left_out(audit));
     if it.frames.truncated > 0 {
         items.push(Item::new(

@@ -97,6 +97,8 @@ pub(super) struct Input {
     notes: Vec<String>,
     log: Option<Log>,
     world: Option<String>,
+    #[serde(default)]
+    filter: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -868,6 +870,7 @@ impl Input {
             cut_short: self.cut_short,
             labels: self.labels,
             notes: self.notes.into_iter().map(Into::into).collect(),
+            filter: self.filter.map(Into::into),
             log: self.log.map(Log::model),
             world: self.world.map(Into::into),
         }

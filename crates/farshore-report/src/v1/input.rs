@@ -83,6 +83,8 @@ pub struct Input<'a> {
     labels: &'a BTreeMap<String, String>,
     notes: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<Log>,
     #[serde(skip_serializing_if = "Option::is_none")]
     world: Option<&'a str>,
@@ -105,6 +107,7 @@ impl<'a> Input<'a> {
             cut_short: it.cut_short,
             labels: &it.labels,
             notes: it.notes.iter().map(|note| note.as_str()).collect(),
+            filter: it.filter.as_ref().map(|filter| filter.as_str()),
             log: it.log.as_ref().map(Log::new),
             world: it.world.as_ref().map(|world| world.as_str()),
         }

@@ -256,6 +256,7 @@ pub fn input(name: &str) -> InputRecord {
         labels: BTreeMap::from([("room".into(), "alpha".into())]),
         notes: vec!["captured on wlan0".into()],
         log: None,
+        filter: None,
         world: None,
     }
 }
