@@ -149,3 +149,21 @@ fn what_fits_is_written_as_it_was() {
         .says("no frames to copy");
     assert!(!none.exists());
 }
+
+#[test]
+fn what_the_filter_of_a_capture_kept_out_is_not_fixed() {
+    let folder = folder();
+    let copy = folder.path().join("copy.pcapng");
+    audit("not port 80", &[&format!("-w{}", copy.display())]).ends(0);
+    let diff = |before: &std::path::Path| {
+        let done = run(["diff".as_ref(), before.as_os_str(), copy.as_os_str(), "--format=json".as_ref()]);
+        let done: Value = serde_json::from_str(done.ends(1).text()).unwrap();
+        done["changes"].as_array().unwrap().clone()
+    };
+    let changes = diff(&example());
+    assert!(changes.iter().all(|it| it["outcome"] != "fixed"), "{changes:?}");
+    let told = |it: &Value| it["because"].as_str().unwrap().contains("made through a filter (not port 80)");
+    assert!(changes.iter().any(|it| it["outcome"] == "not-exercised" && told(it)), "{changes:?}");
+    // Captured alike, both sides miss the same.
+    assert!(!diff(&copy).iter().any(told));
+}
