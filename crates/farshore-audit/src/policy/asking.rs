@@ -259,8 +259,8 @@ impl<'a> Asked<'a> {
         };
         let id = &organisation.id;
         let seats = [(organisation.seat, "sits in"), (organisation.incorporated_in, "is incorporated in")];
-        let seat = |counts: &dyn Fn(&Country) -> bool| seats.iter().find_map(|(state, how)| state.filter(counts).map(|it| (it, how)));
-        if let Some((state, how)) = seat(&is_sure).or_else(|| seat(&among)) {
+        let seats = seats.into_iter().filter_map(|(state, how)| Some((state.filter(among)?, how)));
+        if let Some((state, how)) = seats.min_by_key(|(state, _)| !is_sure(state)) {
             let said = format!("{id} {how} {state} ({})", organisation.source);
             // A network's owner may host what others run; and of a fact that nobody read, or a set that is open, nothing follows.
             return match () {
@@ -273,8 +273,8 @@ impl<'a> Asked<'a> {
                 () => (Truth::True, said),
             };
         }
-        let owner = destination.owners.iter().find(|it| it.country.as_ref().is_some_and(among));
-        let why = match owner.and_then(|it| it.country.map(|state| (it, state))) {
+        let mut owners = destination.owners.iter();
+        let why = match owners.find_map(|it| Some((it, it.country.filter(among)?))) {
             Some((owner, state)) => format!(
                 "{id} belongs to {} of {state} ({}), whose share is not known",
                 owner.name, owner.source

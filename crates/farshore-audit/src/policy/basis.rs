@@ -244,6 +244,11 @@ pub(super) fn during(from: Option<Date>, until: Option<Date>, days: Option<(Date
     }
 }
 
+/// Whether a time ends before it begins.
+pub(super) fn is_backwards(from: Option<Date>, until: Option<Date>) -> bool {
+    from.zip(until).is_some_and(|(from, until)| until < from)
+}
+
 fn fail<T>(message: String, span: Range<usize>) -> Result<T, Mistake> {
     Err(Mistake::at(message, span))
 }

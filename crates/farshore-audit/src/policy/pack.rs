@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::basis::BasisKind;
+use super::basis::{self, BasisKind};
 use super::sets::{Row, Set};
 use crate::identifiers::known::is_kind;
 use crate::parties::countries;
@@ -289,6 +289,14 @@ impl Pack {
         }
     }
 
+    /// Whether there is such a parameter to be given.
+    fn given(&self, name: &String) -> Result<(), String> {
+        match self.params.contains(name) {
+            true => Ok(()),
+            false => Err(format!("`{name}` is not among the pack's `params`")),
+        }
+    }
+
     /// What could only be misunderstood, and in which predicate of which clause it stands.
     fn mistakes(&self) -> Vec<(Option<At>, String)> {
         let mut all = Vec::new();
@@ -301,7 +309,7 @@ impl Pack {
             }
         }
         for (number, clause) in self.clauses.iter().enumerate() {
-            if clause.until.zip(clause.from).is_some_and(|(until, from)| until < from) {
+            if basis::is_backwards(clause.from, clause.until) {
                 all.push((Some(At::Until(number)), format!("{}: `until` lies before `from`", clause.id)));
             }
             for (at, predicate) in clause.predicates().enumerate() {
@@ -446,12 +454,9 @@ impl Predicate {
             let name = self.name();
             return Err(format!("`{name}` is asked of exposures: judges = \"exposures\""));
         }
-        let given = |name: &String| match pack.params.contains(name) {
-            true => Ok(()),
-            false => Err(format!("`{name}` is not among the pack's `params`")),
-        };
         match self {
             Self::ReachedBy(Countries::Open(_))
+            | Self::OwnerStateIn(Countries::Open(_))
             | Self::SubjectMarketIn(Countries::Open(_))
             | Self::SubjectResidenceIn(Countries::Open(_)) => {
                 Err(format!("`{}` takes a list of codes; `open` is of `outside`", self.name()))
@@ -462,12 +467,10 @@ impl Predicate {
                 "`{}` takes a list of codes; `sets` are of `outside` and `owner-state-in`",
                 self.name()
             )),
-            Self::OwnerStateIn(Countries::Open(_)) => Err("`owner-state-in` takes a list of codes; `open` is of `outside`".to_owned()),
-            Self::Outside(Countries::Named(it)) | Self::OwnerStateIn(Countries::Named(it)) => it.check(&pack.sets),
-            Self::Outside(it) | Self::OwnerStateIn(it) | Self::ReachedBy(it) => it.check(given, false),
-            Self::SubjectMarketIn(it) | Self::SubjectResidenceIn(it) => it.check(given, true),
+            Self::Outside(it) | Self::OwnerStateIn(it) | Self::ReachedBy(it) => it.check(pack, false),
+            Self::SubjectMarketIn(it) | Self::SubjectResidenceIn(it) => it.check(pack, true),
             Self::KindIn(Words::Param(name)) | Self::KindNotIn(Words::Param(name)) | Self::RecipientNotIn(Words::Param(name)) => {
-                given(name)
+                pack.given(name)
             }
             Self::KindIn(Words::Listed(kinds)) | Self::KindNotIn(Words::Listed(kinds)) => match kinds.iter().find(|it| !is_kind(it)) {
                 Some(kind) => Err(format!("`{kind}` is no kind of data; expected kinds such as \"user-id\"")),
@@ -501,20 +504,25 @@ impl NamedCountries {
 }
 
 impl Countries {
-    fn check(&self, given: impl Fn(&String) -> Result<(), String>, union: bool) -> Result<(), String> {
+    fn check(&self, pack: &Pack, union: bool) -> Result<(), String> {
         let (codes, open) = match self {
             Self::Listed(codes) => (codes, &[][..]),
             Self::Open(it) => (&it.sure, &it.open[..]),
-            Self::Param(name) => return given(name),
-            Self::Named(_) => return Ok(()),
+            Self::Param(name) => return pack.given(name),
+            Self::Named(it) => return it.check(&pack.sets),
         };
         if codes.is_empty() {
             return Err("an empty list of countries allows nothing: name one at least".to_owned());
         }
-        match codes.iter().chain(open).find(|code| countries::parse(code, union).is_none()) {
-            Some(code) => Err(format!("`{code}` is no country code; expected codes such as \"DE\"")),
-            None => Ok(()),
-        }
+        are_countries(codes.iter().chain(open), union)
+    }
+}
+
+/// Whether all of them are codes of countries; with `union`, also of the European Union.
+pub(super) fn are_countries<'a>(mut codes: impl Iterator<Item = &'a String>, union: bool) -> Result<(), String> {
+    match codes.find(|code| countries::parse(code, union).is_none()) {
+        Some(code) => Err(format!("`{code}` is no country code; expected codes such as \"DE\"")),
+        None => Ok(()),
     }
 }
 

@@ -4,10 +4,9 @@
 use farshore_model::{Country, Date};
 use serde::Deserialize;
 
-use super::basis::during;
+use super::basis::{during, is_backwards};
 use super::kleene::Truth;
-use super::pack::date;
-use crate::parties::countries;
+use super::pack::{are_countries, date};
 
 /// Countries under a name, such as those whose law the Commission found adequate.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -55,12 +54,8 @@ impl Set {
             return Err(format!("the set `{name}` names no country"));
         }
         for row in &self.rows {
-            if let Some(code) = row.countries.iter().find(|code| countries::parse(code, false).is_none()) {
-                return Err(format!(
-                    "the set `{name}`: `{code}` is no country code; expected codes such as \"DE\""
-                ));
-            }
-            if row.until.zip(row.from).is_some_and(|(until, from)| until < from) {
+            are_countries(row.countries.iter(), false).map_err(|why| format!("the set `{name}`: {why}"))?;
+            if is_backwards(row.from, row.until) {
                 return Err(format!("the set `{name}`: `until` lies before `from` ({})", row.by));
             }
         }
