@@ -64,7 +64,12 @@ pub(crate) fn judged(args: &args::Audited, beside: &args::Beside, baseline: Opti
         !output::is_dash(beside.links.as_deref()) || beside.out.file().is_some(),
         "--links -: the answer goes to standard output; name a file for one of the two"
     );
-    let copy = beside.write.as_deref().map(|to| Copying::new(to, args, beside)).transpose()?;
+    let sources = inputs::named(&args.input, &Shelf::Disk)?;
+    let copy = beside
+        .write
+        .as_deref()
+        .map(|to| Copying::new(to, &sources, args, beside))
+        .transpose()?;
     let extraction = extraction(beside)?;
     let asked = Asked {
         every_fact: beside.with.contains(&Section::Observations),
@@ -72,7 +77,7 @@ pub(crate) fn judged(args: &args::Audited, beside: &args::Beside, baseline: Opti
         baseline,
         ..Asked::default()
     };
-    let judged = of_disk(args, &asked)?;
+    let judged = judge(args, &sources, &asked)?;
     if let Some(path) = &beside.links {
         output::write(Some(path), beside.out.force, &mut |out| {
             farshore_report::graphml::render(&judged.audit, out)
@@ -113,9 +118,7 @@ impl Default for Asked<'_> {
 
 /// Reads the inputs that the flags name, and judges them.
 pub(crate) fn of_disk(args: &args::Audited, asked: &Asked<'_>) -> anyhow::Result<Judged> {
-    let input = &args.input;
-    let sources = inputs::sources(&input.paths(), input.labels.as_deref(), &input.label, asked.files)?;
-    judge(args, &sources, asked)
+    judge(args, &inputs::named(&args.input, asked.files)?, asked)
 }
 
 /// Reads these inputs and judges them.

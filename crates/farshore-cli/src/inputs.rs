@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sha2::{Digest as _, Sha256};
 
-use crate::message;
 use crate::shelf::Shelf;
+use crate::{args, message};
 
 /// One input, not yet opened.
 #[derive(Debug)]
@@ -93,6 +93,11 @@ impl Source {
     fn is_stdin(&self) -> bool {
         self.path == Path::new("-")
     }
+}
+
+/// The inputs that a verb was given.
+pub(crate) fn named(input: &args::Inputs, files: &Shelf) -> anyhow::Result<Vec<Source>> {
+    sources(&input.paths(), input.labels.as_deref(), &input.label, files)
 }
 
 /// All inputs: folders opened into their files, labels attached.

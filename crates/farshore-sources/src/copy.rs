@@ -5,26 +5,29 @@ use std::io::{self, Write};
 
 use farshore_model::{Frame, LinkType};
 
-/// Numbers of blocks and options, and the clock of all that is written.
-mod number {
-    pub const SECTION: u32 = 0x0a0d_0d0a;
-    pub const INTERFACE: u32 = 1;
-    pub const PACKET: u32 = 6;
-    pub const COMMENT: u16 = 1;
-    pub const APPLICATION: u16 = 4;
-    pub const RESOLUTION: u16 = 9;
-    pub const FILTER: u16 = 11;
-    /// 10^-9 seconds.
-    pub const NANOSECONDS: u8 = 9;
+use crate::pcapng::{ENHANCED_PACKET, INTERFACE, SECTION_HEADER, option};
+
+/// The clock of all that is written: 10^-9 seconds.
+const NANOSECONDS: u8 = 9;
+
+/// What a copy says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// What wrote it.
+    pub application: &'a str,
+    /// Of what.
+    pub comment: &'a str,
+    /// The filter that its frames fit, if there is one.
+    pub filter: Option<&'a str>,
 }
 
 /// Writes frames.
-pub struct Copier<W> {
+pub struct Copier<'a, W> {
     out: W,
     /// The interfaces described so far, each for its link type: in the order of their numbers.
     interfaces: Vec<(u32, LinkType)>,
     /// The filter that what is written fits.
-    filter: Option<String>,
+    filter: Option<&'a str>,
     /// Room for a block.
     block: Vec<u8>,
 }
@@ -38,13 +41,13 @@ pub enum Copied {
     Unfit,
 }
 
-impl<W: Write> Copier<W> {
-    /// Into a file of which it says by what and of what it was written, and which frames were left out if some were.
-    pub fn new(out: W, application: &str, comment: &str, filter: Option<&str>) -> io::Result<Self> {
+impl<'a, W: Write> Copier<'a, W> {
+    /// Into a file that says so of itself.
+    pub fn new(out: W, origin: Origin<'a>) -> io::Result<Self> {
         let mut it = Self {
             out,
             interfaces: Vec::new(),
-            filter: filter.map(|it| format!("\0{it}")),
+            filter: origin.filter,
             block: Vec::new(),
         };
         it.block.extend(0x1a2b_3c4d_u32.to_le_bytes());
@@ -52,9 +55,9 @@ impl<W: Write> Copier<W> {
         it.block.extend(0_u16.to_le_bytes());
         // The section's length: not told.
         it.block.extend(u64::MAX.to_le_bytes());
-        it.option(number::COMMENT, comment.as_bytes());
-        it.option(number::APPLICATION, application.as_bytes());
-        it.end(number::SECTION)?;
+        it.option(option::COMMENT, origin.comment.as_bytes());
+        it.option(option::APPLICATION, origin.application.as_bytes());
+        it.end(SECTION_HEADER)?;
         Ok(it)
     }
 
@@ -77,8 +80,8 @@ impl<W: Write> Copier<W> {
         self.block.extend(frame.wire_length.to_le_bytes());
         self.block.extend(frame.bytes);
         self.pad();
-        self.option(number::COMMENT, format!("frame {}", frame.number).as_bytes());
-        self.end(number::PACKET)?;
+        self.option(option::COMMENT, format!("frame {}", frame.number).as_bytes());
+        self.end(ENHANCED_PACKET)?;
         Ok(Copied::Written)
     }
 
@@ -98,12 +101,12 @@ impl<W: Write> Copier<W> {
                 self.block.extend(0_u16.to_le_bytes());
                 // No limit to what was captured of a frame is known.
                 self.block.extend(0_u32.to_le_bytes());
-                self.option(number::RESOLUTION, &[number::NANOSECONDS]);
-                if let Some(filter) = self.filter.take() {
-                    self.option(number::FILTER, filter.as_bytes());
-                    self.filter = Some(filter);
+                self.option(option::RESOLUTION, &[NANOSECONDS]);
+                if let Some(filter) = self.filter {
+                    // Behind a zero: as text.
+                    self.option(option::FILTER, format!("\0{filter}").as_bytes());
                 }
-                self.end(number::INTERFACE)?;
+                self.end(INTERFACE)?;
                 self.interfaces.len().saturating_sub(1)
             }
         };
@@ -145,6 +148,12 @@ mod tests {
     use super::*;
     use crate::{Limits, open};
 
+    const ORIGIN: Origin<'_> = Origin {
+        application: "test",
+        comment: "of a test",
+        filter: Some("port 53"),
+    };
+
     fn frame(number: u64, time: Option<i64>, link: u32, interface: u32, bytes: &[u8]) -> Frame<'_> {
         Frame {
             input: InputId(0),
@@ -167,7 +176,7 @@ mod tests {
             frame(10, Some(5), 113, 0, b"fives"),
         ];
         let mut file = Vec::new();
-        let mut copier = Copier::new(&mut file, "test", "of a test", Some("port 53")).unwrap();
+        let mut copier = Copier::new(&mut file, ORIGIN).unwrap();
         for it in &frames {
             assert_eq!(copier.frame(it).unwrap(), Copied::Written);
         }
@@ -191,7 +200,7 @@ mod tests {
     #[test]
     fn a_time_is_never_made_up() {
         let mut file = Vec::new();
-        let mut copier = Copier::new(&mut file, "", "", None).unwrap();
+        let mut copier = Copier::new(&mut file, Origin { filter: None, ..ORIGIN }).unwrap();
         for it in [
             frame(1, None, 1, 0, b"none"),
             frame(2, Some(-1), 1, 0, b"before"),

@@ -37,8 +37,8 @@ use std::sync::Arc;
 use farshore_model::ledger::InputRecord;
 use farshore_model::{Frame, InputId, LinkType, Timestamp};
 
-pub use copy::{Copied, Copier};
-pub use digest::{AtOnce, Digester};
+pub use copy::{Copied, Copier, Origin};
+pub use digest::{AtOnce, Digester, Unneeded};
 pub use records::Records;
 pub use rows::{FlowLog, Sheet, Templates};
 pub use window::Window;

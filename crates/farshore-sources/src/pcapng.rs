@@ -15,15 +15,27 @@ use crate::bytes::Order;
 use crate::clock::{self, Clock};
 use crate::{Capture, Format, Latest, OpenError, Opened, ReadError, Summary, Window};
 
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE: u32 = 1;
+pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+pub(crate) const INTERFACE: u32 = 1;
 const PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const STATISTICS: u32 = 5;
-const ENHANCED_PACKET: u32 = 6;
+pub(crate) const ENHANCED_PACKET: u32 = 6;
 const SECRETS: u32 = 10;
 /// The kind of secrets that a TLS key log is: `TLSK`.
 const KEY_LOG: u32 = 0x544c_534b;
+
+/// Options of blocks, as far as they are written as well.
+pub(crate) mod option {
+    /// `opt_comment`, of any block.
+    pub(crate) const COMMENT: u16 = 1;
+    /// `shb_userappl`.
+    pub(crate) const APPLICATION: u16 = 4;
+    /// `if_tsresol`.
+    pub(crate) const RESOLUTION: u16 = 9;
+    /// `if_filter`.
+    pub(crate) const FILTER: u16 = 11;
+}
 
 /// Type, length, the shortest body, length again.
 const BLOCK_FRAME: usize = 12;
@@ -390,7 +402,7 @@ impl PcapngFile<'_> {
                 let told = options(
                     order,
                     body.get(16..).unwrap_or_default(),
-                    &[(2, "hardware"), (3, "system"), (4, "application")],
+                    &[(2, "hardware"), (3, "system"), (option::APPLICATION, "application")],
                 );
                 self.section = self.section.saturating_add(1);
                 self.coarsest = self.tick();
@@ -404,8 +416,9 @@ impl PcapngFile<'_> {
                 return None;
             }
             INTERFACE => {
-                let resolution = raw_option(order, body.get(8..).unwrap_or_default(), 9).and_then(|v| v.first().copied());
-                let shift = raw_option(order, body.get(8..).unwrap_or_default(), 14).and_then(|v| order.u64(v, 0));
+                let list = body.get(8..).unwrap_or_default();
+                let resolution = raw_option(order, list, option::RESOLUTION).and_then(|v| v.first().copied());
+                let shift = raw_option(order, list, 14).and_then(|v| order.u64(v, 0));
                 let interface = Interface {
                     link: LinkType(u32::from(order.u16(body, 0).unwrap_or(u16::MAX))),
                     snap: word(4).unwrap_or_default(),
@@ -415,13 +428,20 @@ impl PcapngFile<'_> {
                     shift: shift.map_or(0, u64::cast_signed),
                     clock: Clock::default(),
                 };
-                let filter = raw_option(order, body.get(8..).unwrap_or_default(), 11);
-                self.record.filter = self.record.filter.take().or_else(|| filter.and_then(capture_filter));
+                if self.record.filter.is_none() {
+                    self.record.filter = raw_option(order, list, option::FILTER).and_then(capture_filter);
+                }
                 let number = self.interfaces.len();
                 let told = options(
                     order,
-                    body.get(8..).unwrap_or_default(),
-                    &[(2, "device"), (3, "description"), (11, "filter"), (12, "system"), (15, "hardware")],
+                    list,
+                    &[
+                        (2, "device"),
+                        (3, "description"),
+                        (option::FILTER, "filter"),
+                        (12, "system"),
+                        (15, "hardware"),
+                    ],
                 );
                 self.interfaces.push(interface);
                 for (what, text) in told {

@@ -3,18 +3,9 @@
 use std::io::{self, Read, Write};
 
 use farshore_model::InputId;
-use farshore_sources::{AtOnce, Copied, Copier, OpenError, Opened};
+use farshore_sources::{Copied, Copier, OpenError, Opened, Origin, Unneeded};
 
 use crate::auditor::{Reading, without_frames};
-
-/// How many frames were copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Copies {
-    /// Those that were written.
-    pub written: u64,
-    /// Those that could not be: without a time, or of a link type without a number.
-    pub unfit: u64,
-}
 
 /// Why nothing, or not all, was copied.
 #[derive(Debug, thiserror::Error)]
@@ -27,36 +18,21 @@ pub enum CopyError {
     Output(#[from] io::Error),
 }
 
-/// What a copy says of itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
-    /// What wrote it.
-    pub application: &'a str,
-    /// Of what.
-    pub comment: &'a str,
-    /// The filter that its frames fit, if there is one.
-    pub filter: Option<&'a str>,
-}
-
-/// Copies the frames that `how` reads to a pcapng.
-pub fn copy(reader: impl Read, how: &Reading, out: impl Write, origin: Origin<'_>) -> Result<Copies, CopyError> {
-    let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, AtOnce::default())? {
+/// Copies the frames that `how` reads to a pcapng. Tells how many could not be written: those without a time, or of a link type without a
+/// number.
+pub fn copy(reader: impl Read, how: &Reading, out: impl Write, origin: Origin<'_>) -> Result<u64, CopyError> {
+    let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, Unneeded)? {
         Opened::Capture(capture) => capture,
         Opened::Records(_) | Opened::Rows(_) => return Err(without_frames("there are no frames to copy").into()),
     };
-    let mut copier = Copier::new(out, origin.application, origin.comment, origin.filter)?;
-    let mut copies = Copies::default();
+    let mut copier = Copier::new(out, origin)?;
+    let mut unfit = 0_u64;
     while capture.advance().map_err(OpenError::from)? {
         let frame = capture.frame();
-        if !how.takes(&frame) {
-            continue;
+        if how.takes(&frame) && copier.frame(&frame)? == Copied::Unfit {
+            unfit = unfit.saturating_add(1);
         }
-        let count = match copier.frame(&frame)? {
-            Copied::Written => &mut copies.written,
-            Copied::Unfit => &mut copies.unfit,
-        };
-        *count = count.saturating_add(1);
     }
     copier.finish()?;
-    Ok(copies)
+    Ok(unfit)
 }

@@ -51,7 +51,7 @@ mod rows;
 mod shards;
 
 pub use auditor::{Auditor, Reading, read};
-pub use copying::{Copies, CopyError, Origin, copy};
+pub use copying::{CopyError, copy};
 pub use media::{Studio, Tape, media_keys};
 pub use rows::templates;
 
@@ -71,7 +71,7 @@ pub use farshore_audit::rules;
 pub use farshore_audit::written::Mistake;
 pub use farshore_model as model;
 pub use farshore_model::{Audit, Ledger};
-pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, ReadError, Templates};
+pub use farshore_sources::{FORMATS, Limits as SourceLimits, OpenError, Origin, ReadError, Templates};
 pub use farshore_wire::protocols::PROTOCOLS;
 pub use farshore_wire::recording;
 pub use farshore_wire::{Filter, FilterError};

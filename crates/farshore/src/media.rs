@@ -7,7 +7,7 @@ use std::sync::Arc;
 use farshore_model::ledger::Anomaly;
 use farshore_model::observation::Observed;
 use farshore_model::{Flow, FlowId, InputId};
-use farshore_sources::{AtOnce, OpenError, Opened};
+use farshore_sources::{OpenError, Opened, Unneeded};
 use farshore_wire::router::Outlet;
 use farshore_wire::shard::{Beginning, Parcel};
 use farshore_wire::{MediaKeys, Readable, Recorder, Router, Shard, recording};
@@ -30,7 +30,7 @@ pub trait Tape: Send {
 /// The master keys of media that an input tells. A second reading that [knows](Reading::media_keys) them opens streams from their beginning
 /// to their end.
 pub fn media_keys(reader: impl Read, how: &Reading) -> Result<Arc<MediaKeys>, OpenError> {
-    let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, AtOnce::default())? {
+    let mut capture = match farshore_sources::open_any(InputId(0), reader, how.source, Unneeded)? {
         Opened::Capture(capture) => capture,
         Opened::Records(_) | Opened::Rows(_) => return Ok(Arc::clone(&how.media_keys)),
     };

@@ -12,7 +12,7 @@ use farshore_audit::identifiers::Detectors;
 use farshore_model::flow::{Counter, InitiatorBasis, RoundTrips};
 use farshore_model::row::{Opening, Tally};
 use farshore_model::{Coverage, Direction, Endpoint, Flow, InputId, Ledger, Protection, Row, Rows, Timestamp, Transport};
-use farshore_sources::{Digester, FlowLog, OpenError, Opened, ReadError, Sheet, Templates};
+use farshore_sources::{FlowLog, OpenError, Opened, ReadError, Sheet, Templates, Unneeded};
 use farshore_wire::Recorder;
 use hashbrown::HashTable;
 
@@ -83,22 +83,14 @@ pub fn templates(reader: impl Read, how: &Reading) -> Result<Arc<Templates>, Ope
         return Ok(Arc::clone(&how.templates));
     }
     source.know(&how.templates);
-    while source.advance(&mut Unneeded)? {}
+    while source.advance(&mut Unasked)? {}
     Ok(source.templates().map_or_else(|| Arc::clone(&how.templates), Arc::new))
 }
 
-/// Takes what nobody asked for.
-struct Unneeded;
+/// Takes rows that nobody asked for.
+struct Unasked;
 
-impl Digester for Unneeded {
-    fn bytes(&mut self, _: &[u8]) {}
-
-    fn finish(&mut self) -> [u8; 32] {
-        [0; 32]
-    }
-}
-
-impl Sheet for Unneeded {
+impl Sheet for Unasked {
     fn flow(&mut self, _: u64, _: &Row) {}
 
     fn unreadable(&mut self, _: &'static str) {}

@@ -97,7 +97,6 @@ pub(super) struct Input {
     notes: Vec<String>,
     log: Option<Log>,
     world: Option<String>,
-    #[serde(default)]
     filter: Option<String>,
 }
 
