@@ -15,8 +15,7 @@ use crate::{inputs, output};
 /// Runs the verb.
 pub(crate) fn run(args: &args::Discover) -> anyhow::Result<ExitCode> {
     output::check(args.out.file(), args.out.force)?;
-    let paths = args.input.paths();
-    let sources = inputs::sources(&paths, args.input.labels.as_deref(), &args.input.label, &Shelf::Disk)?;
+    let sources = inputs::named(&args.input, &Shelf::Disk)?;
     let mut ceilings = limits(&args.effort.limit)?;
     ceilings.reading.opaque = args.opaque;
     let detectors = Detectors::new(

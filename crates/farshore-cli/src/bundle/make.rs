@@ -29,9 +29,8 @@ const CARRIED: [&str; 6] = ["declared", "overrides", "policy", "replies", "scope
 pub(super) fn run(args: &args::BundleMake) -> anyhow::Result<ExitCode> {
     output::check(Some(&args.output), args.force)?;
     let key = Secret::read(&args.key, args.audited.voice.quiet)?;
-    let input = &args.audited.input;
     let files = Shelf::Noting(Mutex::default());
-    let sources = inputs::sources(&input.paths(), input.labels.as_deref(), &input.label, &files)?;
+    let sources = inputs::named(&args.audited.input, &files)?;
     let asked = Asked {
         files: &files,
         every_fact: true,
