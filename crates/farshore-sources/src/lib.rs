@@ -97,6 +97,8 @@ pub trait Capture {
     }
     /// How far reading has come, in bytes of the file.
     fn position(&self) -> u64;
+    /// What the file says of itself as far as it was read.
+    fn record(&self) -> &InputRecord;
     /// What the file says of itself, once all frames are read.
     fn finish(self: Box<Self>) -> Result<Summary, ReadError>;
 }
@@ -274,7 +276,14 @@ pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Resul
 /// Recognises the format, whatever door it comes by, and starts reading; somebody else may take the digest.
 pub fn open_any<'r>(input: InputId, reader: impl Read + 'r, limits: Limits, digest: impl Digester + 'r) -> Result<Opened<'r>, OpenError> {
     let mut window = Window::new(Box::new(reader), limits, Box::new(digest))?;
+    // Four bytes tell a capture, whose frames may be read as they come. Of whatever else as much as there is room for is looked at.
+    window.read_as_it_comes(true);
     window.fill(4)?;
+    let captures: [&dyn Format; 2] = [&pcap::Pcap, &pcapng::Pcapng];
+    if !captures.iter().any(|format| format.claims(window.bytes())) {
+        window.read_as_it_comes(false);
+        window.fill(window::CHUNK)?;
+    }
     let head = window.bytes();
     if head.is_empty() {
         return Err(window

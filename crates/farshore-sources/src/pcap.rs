@@ -225,6 +225,10 @@ impl Capture for PcapFile<'_> {
         self.window.file_position()
     }
 
+    fn record(&self) -> &InputRecord {
+        &self.record
+    }
+
     fn finish(mut self: Box<Self>) -> Result<Summary, ReadError> {
         self.record.tick = Clock::tick(std::iter::once(&self.clock));
         Ok(Summary::of(self.record, self.window.finish()?, None, self.damage))

@@ -259,6 +259,10 @@ impl Capture for PcapngFile<'_> {
         self.window.file_position()
     }
 
+    fn record(&self) -> &InputRecord {
+        &self.record
+    }
+
     fn finish(self: Box<Self>) -> Result<Summary, ReadError> {
         let tick = self.tick();
         let mut record = self.record;

@@ -12,7 +12,7 @@ use crate::digest::Digester;
 use crate::{Limits, ReadError};
 
 /// Bytes of one chunk, unless more are needed at once.
-const CHUNK: usize = 1 << 20;
+pub(crate) const CHUNK: usize = 1 << 20;
 /// Chunks kept to be read into again.
 const SPARE: usize = 32;
 /// Inflated bytes below which no ratio is suspicious.
@@ -33,6 +33,8 @@ pub struct Window<'r> {
     /// Bytes consumed so far.
     position: u64,
     ended: bool,
+    /// What has come is read before more is waited for.
+    as_it_comes: bool,
     /// Why the decompressor gave up.
     fault: Option<String>,
     pub(crate) limits: Limits,
@@ -70,9 +72,15 @@ impl<'r> Window<'r> {
             digested,
             position: 0,
             ended: false,
+            as_it_comes: false,
             fault: None,
             limits,
         })
+    }
+
+    /// Whether what has come is read before more is waited for: in a pipe, that may be for ever.
+    pub(crate) const fn read_as_it_comes(&mut self, it: bool) {
+        self.as_it_comes = it;
     }
 
     /// Makes at least `n` bytes available, if the input has them. `n` must have been checked against a limit.
@@ -84,7 +92,7 @@ impl<'r> Window<'r> {
         Ok(self.end.saturating_sub(self.start) >= n)
     }
 
-    /// Goes on to the next chunk: the rest of this one, and as much of the input as there is room for.
+    /// Goes on to the next chunk: the rest of this one, and as much of the input as there is room for, or as has come where that is enough.
     fn turn(&mut self, n: usize) -> Result<(), ReadError> {
         let room = n.max(CHUNK);
         let mut next = self.fresh(room);
@@ -97,11 +105,17 @@ impl<'r> Window<'r> {
         let kept = end;
         let mut failure = None;
         while end < room && !self.ended {
-            match self.inner.read(bytes.get_mut(end..).unwrap_or_default()) {
+            let free = bytes.get_mut(end..).unwrap_or_default();
+            let asked = free.len();
+            match self.inner.read(free) {
                 Ok(0) => self.ended = true,
                 Ok(got) => {
                     end = end.saturating_add(got);
                     self.watch_inflation(end);
+                    // Decompressors give as little as they like.
+                    if self.as_it_comes && got < asked && end >= n && self.compression == Compression::None {
+                        break;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // A compressed file that is cut or damaged is read as far as it inflates.

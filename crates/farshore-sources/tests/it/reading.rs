@@ -154,3 +154,27 @@ fn a_long_capture_goes_through_a_small_window() {
     assert_eq!((count, bytes), (FRAMES, FRAMES * 1_400));
     assert_eq!(capture.finish().unwrap().record.file_bytes, 24 + FRAMES * 1_416);
 }
+
+/// A pipe that has one piece so far.
+struct Pipe<'a>(&'a [u8]);
+
+impl Read for Pipe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        assert!(!self.0.is_empty(), "more is waited for than has to be");
+        self.0.read(buffer)
+    }
+}
+
+#[test]
+fn a_frame_is_told_before_more_has_come() {
+    for bytes in [
+        pcap(ORDERS[0], false, 1, &[(1, 0, vec![1; 60], 60), (2, 0, vec![2; 60], 60)]).0,
+        medley().bytes,
+    ] {
+        // All that there is but its end, so that whoever waits for that waits for ever.
+        let mut capture = farshore_sources::open(farshore_model::InputId(0), Pipe(&bytes), Limits::default()).unwrap();
+        assert!(capture.advance().unwrap());
+        assert_eq!(capture.frame().number, 1);
+        assert_eq!(capture.record().frames, 1);
+    }
+}
