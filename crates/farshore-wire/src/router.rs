@@ -126,30 +126,12 @@ impl Router {
 
     /// Completes the records of all flows with what reading them came to.
     pub fn close(self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Rows<Flow>, Coverage) {
-        let (mut flows, mut coverage, mut tracks) = (self.flows, self.coverage, self.tracks);
-        let mut layers = Layers::default();
-        // A flow that was followed was also read by itself: that is closed first, whichever shard it comes from.
-        let mut followed = Vec::new();
-        let mut close = |it: Ended| {
-            let at = it.flow.0 as usize;
-            if let (Some(flow), Some(track)) = (flows.get_mut(at), tracks.get_mut(at)) {
-                track.close(flow, Some(it), &mut layers);
-            }
-        };
-        for it in ended {
-            if it.followed {
-                followed.push(it);
-            } else {
-                close(it);
-            }
-        }
-        followed.into_iter().for_each(close);
-        for (flow, track) in flows.iter_mut().zip(tracks.iter_mut()).filter(|(_, track)| !track.complete) {
-            track.close(flow, None, &mut layers);
-        }
-        coverage.gaps.count = coverage.gaps.count.saturating_add(gaps.count);
-        coverage.gaps.bytes = coverage.gaps.bytes.saturating_add(gaps.bytes);
-        (flows, coverage)
+        close(self.flows, self.tracks, self.coverage, ended, gaps)
+    }
+
+    /// The records of all flows as they would be if the capture ended here; it goes on.
+    pub fn so_far(&self, ended: impl IntoIterator<Item = Ended>, gaps: Gaps) -> (Rows<Flow>, Coverage) {
+        close(self.flows.clone(), self.tracks.clone(), self.coverage.clone(), ended, gaps)
     }
 
     /// Takes a packet, and those it carries.
@@ -451,6 +433,39 @@ impl Router {
         }
         left
     }
+}
+
+/// The records of flows, completed with what reading them came to.
+fn close(
+    mut flows: Rows<Flow>,
+    mut tracks: Rows<Track>,
+    mut coverage: Coverage,
+    ended: impl IntoIterator<Item = Ended>,
+    gaps: Gaps,
+) -> (Rows<Flow>, Coverage) {
+    let mut layers = Layers::default();
+    // A flow that was followed was also read by itself: that is closed first, whichever shard it comes from.
+    let mut followed = Vec::new();
+    let mut close = |it: Ended| {
+        let at = it.flow.0 as usize;
+        if let (Some(flow), Some(track)) = (flows.get_mut(at), tracks.get_mut(at)) {
+            track.close(flow, Some(it), &mut layers);
+        }
+    };
+    for it in ended {
+        if it.followed {
+            followed.push(it);
+        } else {
+            close(it);
+        }
+    }
+    followed.into_iter().for_each(close);
+    for (flow, track) in flows.iter_mut().zip(tracks.iter_mut()).filter(|(_, track)| !track.complete) {
+        track.close(flow, None, &mut layers);
+    }
+    coverage.gaps.count = coverage.gaps.count.saturating_add(gaps.count);
+    coverage.gaps.bytes = coverage.gaps.bytes.saturating_add(gaps.bytes);
+    (flows, coverage)
 }
 
 /// Bytes of payload, on the wire.

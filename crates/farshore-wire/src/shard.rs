@@ -440,6 +440,26 @@ impl Shard {
         }
     }
 
+    /// What reading came to so far, while more may come. What flows tell only as they end, or of the connection they go on with, is not told.
+    pub fn so_far(&self) -> (impl Iterator<Item = Ended>, Gaps) {
+        let ended = self.flows.iter().enumerate().filter_map(|(place, slot)| {
+            let flow = flow_at(place, self.number, self.of);
+            let (gaps, outcome) = match slot {
+                Slot::Vacant => return None,
+                Slot::Live(it) | Slot::Waiting(it) => (it.gaps, it.reading.so_far()),
+                Slot::Resting(it) => (0, it.outcome()),
+                Slot::Ended(it) => (it.gaps, it.outcome.clone()),
+            };
+            Some(Ended {
+                flow,
+                gaps,
+                outcome,
+                followed: false,
+            })
+        });
+        (ended, self.gaps)
+    }
+
     /// All flows have ended, and what they told each other is [known](Self::know): tells what it all came to.
     pub fn finish(mut self, out: &mut dyn Recorder) -> (impl Iterator<Item = Ended> + Send + use<>, Gaps) {
         self.settle(out);

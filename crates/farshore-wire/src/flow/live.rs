@@ -100,7 +100,7 @@ impl Arrival {
 }
 
 /// What is remembered of a flow beside its record, to route its next packet.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Track {
     /// The hash of its key, without what is said twice.
     hash: u32,
@@ -167,7 +167,7 @@ const ANSWERED: u8 = 2;
 const MARKS: u32 = 2;
 
 /// What few flows have.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Rare {
     /// The layers of the tunnels it runs in, outermost first.
     pub(crate) within: Option<Arc<[&'static str]>>,

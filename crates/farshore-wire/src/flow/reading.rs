@@ -33,7 +33,7 @@ pub(crate) struct Reading {
 type Samples = Option<Box<Opaque>>;
 
 /// What reading came to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) protocols: Vec<&'static str>,
     pub(crate) protection: Option<Protection>,
@@ -93,7 +93,7 @@ pub(super) struct Chain {
 }
 
 /// What dissectors said about the flow as a whole.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Talk {
     pub(super) protocols: Vec<&'static str>,
     pub(super) protection: Option<Protection>,
@@ -263,22 +263,14 @@ impl Reading {
         }
     }
 
+    /// What it came to so far; it goes on.
+    pub(crate) fn so_far(&self) -> Outcome {
+        outcome(self.talk.as_deref().cloned().unwrap_or_default(), &self.samples)
+    }
+
     /// What it all came to.
     pub(crate) fn outcome(self) -> Outcome {
-        let talk = self.talk.map_or_else(Talk::default, |it| *it);
-        Outcome {
-            protocols: talk.protocols,
-            protection: talk.protection,
-            round_trip: talk.hello.round_trip.filter(|_| !talk.hello.void),
-            randomness: match self.samples.map(|it| it.of.each_ref().map(Sample::randomness)) {
-                None | Some([None, None]) => None,
-                Some(both) => Some(Box::new(both)),
-            },
-            client_confirmed: talk.client == Some(Direction::Up),
-            server_spoke_first_as_client: talk.client == Some(Direction::Down),
-            sealed: talk.sealed,
-            keys: talk.keys,
-        }
+        outcome(self.talk.map_or_else(Talk::default, |it| *it), &self.samples)
     }
 
     /// Looks for the protocol of a stream. What is recognised, or nobody's, at the first segment is never copied.
@@ -446,6 +438,23 @@ impl Reading {
             }
         }
         self.state = State::Read(Box::new(chain));
+    }
+}
+
+/// What came of a flow: of what was said in it, and of how the bytes that nobody read are spread.
+fn outcome(talk: Talk, samples: &Samples) -> Outcome {
+    Outcome {
+        protocols: talk.protocols,
+        protection: talk.protection,
+        round_trip: talk.hello.round_trip.filter(|_| !talk.hello.void),
+        randomness: match samples.as_ref().map(|it| it.of.each_ref().map(Sample::randomness)) {
+            None | Some([None, None]) => None,
+            Some(both) => Some(Box::new(both)),
+        },
+        client_confirmed: talk.client == Some(Direction::Up),
+        server_spoke_first_as_client: talk.client == Some(Direction::Down),
+        sealed: talk.sealed,
+        keys: talk.keys,
     }
 }
 
