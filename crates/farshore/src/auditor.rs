@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use farshore_audit::identifiers::Detectors;
-use farshore_model::ledger::{Anomaly, Severity};
+use farshore_model::ledger::{Anomaly, InputRecord, Severity};
 use farshore_model::{FlowId, Frame, InputId, Ledger};
 use farshore_sources::{AtOnce, Capture, OpenError, Opened, Summary, Templates};
 use farshore_wire::router::Outlet;
@@ -64,12 +64,17 @@ pub fn read(
             other => unframed(other, how, detectors, progress)?,
         }
     };
+    describe(&mut ledger, name, how);
+    progress(bytes);
+    Ok(ledger)
+}
+
+/// Adds what the user knows of the input.
+pub(crate) fn describe(ledger: &mut Ledger, name: &str, how: &Reading) {
     for record in &mut ledger.inputs {
         record.name = name.to_owned();
         record.labels.clone_from(&how.labels);
     }
-    progress(bytes);
-    Ok(ledger)
 }
 
 impl Reading {
@@ -111,22 +116,10 @@ fn frames(
     detectors: &Detectors,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Ledger, u64), OpenError> {
-    let mut auditor = Auditor::new(how, detectors.fork());
-    if !capture.may_hold_keys() {
-        auditor.settle();
-    }
-    let (mut until_told, mut filtered) = (0_u32, 0_u64);
+    let mut feed = Feed::new(&*capture, how, detectors);
+    let mut until_told = 0_u32;
     while capture.advance()? {
-        let keys = capture.keys();
-        if !keys.is_empty() {
-            auditor.learn(&keys);
-        }
-        let frame = capture.frame();
-        if how.takes(&frame) {
-            auditor.push(&frame);
-        } else {
-            filtered = filtered.saturating_add(1);
-        }
+        feed.take(&mut *capture);
         until_told = until_told.wrapping_add(1);
         if until_told.trailing_zeros() >= 12 {
             progress(capture.position());
@@ -134,9 +127,53 @@ fn frames(
     }
     let summary = capture.finish()?;
     let bytes = summary.record.file_bytes;
-    let mut ledger = auditor.finish(summary);
-    leave_out(&mut ledger, filtered);
-    Ok((ledger, bytes))
+    Ok((feed.finish(summary), bytes))
+}
+
+/// From a capture to an auditor: the frames that are read, and the keys that stand between them.
+pub(crate) struct Feed<'h> {
+    auditor: Auditor,
+    how: &'h Reading,
+    /// Frames that are not read.
+    filtered: u64,
+}
+
+impl<'h> Feed<'h> {
+    pub(crate) fn new(capture: &dyn Capture, how: &'h Reading, detectors: &Detectors) -> Self {
+        let mut auditor = Auditor::new(how, detectors.fork());
+        if !capture.may_hold_keys() {
+            auditor.settle();
+        }
+        Self { auditor, how, filtered: 0 }
+    }
+
+    /// Takes the frame that the capture went on to.
+    pub(crate) fn take(&mut self, capture: &mut dyn Capture) {
+        let keys = capture.keys();
+        if !keys.is_empty() {
+            self.auditor.learn(&keys);
+        }
+        let frame = capture.frame();
+        if self.how.takes(&frame) {
+            self.auditor.push(&frame);
+        } else {
+            self.filtered = self.filtered.saturating_add(1);
+        }
+    }
+
+    /// What was read so far.
+    pub(crate) fn so_far(&self, record: &InputRecord) -> Ledger {
+        let mut ledger = self.auditor.so_far(record);
+        leave_out(&mut ledger, self.filtered);
+        ledger
+    }
+
+    /// The capture has ended.
+    pub(crate) fn finish(self, summary: Summary) -> Ledger {
+        let mut ledger = self.auditor.finish(summary);
+        leave_out(&mut ledger, self.filtered);
+        ledger
+    }
 }
 
 /// Turns the frames of one input into a ledger, in one thread.
@@ -189,6 +226,21 @@ impl Auditor {
             frame: self.frame,
         };
         self.router.frame(frame, &mut outlet);
+    }
+
+    /// What was read so far, while more may come: without what flows tell as they end, and without what needs all of them.
+    pub fn so_far(&self, record: &InputRecord) -> Ledger {
+        let (ended, gaps) = self.shard.so_far();
+        let (flows, coverage) = self.router.so_far(ended, gaps);
+        let mut ledger = notebook::join(vec![self.notebook.so_far()]).with(flows);
+        ledger.coverage.merge(coverage);
+        ledger.coverage.keys.offered = self.learnt.sessions();
+        let summary = Summary {
+            record: record.clone(),
+            ..Summary::default()
+        };
+        conclude(&mut ledger, summary);
+        ledger
     }
 
     /// The capture has ended.

@@ -44,6 +44,7 @@
 mod auditor;
 mod copying;
 pub mod keys;
+mod live;
 mod media;
 mod notebook;
 mod records;
@@ -52,6 +53,7 @@ mod shards;
 
 pub use auditor::{Auditor, Reading, read};
 pub use copying::{CopyError, copy};
+pub use live::Live;
 pub use media::{Studio, Tape, media_keys};
 pub use rows::templates;
 

@@ -44,6 +44,7 @@ pub(crate) struct Notebook {
 }
 
 /// What is kept, and how many of each.
+#[derive(Clone)]
 struct Keeping {
     /// Each fact, rather than the first of those alike in a flow.
     every_fact: bool,
@@ -54,6 +55,7 @@ struct Keeping {
 }
 
 /// How much is kept of the openings of conversations.
+#[derive(Clone)]
 struct Openings {
     most: usize,
     of_flow: usize,
@@ -61,6 +63,7 @@ struct Openings {
 }
 
 /// Something found, and the frame that was being read.
+#[derive(Clone)]
 struct At<T> {
     frame: u64,
     it: T,
@@ -264,6 +267,25 @@ impl Notebook {
             detectors,
             tape: how.studio.as_ref().map(|it| it.tape()),
             hashes: RandomState::new(),
+            seen: HashMap::default(),
+            facts: HashTable::new(),
+        }
+    }
+
+    /// The same notebook as it stands, to be [joined](join): nothing more is written into it.
+    pub(crate) fn so_far(&self) -> Self {
+        Self {
+            how: self.how.clone(),
+            frame: self.frame,
+            observations: self.observations.clone(),
+            sightings: self.sightings.clone(),
+            anomalies: self.anomalies.clone(),
+            specimens: self.specimens.clone(),
+            openings: HashMap::default(),
+            limits: self.limits.clone(),
+            detectors: self.detectors.clone(),
+            tape: None,
+            hashes: self.hashes.clone(),
             seen: HashMap::default(),
             facts: HashTable::new(),
         }

@@ -14,6 +14,7 @@ mod labelled;
 mod leaky;
 mod legs;
 mod links;
+mod live;
 mod moved;
 mod naming;
 mod packed;
