@@ -24,6 +24,7 @@ pub mod graphml;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod live;
 pub mod markdown;
 pub mod rules;
 pub mod sarif;

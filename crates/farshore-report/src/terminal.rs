@@ -182,7 +182,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    fn item(&mut self, it: &Item) -> Result<()> {
+    pub(crate) fn item(&mut self, it: &Item) -> Result<()> {
         let (mark, ink) = match it.tone {
             Tone::Bad => ("! ", Some(Ink::Red)),
             Tone::Doubt => ("? ", Some(Ink::Yellow)),

@@ -50,6 +50,11 @@ pub fn part(audit: &Audit) -> Part {
     }
 }
 
+/// What is told of one destination.
+pub fn of(audit: &Audit, it: &Destination) -> Item {
+    item(audit, &[it])
+}
+
 /// Whom destinations are told under.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Party<'a> {

@@ -48,6 +48,11 @@ pub fn judged_order(audit: &Audit) -> Vec<&Verdict> {
     order
 }
 
+/// What is told of one clause.
+pub fn of(audit: &Audit, it: &Verdict) -> Option<Item> {
+    item(audit, &[it])
+}
+
 fn item(audit: &Audit, group: &[&Verdict]) -> Option<Item> {
     let it = group.first()?;
     let clauses: Vec<String> = group.iter().map(|it| name(&it.clause)).collect();

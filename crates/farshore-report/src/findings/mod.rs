@@ -16,13 +16,13 @@ mod told;
 mod unseen;
 
 pub use found::{argued, design};
-pub use inferred::{claimed_and_out, laws, organisation, owner, places};
-pub use judged::{baseline, judged_groups, judged_order, standing, tone as tone_of, waived};
+pub use inferred::{claimed_and_out, laws, of as destination, organisation, owner, places};
+pub use judged::{baseline, judged_groups, judged_order, of as verdict, standing, tone as tone_of, waived};
 pub use linked::{Group, groups, observer};
 pub use matters::{About, Matter, What, locus, matters};
 pub use phrase::{age, bytes, count, long, name, some};
 pub use replied::{other_replies, replies};
-pub use seen::{answer, worst_first};
+pub use seen::{answer, is_alarming, of as exposures, tampering, worst_first};
 pub use unseen::left_out;
 
 use farshore_model::verdict::Counting;

@@ -123,6 +123,11 @@ fn tone(exposure: &Exposure) -> Tone {
     }
 }
 
+/// Whether strangers can read it, and it is more than a name that a channel has to show.
+pub fn is_alarming(exposure: &Exposure) -> bool {
+    tone(exposure) == Tone::Bad
+}
+
 fn frame(exposure: &Exposure) -> Option<FrameRef> {
     exposure.evidence.first().map(FrameRef::of)
 }
