@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use farshore::Filter;
 
 use crate::data::Entry;
@@ -17,6 +18,15 @@ use crate::output;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+}
+
+impl Args {
+    /// What was typed; what cannot be is refused here, and the program ends.
+    pub(crate) fn typed() -> Self {
+        // Of all verbs that read inputs, this one can do without a named one.
+        let command = Self::command().mut_subcommand("watch", |it| it.mut_arg("inputs", |it| it.required_unless_present("interface")));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|it| it.exit())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,6 +50,11 @@ pub(crate) enum Verb {
     Bundle(Bundle),
     /// Newer editions of the data that places addresses, kept for every later audit
     Data(Data),
+    /// Audit what comes while it comes: what is new is told at once, the report when it ends
+    ///
+    /// Ends with Ctrl-C, after --for, or with the capture. Capturing is left to dumpcap (of Wireshark) or tcpdump, whichever is found, in a
+    /// process of its own; a capture made elsewhere comes by a pipe: `ssh router tcpdump -U -w - | farshore watch -r -`
+    Watch(Box<Watch>),
     /// What is built in: packs, data, protocols, formats
     List(List),
 }
@@ -49,6 +64,7 @@ impl Verb {
     pub(crate) fn atlas(&mut self) -> Option<&mut Atlas> {
         match self {
             Self::Audit(it) => Some(&mut it.audited.atlas),
+            Self::Watch(it) => Some(&mut it.audited.atlas),
             Self::Check(it) => Some(&mut it.audited.atlas),
             Self::Diff(it) => Some(&mut it.side.atlas),
             Self::Who(it) => Some(&mut it.atlas),
@@ -72,6 +88,43 @@ pub(crate) struct Audit {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) beside: Beside,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Watch {
+    /// Capture on this interface
+    #[arg(short, long, value_name = "IFACE", conflicts_with_all = ["inputs", "read"])]
+    pub(crate) interface: Option<String>,
+    /// End after so long, such as 30s, 10m or 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) audited: Audited,
+
+    /// How to write the report at the end
+    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
+}
+
+/// A number and its unit: seconds, minutes or hours.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a whole number and s, m or h: 30s, 10m, 2h".to_owned();
+    let (number, unit) = text
+        .char_indices()
+        .next_back()
+        .map(|(at, _)| text.split_at(at))
+        .ok_or_else(expected)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(expected()),
+    };
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let all = number.checked_mul(seconds).filter(|it| *it > 0);
+    all.map(Duration::from_secs).ok_or_else(expected)
 }
 
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use farshore::model::Date;
 use farshore::model::verdict::WaiverState;
-use farshore::parties::globe::Vantage;
+use farshore::parties::{Brought, globe::Vantage};
 use farshore::policy::{self, Baseline, Basis, DataSubject, Scope, Waivers, pack::Pack};
 use farshore::{
     Audit, Circumstances, Datasets, Declared, Detecting, DetectingLimits, Detectors, DigestKey, Known, Ledger, Mistake, Replies, known,
@@ -123,91 +123,141 @@ pub(crate) fn of_disk(args: &args::Audited, asked: &Asked<'_>) -> anyhow::Result
 
 /// Reads these inputs and judges them.
 pub(crate) fn judge(args: &args::Audited, sources: &[Source], asked: &Asked<'_>) -> anyhow::Result<Judged> {
-    let &Asked { files, extraction, .. } = asked;
-    let ceilings = limits(&args.effort.limit)?;
-    let key = args.digest_key.as_deref().map(|it| digest_key(it, files)).transpose()?;
-    let fingerprint = key.as_ref().and_then(DigestKey::fingerprint);
-    let detectors = detectors(args, key, ceilings.detecting, asked)?;
-    let packs = packs(&args.policy, files)?;
-    let scope = told("scope", args.scope.as_deref(), files, Scope::read)?;
-    let subject = told("subject", args.subject.as_deref(), files, DataSubject::read)?;
-    let basis = told("basis", args.basis.as_deref(), files, Basis::read)?;
-    let declared = told("declared", args.declared.as_deref(), files, Declared::read)?;
-    let waivers = told("waivers", args.waivers.as_deref(), files, Waivers::read)?;
-    let replies = told("replies", args.replies.as_deref(), files, Replies::read)?;
-    let as_of = args
-        .as_of
-        .as_deref()
-        .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
-        .transpose()?;
-
-    let taken_at = args.vantage.as_deref().map(|it| vantage("--vantage", it)).transpose()?;
-    for source in sources {
-        if let Some(label) = source.labels.get("vantage").filter(|it| !it.is_empty()) {
-            vantage(&format!("{}: label vantage", source.shown()), label)?;
-        }
-    }
-    let brought = atlas::brought(&args.atlas, files)?;
+    let judging = Judging::new(args, sources, asked)?;
     let how = How {
         filter: args.frames.filter()?,
-        extraction,
-        limits: &ceilings.reading,
+        extraction: asked.extraction,
+        limits: &judging.ceilings.reading,
         keys: &args.input.keys,
-        files,
+        files: asked.files,
         every_fact: asked.every_fact,
         specimens: sources.len() > 1,
         jobs: args.effort.jobs(),
         verbose: args.voice.verbose,
         quiet: args.voice.quiet,
     };
-    let (ledger, unreadable) = reading::read(sources, &how, &detectors)?;
+    let (ledger, unreadable) = reading::read(sources, &how, &judging.detectors)?;
     if let Some(app) = &args.app {
         check_app(&ledger, app)?;
     }
-    if let Some(extraction) = extraction {
+    if let Some(extraction) = asked.extraction {
         extraction.write(args.app.as_deref().map(|app| ledger.of_app(app)).as_deref(), args.voice.quiet)?;
     }
-    let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
-    let data = if fictional {
-        Datasets::with_fictional()
-    } else {
-        Datasets::embedded()
-    };
-    // Of several editions that of the capture's days is heard, whatever day dated facts are judged by.
-    let data = &data.bringing(brought, ledger.days());
-    let mut audit = farshore::judge(
-        ledger,
-        &Circumstances {
-            data,
-            packs: &packs,
-            scope: scope.as_ref(),
-            subject: subject.as_ref(),
-            basis: basis.as_ref(),
-            waivers: waivers.as_ref(),
+    let audit = judging.audit(ledger);
+    judging.warn(&audit);
+    Ok(Judged { audit, unreadable })
+}
+
+/// All that an audit is judged by, read from the files that the flags name before the first input is opened.
+pub(crate) struct Judging<'a> {
+    args: &'a args::Audited,
+    baseline: Option<&'a Baseline>,
+    pub(crate) ceilings: reading::Ceilings,
+    pub(crate) detectors: Detectors,
+    fingerprint: Option<String>,
+    packs: Vec<Pack>,
+    scope: Option<Scope>,
+    subject: Option<DataSubject>,
+    basis: Option<Basis>,
+    declared: Option<Declared>,
+    waivers: Option<Waivers>,
+    replies: Option<Replies>,
+    as_of: Option<Date>,
+    vantage: Option<Vantage>,
+    brought: Brought,
+}
+
+impl<'a> Judging<'a> {
+    pub(crate) fn new(args: &'a args::Audited, sources: &[Source], asked: &Asked<'a>) -> anyhow::Result<Self> {
+        let files = asked.files;
+        let ceilings = limits(&args.effort.limit)?;
+        let key = args.digest_key.as_deref().map(|it| digest_key(it, files)).transpose()?;
+        let fingerprint = key.as_ref().and_then(DigestKey::fingerprint);
+        let detectors = detectors(args, key, ceilings.detecting.clone(), asked)?;
+        let packs = packs(&args.policy, files)?;
+        let scope = told("scope", args.scope.as_deref(), files, Scope::read)?;
+        let subject = told("subject", args.subject.as_deref(), files, DataSubject::read)?;
+        let basis = told("basis", args.basis.as_deref(), files, Basis::read)?;
+        let declared = told("declared", args.declared.as_deref(), files, Declared::read)?;
+        let waivers = told("waivers", args.waivers.as_deref(), files, Waivers::read)?;
+        let replies = told("replies", args.replies.as_deref(), files, Replies::read)?;
+        let as_of = args
+            .as_of
+            .as_deref()
+            .map(|it| Date::parse(it).with_context(|| format!("--as-of {it}: expected YYYY-MM-DD")))
+            .transpose()?;
+        let taken_at = args.vantage.as_deref().map(|it| vantage("--vantage", it)).transpose()?;
+        for source in sources {
+            if let Some(label) = source.labels.get("vantage").filter(|it| !it.is_empty()) {
+                vantage(&format!("{}: label vantage", source.shown()), label)?;
+            }
+        }
+        Ok(Self {
+            args,
             baseline: asked.baseline,
+            ceilings,
+            detectors,
+            fingerprint,
+            packs,
+            scope,
+            subject,
+            basis,
+            declared,
+            waivers,
+            replies,
             as_of,
-            vantage: taken_at.as_ref(),
-            app: args.app.as_deref(),
-            limits: ceilings.judging,
-            version: env!("CARGO_PKG_VERSION"),
-            show_pii: args.show_pii,
-            jobs: args.effort.jobs(),
-        },
-    );
-    warn_of_judging(&audit.coverage);
-    if !args.voice.quiet {
-        warn_of_waivers(&audit, args.waivers.as_deref());
+            vantage: taken_at,
+            brought: atlas::brought(&args.atlas, files)?,
+        })
+    }
+
+    /// What was read, judged.
+    pub(crate) fn audit(&self, ledger: Ledger) -> Audit {
+        let fictional = ledger.inputs.iter().any(|it| it.world.is_some());
+        let data = if fictional {
+            Datasets::with_fictional()
+        } else {
+            Datasets::embedded()
+        };
+        // Of several editions that of the capture's days is heard, whatever day dated facts are judged by.
+        let data = &data.bringing(self.brought.clone(), ledger.days());
+        let mut audit = farshore::judge(
+            ledger,
+            &Circumstances {
+                data,
+                packs: &self.packs,
+                scope: self.scope.as_ref(),
+                subject: self.subject.as_ref(),
+                basis: self.basis.as_ref(),
+                waivers: self.waivers.as_ref(),
+                baseline: self.baseline,
+                as_of: self.as_of,
+                vantage: self.vantage.as_ref(),
+                app: self.args.app.as_deref(),
+                limits: self.ceilings.judging,
+                version: env!("CARGO_PKG_VERSION"),
+                show_pii: self.args.show_pii,
+                jobs: self.args.effort.jobs(),
+            },
+        );
+        audit.undeclared = self.declared.as_ref().map(|it| it.omissions(&audit));
+        audit.replies = self.replies.as_ref().map(|it| it.about(&audit));
+        audit.tool.digest_key.clone_from(&self.fingerprint);
+        audit
+    }
+
+    /// Says what of the user's files did not come to bear, and which ceilings were hit.
+    pub(crate) fn warn(&self, audit: &Audit) {
+        warn_of_judging(&audit.coverage);
+        if self.args.voice.quiet {
+            return;
+        }
+        warn_of_waivers(audit, self.args.waivers.as_deref());
         for why in audit.baseline.iter().flat_map(|it| &it.apart) {
             message::say(&format!("warning: --baseline: {why}"));
         }
+        warn_of_replies(audit, self.args.replies.as_deref());
     }
-    audit.undeclared = declared.map(|it| it.omissions(&audit));
-    audit.replies = replies.map(|it| it.about(&audit));
-    if !args.voice.quiet {
-        warn_of_replies(&audit, args.replies.as_deref());
-    }
-    audit.tool.digest_key = fingerprint;
-    Ok(Judged { audit, unreadable })
 }
 
 /// Whether there is anything of an app to be audited; if not, of which there is.

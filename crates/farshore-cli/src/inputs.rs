@@ -100,16 +100,15 @@ pub(crate) fn named(input: &args::Inputs, files: &Shelf) -> anyhow::Result<Vec<S
     sources(&input.paths(), input.labels.as_deref(), &input.label, files)
 }
 
+/// What comes from an interface, under its name.
+pub(crate) fn of_interface(name: &str, input: &args::Inputs, files: &Shelf) -> anyhow::Result<Source> {
+    let labels = Labels::read(input.labels.as_deref(), &input.label, files)?;
+    Ok(labels.of(PathBuf::from(name)))
+}
+
 /// All inputs: folders opened into their files, labels attached.
 pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[String], files: &Shelf) -> anyhow::Result<Vec<Source>> {
-    let table = labels.map(|it| read_labels(it, files)).transpose()?.unwrap_or_default();
-    let mut common = BTreeMap::new();
-    for pair in for_all {
-        let (key, value) = pair
-            .split_once('=')
-            .with_context(|| format!("--label {pair}: expected KEY=VALUE"))?;
-        common.insert(key.to_owned(), value.to_owned());
-    }
+    let labels = Labels::read(labels, for_all, files)?;
     let mut found = Vec::new();
     for path in paths {
         if path != Path::new("-") && path.is_dir() {
@@ -130,14 +129,37 @@ pub(crate) fn sources(paths: &[PathBuf], labels: Option<&Path>, for_all: &[Strin
         found.iter().filter(|it| *it == Path::new("-")).count() <= 1,
         "standard input can be read once only"
     );
-    let label = |path: PathBuf| {
+    Ok(found.into_iter().map(|it| labels.of(it)).collect())
+}
+
+/// What the user says of inputs.
+struct Labels {
+    of_all: BTreeMap<String, String>,
+    by_name: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Labels {
+    fn read(table: Option<&Path>, for_all: &[String], files: &Shelf) -> anyhow::Result<Self> {
+        let by_name = table.map(|it| read_labels(it, files)).transpose()?.unwrap_or_default();
+        let mut of_all = BTreeMap::new();
+        for pair in for_all {
+            let (key, value) = pair
+                .split_once('=')
+                .with_context(|| format!("--label {pair}: expected KEY=VALUE"))?;
+            of_all.insert(key.to_owned(), value.to_owned());
+        }
+        Ok(Self { of_all, by_name })
+    }
+
+    /// The input at a path, or of that name, with what is said of it.
+    fn of(&self, path: PathBuf) -> Source {
         let given = path.display().to_string();
         let base = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut labels = common.clone();
-        labels.extend(table.get(&given).or_else(|| table.get(&base)).cloned().unwrap_or_default());
+        let mut labels = self.of_all.clone();
+        let named = self.by_name.get(&given).or_else(|| self.by_name.get(&base));
+        labels.extend(named.cloned().unwrap_or_default());
         Source { path, alias: None, labels }
-    };
-    Ok(found.into_iter().map(label).collect())
+    }
 }
 
 /// What may be known of an input. Other columns are kept as they are.

@@ -9,6 +9,7 @@ mod atlas;
 mod audit;
 mod bulk;
 mod bundle;
+mod capturing;
 mod check;
 mod copying;
 mod data;
@@ -24,11 +25,10 @@ mod reading;
 mod rules;
 mod saved;
 mod shelf;
+mod watch;
 mod who;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 /// Audits are made of millions of small pieces from several threads: the system's allocator spends a sixth of the time on
 /// them, and keeps twice the room.
@@ -37,7 +37,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     quiet_faults();
-    let mut args = args::Args::parse();
+    let mut args = args::Args::typed();
     let done = data::asked(&mut args.verb).and_then(|()| match args.verb {
         args::Verb::Audit(it) => audit::run(&it),
         args::Verb::Check(it) => check::run(&it),
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         args::Verb::Rules(it) => rules::run(&it),
         args::Verb::Bundle(it) => bundle::run(&it),
         args::Verb::Data(it) => data::run(&it),
+        args::Verb::Watch(it) => watch::run(&it),
         args::Verb::List(it) => list::run(&it),
     });
     match done {

@@ -204,7 +204,7 @@ fn unit(ledger: &Ledger) -> &'static str {
 }
 
 /// What was lost is said at once, not only in the report.
-fn warn(source: &Source, ledger: &Ledger) {
+pub(crate) fn warn(source: &Source, ledger: &Ledger) {
     let unit = unit(ledger);
     for anomaly in ledger.anomalies.iter().filter(|it| it.flow.is_none()) {
         let frames = ledger.coverage.frames.total;
@@ -238,7 +238,7 @@ fn hit(name: &str, times: u64) -> String {
 }
 
 /// The secrets in all key logs named. A file of which no line is one is no key log.
-fn secrets(paths: &[PathBuf], files: &Shelf) -> anyhow::Result<Arc<Secrets>> {
+pub(crate) fn secrets(paths: &[PathBuf], files: &Shelf) -> anyhow::Result<Arc<Secrets>> {
     let mut secrets = Secrets::new();
     for path in paths {
         let file = files.open("keys", path).with_context(|| message::shown(path))?;

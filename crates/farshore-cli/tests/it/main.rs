@@ -22,4 +22,5 @@ mod outputs;
 mod recall;
 mod rules;
 mod told;
+mod watch;
 mod who;
