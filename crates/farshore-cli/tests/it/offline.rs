@@ -20,6 +20,10 @@ const CALLS: &[&str] = &[
     "getaddrinfo",
 ];
 
+/// Of these the standard library has, to start another program (`farshore watch`), the pair that leads from a process to itself, and speaks over
+/// it. No audit does, and neither is a way to somewhere else without one of the others.
+const WITHIN: &[&str] = &["socketpair", "sendmsg"];
+
 /// The system calls of an audit, if this machine lets one process watch another.
 fn traced() -> Option<String> {
     let folder = crate::command::folder();
@@ -64,7 +68,7 @@ fn an_audit_opens_no_socket() {
         if let Some(calls) = &traced {
             assert!(!calls.contains(&format!("{call}(")), "{calls}");
         }
-        if let Some(names) = &imported {
+        if let Some(names) = imported.as_ref().filter(|_| !WITHIN.contains(call)) {
             assert!(!names.iter().any(|it| it == call), "{call} is linked in");
         }
     }

@@ -231,9 +231,8 @@ fn what_is_built_in_is_listed() {
     }
     let help = run(["--help"]);
     help.ends(0);
-    for verb in ["serve", "watch"] {
-        assert!(!help.text().contains(verb), "{verb} is not built, so it is not shown");
-    }
+    assert!(help.text().contains("watch"));
+    assert!(!help.text().contains("serve"), "it is not built, so it is not shown");
     assert!(run(["--version"]).ends(0).text().starts_with("farshore "));
 }
 
