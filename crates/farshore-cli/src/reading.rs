@@ -1,7 +1,7 @@
 //! Reading inputs, whichever verb asks: side by side, merged in the order given, what was lost said at once. It refuses to
 //! judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use farshore::model::Coverage;
+use farshore::model::ledger::Severity;
 use farshore::{DetectingLimits, Detectors, Filter, JudgingLimits, Ledger, Limits, Reading, Secrets, Templates, keys};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -206,13 +207,20 @@ fn unit(ledger: &Ledger) -> &'static str {
 /// What was lost is said at once, not only in the report.
 pub(crate) fn warn(source: &Source, ledger: &Ledger) {
     let unit = unit(ledger);
-    for anomaly in ledger.anomalies.iter().filter(|it| it.flow.is_none()) {
-        let frames = ledger.coverage.frames.total;
-        message::say(&format!(
-            "warning: {}: {}; the {frames} {unit} before it were read",
-            source.shown(),
-            anomaly.because
-        ));
+    // The same happens many times over in some captures; it is said once.
+    let mut told: BTreeMap<(&str, Severity), u64> = BTreeMap::new();
+    for it in ledger.anomalies.iter().filter(|it| it.flow.is_none()) {
+        let times = told.entry((&it.because, it.severity)).or_default();
+        *times = times.saturating_add(1);
+    }
+    for ((because, severity), times) in told {
+        let times = if times > 1 { format!(", {times} times") } else { String::new() };
+        // What was lost ended the reading.
+        let read = match severity {
+            Severity::Loss => format!("; the {} {unit} before it were read", ledger.coverage.frames.total),
+            Severity::Note | Severity::Warning => String::new(),
+        };
+        message::say(&format!("warning: {}: {because}{times}{read}", source.shown()));
     }
     for (name, times) in &ledger.coverage.limits {
         message::say(&format!("warning: {}: {}", source.shown(), hit(name, *times)));

@@ -100,3 +100,32 @@ fn between_two_blocks() {
         holds(&whole, at);
     }
 }
+
+#[test]
+fn what_happens_many_times_over_is_said_once() {
+    // Fragments of datagrams without a header to tell flows by: the second overlaps the first, and says something else.
+    let part = |id: u8, offset: u8, more: u8, fill: u8| {
+        let mut packet = vec![0x45, 0, 0, 36, 0, id, more, offset, 64, 253, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+        packet.extend([fill; 16]);
+        packet
+    };
+    let mut capture = [
+        0xa1b2_c3d4_u32.to_le_bytes(),
+        [2, 0, 4, 0],
+        [0; 4],
+        [0; 4],
+        65_535_u32.to_le_bytes(),
+        101_u32.to_le_bytes(),
+    ]
+    .concat();
+    for id in 0..3 {
+        for packet in [part(id, 2, 0x20, 1), part(id, 1, 0x20, 2)] {
+            capture.extend([1_u32, 0, 36, 36].iter().flat_map(|it| it.to_le_bytes()));
+            capture.extend(packet);
+        }
+    }
+    let told = crate::command::fed(&["audit", "-"], &capture);
+    told.ends(0)
+        .says("fragments of one datagram overlap; the bytes that came first were read, a receiver may read the others, 3 times");
+    assert_eq!(told.err.matches("overlap").count(), 1, "{}", told.err);
+}
