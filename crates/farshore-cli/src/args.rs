@@ -24,7 +24,12 @@ impl Args {
     /// What was typed; what cannot be is refused here, and the program ends.
     pub(crate) fn typed() -> Self {
         // Of all verbs that read inputs, this one can do without a named one.
-        let command = Self::command().mut_subcommand("watch", |it| it.mut_arg("inputs", |it| it.required_unless_present("interface")));
+        let command = Self::command().mut_subcommand("watch", |it| {
+            it.mut_arg("inputs", |it| {
+                let help = "A capture that comes by a pipe: `-` for standard input, or a pipe with a name";
+                it.required_unless_present("interface").help(help)
+            })
+        });
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|it| it.exit())
     }
 }

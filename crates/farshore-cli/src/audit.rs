@@ -261,7 +261,7 @@ impl<'a> Judging<'a> {
 }
 
 /// Whether there is anything of an app to be audited; if not, of which there is.
-fn check_app(ledger: &Ledger, app: &str) -> anyhow::Result<()> {
+pub(crate) fn check_app(ledger: &Ledger, app: &str) -> anyhow::Result<()> {
     let apps = ledger.flows.iter().filter_map(|it| it.app());
     let names: BTreeSet<_> = apps.map(|it| it.name.as_str()).collect();
     anyhow::ensure!(

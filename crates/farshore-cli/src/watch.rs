@@ -11,7 +11,7 @@ use farshore_report::Options;
 use farshore_report::live::News;
 
 use crate::args::{self, Format, Section};
-use crate::audit::{Asked, Judged, Judging};
+use crate::audit::{Asked, Judged, Judging, check_app};
 use crate::capturing::{Capturing, Stream};
 use crate::inputs::{self, Source};
 use crate::shelf::Shelf;
@@ -78,6 +78,9 @@ pub(crate) fn run(args: &args::Watch) -> anyhow::Result<ExitCode> {
     let ledger = ledger.unwrap_or_default();
     if !audited.voice.quiet {
         reading::warn(&source, &ledger);
+    }
+    if let Some(app) = &audited.app {
+        check_app(&ledger, app)?;
     }
     let audit = judging.audit(ledger);
     judging.warn(&audit);
