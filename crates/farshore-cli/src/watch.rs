@@ -59,23 +59,27 @@ pub(crate) fn run(args: &args::Watch) -> anyhow::Result<ExitCode> {
         filter: audited.frames.filter()?,
         ..Reading::default()
     };
-    let mut ledger = None;
-    match &beside.write {
-        None => ledger = Some(watched(args, &source, &how, &judging, None)?),
-        // Kept as far as it came, also where it cannot be read.
+    let ledger = match &beside.write {
+        None => watched(args, &source, &how, &judging, None)?,
         Some(path) => {
-            let mut read = Ok(());
-            output::write(Some(path), beside.out.force, &mut |out| {
-                match watched(args, &source, &how, &judging, Some(out)) {
-                    Ok(it) => ledger = Some(it),
-                    Err(error) => read = Err(error),
-                }
-                Ok(())
-            })?;
-            read?;
+            let mut read = None;
+            let written = output::write(Some(path), beside.out.force, &mut |out| {
+                let it = watched(args, &source, &how, &judging, Some(out));
+                // What could not be read is not kept either.
+                let done = if it.is_ok() {
+                    Ok(())
+                } else {
+                    Err(io::Error::other("nothing was read"))
+                };
+                read = Some(it);
+                done
+            });
+            match read {
+                Some(Err(error)) => return Err(error),
+                read => written.and(read.unwrap_or_else(|| Ok(Ledger::default())))?,
+            }
         }
-    }
-    let ledger = ledger.unwrap_or_default();
+    };
     if !audited.voice.quiet {
         reading::warn(&source, &ledger);
     }

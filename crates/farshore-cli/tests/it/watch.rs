@@ -113,8 +113,13 @@ fn who_cannot_capture_says_so_in_the_words_of_the_program() {
     let folder = folder();
     program(folder.path(), "dumpcap", "echo 'no right to capture' >&2; exit 2");
     let mut watch = farshore();
-    watch.env("PATH", before_all(folder.path())).args(["watch", "-i", "wlan0"]);
+    let kept = folder.path().join("kept");
+    watch
+        .env("PATH", before_all(folder.path()))
+        .args(["watch", "-i", "wlan0", "-w"])
+        .arg(&kept);
     finish(&mut watch).ends(2).says("dumpcap ended with").says("no right to capture");
+    assert!(!kept.exists(), "nothing came");
     // Without either program.
     let empty = self::folder();
     let mut watch = farshore();
