@@ -260,7 +260,19 @@ pub struct ReadError {
 
 /// Recognises the format of a capture and starts reading. What is no capture is refused: see [`open_any`].
 pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Result<Box<dyn Capture + 'r>, OpenError> {
-    match open_any(input, reader, limits, AtOnce::default())? {
+    with_frames(open_any(input, reader, limits, AtOnce::default())?)
+}
+
+/// The same of a capture that somebody still writes: a frame is told before more has come. That takes more room and time than to read by
+/// the megabyte.
+pub fn follow<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Result<Box<dyn Capture + 'r>, OpenError> {
+    let mut window = Window::new(Box::new(reader), limits, Box::new(AtOnce::default()))?;
+    window.read_as_it_comes();
+    with_frames(recognise(input, window)?)
+}
+
+fn with_frames(opened: Opened<'_>) -> Result<Box<dyn Capture + '_>, OpenError> {
+    match opened {
         Opened::Capture(capture) => Ok(capture),
         Opened::Records(_) => Err(OpenError::Header {
             offset: 0,
@@ -275,15 +287,11 @@ pub fn open<'r>(input: InputId, reader: impl Read + 'r, limits: Limits) -> Resul
 
 /// Recognises the format, whatever door it comes by, and starts reading; somebody else may take the digest.
 pub fn open_any<'r>(input: InputId, reader: impl Read + 'r, limits: Limits, digest: impl Digester + 'r) -> Result<Opened<'r>, OpenError> {
-    let mut window = Window::new(Box::new(reader), limits, Box::new(digest))?;
-    // Four bytes tell a capture, whose frames may be read as they come. Of whatever else as much as there is room for is looked at.
-    window.read_as_it_comes(true);
+    recognise(input, Window::new(Box::new(reader), limits, Box::new(digest))?)
+}
+
+fn recognise(input: InputId, mut window: Window<'_>) -> Result<Opened<'_>, OpenError> {
     window.fill(4)?;
-    let captures: [&dyn Format; 2] = [&pcap::Pcap, &pcapng::Pcapng];
-    if !captures.iter().any(|format| format.claims(window.bytes())) {
-        window.read_as_it_comes(false);
-        window.fill(window::CHUNK)?;
-    }
     let head = window.bytes();
     if head.is_empty() {
         return Err(window

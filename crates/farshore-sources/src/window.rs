@@ -12,7 +12,7 @@ use crate::digest::Digester;
 use crate::{Limits, ReadError};
 
 /// Bytes of one chunk, unless more are needed at once.
-pub(crate) const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 20;
 /// Chunks kept to be read into again.
 const SPARE: usize = 32;
 /// Inflated bytes below which no ratio is suspicious.
@@ -78,9 +78,9 @@ impl<'r> Window<'r> {
         })
     }
 
-    /// Whether what has come is read before more is waited for: in a pipe, that may be for ever.
-    pub(crate) const fn read_as_it_comes(&mut self, it: bool) {
-        self.as_it_comes = it;
+    /// From here on what has come is read before more is waited for: in a pipe, that may be for ever.
+    pub(crate) const fn read_as_it_comes(&mut self) {
+        self.as_it_comes = true;
     }
 
     /// Makes at least `n` bytes available, if the input has them. `n` must have been checked against a limit.

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use farshore_audit::identifiers::Detectors;
 use farshore_model::ledger::InputRecord;
 use farshore_model::{InputId, Ledger};
-use farshore_sources::{AtOnce, OpenError, Opened};
+use farshore_sources::OpenError;
 
-use crate::auditor::{Feed, Reading, describe, without_frames};
+use crate::auditor::{Feed, Reading, describe};
 
 /// A capture that is read by one thread, and looked at from others.
 pub struct Live<'a> {
@@ -29,10 +29,7 @@ impl<'a> Live<'a> {
 
     /// Reads it to its end. What has no frames is refused: a recording or a log is written when all is over.
     pub fn read(&self, reader: impl Read, detectors: &Detectors) -> Result<Ledger, OpenError> {
-        let mut capture = match farshore_sources::open_any(InputId(0), reader, self.how.source, AtOnce::default())? {
-            Opened::Capture(capture) => capture,
-            Opened::Records(_) | Opened::Rows(_) => return Err(without_frames("only frames are read as they come")),
-        };
+        let mut capture = farshore_sources::follow(InputId(0), reader, self.how.source)?;
         let feed = Feed::new(&*capture, self.how, detectors);
         *self.lock() = Some((feed, capture.record().clone()));
         while capture.advance()? {

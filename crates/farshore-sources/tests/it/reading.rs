@@ -172,7 +172,7 @@ fn a_frame_is_told_before_more_has_come() {
         medley().bytes,
     ] {
         // All that there is but its end, so that whoever waits for that waits for ever.
-        let mut capture = farshore_sources::open(farshore_model::InputId(0), Pipe(&bytes), Limits::default()).unwrap();
+        let mut capture = farshore_sources::follow(farshore_model::InputId(0), Pipe(&bytes), Limits::default()).unwrap();
         assert!(capture.advance().unwrap());
         assert_eq!(capture.frame().number, 1);
         assert_eq!(capture.record().frames, 1);
