@@ -59,7 +59,7 @@ pub(crate) fn run(args: &args::Watch) -> anyhow::Result<ExitCode> {
         filter: audited.frames.filter()?,
         ..Reading::default()
     };
-    let ledger = match &beside.write {
+    let mut ledger = match &beside.write {
         None => watched(args, &source, &how, &judging, None)?,
         Some(path) => {
             let mut read = None;
@@ -80,6 +80,8 @@ pub(crate) fn run(args: &args::Watch) -> anyhow::Result<ExitCode> {
             }
         }
     };
+    let offered = &mut ledger.coverage.keys.offered;
+    *offered = offered.saturating_add(how.secrets.sessions());
     if !audited.voice.quiet {
         reading::warn(&source, &ledger);
     }

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::command::{example, farshore, fed, finish, folder, run};
+use crate::command::{example, farshore, fed, finish, folder, repository, run};
 
 /// A program of that name that does this, in a folder where programs are looked for.
 fn program(folder: &Path, name: &str, does: &str) {
@@ -58,7 +58,17 @@ fn what_is_new_is_told_before_the_rest_has_come() {
 fn the_end_is_the_audit_byte_for_byte() {
     let capture = fs::read(example()).unwrap();
     for format in ["json", "ndjson", "markdown"] {
-        let how = ["--format", format, "--with", "flows,observations"];
+        let keys = format!("--keys={}", repository().join("examples/clubhouse.keylog").display());
+        let known = format!("--known={}", repository().join("examples/clubhouse.known.toml").display());
+        let how = [
+            "--format",
+            format,
+            "--with",
+            "flows,observations",
+            &keys,
+            &known,
+            "--label=user=alice",
+        ];
         let audit = fed(&[&["audit", "-"], &how[..]].concat(), &capture);
         let watch = fed(&[&["watch", "-r", "-"], &how[..]].concat(), &capture);
         watch.ends(0);
