@@ -69,7 +69,7 @@ impl Verb {
     pub(crate) fn atlas(&mut self) -> Option<&mut Atlas> {
         match self {
             Self::Audit(it) => Some(&mut it.audited.atlas),
-            Self::Watch(it) => Some(&mut it.audited.atlas),
+            Self::Watch(it) => Some(&mut it.audit.audited.atlas),
             Self::Check(it) => Some(&mut it.audited.atlas),
             Self::Diff(it) => Some(&mut it.side.atlas),
             Self::Who(it) => Some(&mut it.atlas),
@@ -104,13 +104,7 @@ pub(crate) struct Watch {
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
     #[command(flatten)]
-    pub(crate) audited: Audited,
-
-    /// How to write the report at the end
-    #[arg(long, value_enum, default_value_t = Format::Terminal, help_heading = "Output")]
-    pub(crate) format: Format,
-    #[command(flatten)]
-    pub(crate) beside: Beside,
+    pub(crate) audit: Audit,
 }
 
 /// A number and its unit: seconds, minutes or hours.

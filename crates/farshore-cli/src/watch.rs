@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the verb.
 pub(crate) fn run(args: &args::Watch) -> anyhow::Result<ExitCode> {
-    let (audited, beside) = (&args.audited, &args.beside);
+    let (audited, beside) = (&args.audit.audited, &args.audit.beside);
     output::check(beside.out.file(), beside.out.force)?;
     output::check(beside.links.as_deref(), beside.out.force)?;
     output::check(beside.write.as_deref(), beside.out.force)?;
@@ -99,14 +99,14 @@ pub(crate) fn run(args: &args::Watch) -> anyhow::Result<ExitCode> {
     if is_told_to_people(args) {
         writeln!(io::stdout())?;
     }
-    judged.write(audited, beside, args.format.id())?;
+    judged.write(audited, beside, args.audit.format.id())?;
     judged.leave();
     Ok(ExitCode::SUCCESS)
 }
 
 /// The one input there is: an interface, or a capture that comes by a pipe.
 fn source(args: &args::Watch) -> anyhow::Result<Source> {
-    let input = &args.audited.input;
+    let input = &args.audit.audited.input;
     if let Some(interface) = &args.interface {
         return inputs::of_interface(interface, input, &Shelf::Disk);
     }
@@ -167,7 +167,7 @@ fn watched(
 
 /// Whether what is new and the report stand one below the other.
 fn is_told_to_people(args: &args::Watch) -> bool {
-    args.format == Format::Terminal && args.beside.out.file().is_none()
+    args.audit.format == Format::Terminal && args.audit.beside.out.file().is_none()
 }
 
 /// A flag that Ctrl-C sets, and what else asks a program to end; the second time it does.
@@ -224,7 +224,7 @@ impl Watcher<'_> {
     fn look(&mut self) -> io::Result<()> {
         let Some(ledger) = self.live.so_far() else { return Ok(()) };
         let audit = self.judging.audit(ledger);
-        let beside = &self.args.beside;
+        let beside = &self.args.audit.beside;
         let options = |to_file| Options {
             color: output::color(beside.out.color, to_file),
             width: output::width(),
@@ -232,7 +232,7 @@ impl Watcher<'_> {
         };
         if is_told_to_people(self.args) {
             self.news.tell(&audit, &options(false), &mut io::stdout().lock())
-        } else if self.args.audited.voice.quiet {
+        } else if self.args.audit.audited.voice.quiet {
             Ok(())
         } else {
             self.news.tell(&audit, &options(true), &mut io::stderr().lock())
